@@ -1,4 +1,4 @@
-"""What the two sides of ISO 15118-20 agreed on over a recording, as steps to draw or to put into a table."""
+"""What the two sides of ISO 15118-20 agreed on during a recording, as steps for a chart or a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNITS = {
     "schedule": "kW", "schedule_back": "kW", "profile": "kW", "price": "", "price_back": "", "needs_minimum": "%",
     "needs_target": "%",
 }  # fmt: skip
-"""Name of the steps -> unit; prices have that of the schedule."""
+"""Name of the steps -> unit; prices have the schedule's unit."""
 
 
 def agreed(recording: Recording, span: tuple[float, float]) -> tuple[dict[str, list[tuple[float, float]]], str]:
@@ -55,7 +55,7 @@ def agreed(recording: Recording, span: tuple[float, float]) -> tuple[dict[str, l
 
 
 def _between(steps: Steps, start: float, end: float) -> list[tuple[float, float]]:
-    """The part of some steps from a time on and before another."""
+    """The part of some steps from one time until before another."""
     first = steps.at(start)
     kept = [(t, v) for t, v in steps.points if start < t < end]
     return kept if first is None else [(start, first), *kept]

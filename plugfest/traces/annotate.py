@@ -1,4 +1,4 @@
-"""A capture again as pcapng, with what we know about it: TLS secrets inside, decoded messages as packet comments."""
+"""Copies a capture as pcapng, with what we know about it: TLS secrets inside, decoded messages as packet comments."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _COMMENTED = {"message", "v2gtp", "tls", "tcp"}
 
 
 def annotate(source: Path, target: Path, *, key_log: bytes = b"", comment: str = "") -> Recording:
-    """Writes an annotated copy; ``target`` may be ``source``. Comments that the capture has are kept.
+    """Writes an annotated copy; ``target`` may be ``source``. Existing comments are kept.
 
     Args:
-        key_log: TLS secrets besides those that the capture holds.
-        comment: on the file as a whole.
+        key_log: TLS secrets in addition to those in the capture.
+        comment: comment on the file as a whole.
 
     Raises:
         RecordingError: the capture cannot be read.

@@ -1,7 +1,7 @@
-"""A capture file as a recording: SLAC, SDP, TCP, TLS where its secrets are known, and every V2G message, decoded.
+"""A capture file as a recording: SLAC, SDP, TCP, TLS if its secrets are known, and every V2G message, decoded.
 
 TLS secrets come from decryption secrets blocks, from a key log file, and from key log lines in UDP datagrams, which
-some testers send along. They may stand behind the packets they open: the file is read twice.
+some testers send along. They may come after the packets they decrypt, so the file is read twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from v2g.errors import RemoteError
 
 MAX_CONNECTIONS = 20_000
 DATAGRAMS_ALIKE = 0.003
-"""s: identical datagrams that come closer together are one, recorded twice."""
+"""s: identical datagrams closer together than this are one, recorded twice."""
 _KEY_LOG_STARTS = (b"CLIENT_", b"SERVER_", b"EXPORTER_")
 
 
@@ -67,7 +67,7 @@ def read(path: Path, key_log: bytes = b"") -> Recording:
 
 
 class Dissector:
-    """Fed with packets, adds entries to a recording."""
+    """Takes packets, and adds entries to a recording."""
 
     def __init__(self, recording: Recording, keys: KeyLog, clock: Clock) -> None:
         self._recording = recording
@@ -85,7 +85,7 @@ class Dissector:
         self._copies = Copies(within=DATAGRAMS_ALIKE)
 
     def packet(self, packet: pcap.Packet) -> None:
-        """Takes the next packet. Time does not go back where the clock of the recording does."""
+        """Takes the next packet. Time does not go back, even if the clock of the recording does."""
         packet = self._clock.set(packet)
         if self._start is None:
             self._start = packet.ns
@@ -113,13 +113,13 @@ class Dissector:
                 self._datagram(content, packet)
 
     def _is_copy(self, source: packets.Endpoint, target: packets.Endpoint, data: bytes, packet: pcap.Packet) -> bool:
-        """Whether a mirror, a VLAN or a second interface shows what was seen already; TCP tells that by its numbers."""
+        """Whether a mirror, a VLAN or a second interface repeats earlier packets; TCP detects that by its numbers."""
         channel = untagged(packet.data).channel if packet.link == pcap.ETHERNET else ()
         ends = b"".join(address + port.to_bytes(2, "big") for address, port in (source, target))
         return self._copies.is_copy(self._seconds(packet.ns), Plain(ends + data, channel))
 
     def _pass(self, packet: pcap.Packet) -> None:
-        """Keeps who sends to whom, once a second: it proves power line links."""
+        """Keeps who sends to whom, once a second, as a proof of power line links."""
         ends = packets.addresses(packet.data, packet.link)
         if ends is not None and (key := (*ends, packet.ns // 10**9)) not in self._passed:
             if len(self._passed) >= MAX_CONNECTIONS:
@@ -128,7 +128,7 @@ class Dissector:
             self._recording.passed.append((self._seconds(packet.ns), *ends))
 
     def done(self) -> None:
-        """The capture is over."""
+        """Finishes the capture."""
         for connection in self._all:
             connection.finish()
         number = 0
@@ -152,7 +152,7 @@ class Dissector:
             text = f"{count} packets of link type {link} were not read; capture on the Ethernet interface itself"
             self._recording.remarks.append(text)
         self._recording.remarks += self._clock.remarks()
-        if self._cut_slac:  # half of a round would be blamed on whoever was not captured
+        if self._cut_slac:  # half of a round would be blamed on the side that was not captured
             entries[:] = [entry for entry in entries if entry.layer != "slac"]
             text = f"{self._cut_slac} SLAC frames were not captured in full; the matching is left out"
             self._recording.remarks.append(text)

@@ -1,4 +1,4 @@
-"""The certificates that a recorded entry carries: of a TLS handshake, or of a message of ISO 15118."""
+"""The certificates in a recorded entry: from a TLS handshake, or from a message of ISO 15118."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FIELDS = {
 }
 """Fields with a certificate or a chain -> role of the leaf."""
 _NESTED = ("PnC_AReqAuthorizationMode", "SignedInstallationData")
-"""Elements of ISO 15118-20 that hold such fields."""
+"""Elements of ISO 15118-20 that contain such fields."""
 
 
 def sent(entry: Entry) -> Iterator[tuple[str, Role, list[bytes]]]:
     """Field, role of the leaf, and DER of every chain in an entry, leaf first."""
     if entry.layer == "tls" and entry.name in ("certificates", "Certificate"):
-        # Who writes a trace has its own chain in the message alone; what came was read as well.
+        # The writer of a trace has its own chain only in the message; a received one was also read.
         ders = chain_of(entry.data) if entry.name == "Certificate" else list(split_der(entry.data)) or [entry.data]
         yield "TLS", Role.VEHICLE if entry.sender == EVCC else Role.SECC, ders
     if entry.layer != "message" or entry.message is None:

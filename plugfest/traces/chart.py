@@ -1,4 +1,4 @@
-"""A recording as a sequence chart in text: time, vehicle, charger, and what was said between them."""
+"""A recording as a sequence chart in text: time, vehicle, charger, and the messages between them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ _SPOKEN = {"message", "sdp"}
 
 @dataclass
 class Row:
-    """A line of a chart, or the number of entries that were left out.
+    """A line of a chart, or the number of omitted entries.
 
     Attributes:
         entry: what happened; None for a gap.
-        text: what is written at the right.
-        hidden: how many entries were left out.
-        late: a limit was not kept by this message.
+        text: what is written on the right. hidden: number of omitted entries.
+        late: this message missed a limit.
         findings: what the check found here.
     """
 
@@ -49,11 +48,11 @@ def rows(
     *,
     everything: bool = False,
 ) -> list[Row]:
-    """What a chart shows: loops folded, frames between a host and its own modem left out.
+    """What a chart shows: loops are folded, frames between a host and its own modem left out.
 
     Args:
-        findings: shown below the entry that they are about.
-        measures: response times that missed their limit are marked.
+        findings: shown below their entries.
+        measures: used to mark response times that missed their limit.
         everything: leave nothing out.
     """
     about: dict[int, list[Finding]] = {}
@@ -72,7 +71,7 @@ def rows(
         if entry.layer == "slac" and entry.name in ("CM_MNBC_SOUND.IND", "CM_START_ATTEN_CHAR.IND"):
             stem = entry.name
         if (stem in _WITHIN or entry.stream) and kind:
-            stem = kind  # a receipt does not end a loop, nor does what runs beside it
+            stem = kind  # neither a receipt nor parallel messages end a loop
         if stem != kind or not stem:
             found += _folded(run, everything)
             run, kind = [], stem
@@ -82,7 +81,7 @@ def rows(
 
 
 def _folded(run: list[Row], everything: bool) -> Iterator[Row]:
-    """The first and last exchange of a loop, and those that say something new."""
+    """The first and last exchange of a loop, and those with something new."""
     if everything or len(run) <= 6:
         yield from run
         return
@@ -106,7 +105,7 @@ def _folded(run: list[Row], everything: bool) -> Iterator[Row]:
 
 
 def _state(entry: Entry) -> str:
-    """What is worth a line of its own when it changes."""
+    """Values that deserve a separate line when they change."""
     body = entry.body
     words = [str(getattr(body, name, "")) for name in ("ResponseCode", "EVSEProcessing")]
     status = getattr(body, "DC_EVSEStatus", None) or getattr(body, "AC_EVSEStatus", None)
@@ -153,7 +152,7 @@ def _right(entry: Entry, asked: dict[tuple[int, int, str], Entry]) -> str:
 
 
 def stream_title(stream: int) -> str:
-    """What people call a side stream."""
+    """The common name of a side stream."""
     return PAYLOAD_TYPES.get(stream, f"stream 0x{stream:04X}").removeprefix("ISO 15118-20 ")
 
 

@@ -1,7 +1,7 @@
-"""The clock of a capture, which is set back, set forward, or stands while nothing is recorded: times that count on.
+"""Times that keep counting while a capture's clock is set back, set forward, or stops because nothing is recorded.
 
-What a session takes is read from these times, so a step of the clock would shorten it, or blame a side for a delay that
-nobody had.
+Durations in a session are computed from these times, so a clock step would shorten one, or blame a side for a delay
+that did not happen.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from dataclasses import replace
 from plugfest.traces import packets, pcap
 
 BACK = 200_000_000
-"""ns by which packets may stand in another order than that of their times; more is a clock that was set back."""
+"""ns by which packets may be out of time order; more means that the clock was set back."""
 FORWARD = 150_000_000_000
-"""ns without any packet that no session survives: TCP tries again within 120 s, and the charger waits 60 s."""
+"""ns without any packet that no session survives: TCP retries within 120 s, and the charger waits 60 s."""
 
 _MOST = 1000
 _REMEMBERED = 7
-"""Latest intervals between two senders, of which the middle one is usual."""
+"""Number of latest intervals between two senders; their median is taken as usual."""
 _SET = 1_000_000
-"""ns by which two clocks that are read one after the other may differ."""
+"""ns by which two clocks read one after the other may differ."""
 _LINK_LOCAL = b"\xfe\x80"
 
 
 class Clock:
-    """Fed with packets, gives them times that never go back.
+    """Takes packets, and gives them times that never go back.
 
-    A step is taken to have lasted as long as it usually is between packets of the same two senders.
+    A clock step counts as the usual interval between packets of the same two senders.
 
     Args:
-        forward: ns by which the clock steps ahead, by number of the packet behind, as :func:`steps_forward` finds them.
+        forward: ns by which the clock steps ahead, by number of the packet after the step, as :func:`steps_forward`
+            finds them.
     """
 
     def __init__(self, forward: Mapping[int, int]) -> None:
@@ -44,7 +45,7 @@ class Clock:
         self._intervals: dict[tuple[bytes, bytes], deque[int]] = {}
 
     def set(self, packet: pcap.Packet) -> pcap.Packet:
-        """The next packet, at the time that counts on."""
+        """The next packet, with a time that keeps counting."""
         ends = packets.addresses(packet.data, packet.link)
         senders = self._sender, ends[0] if ends is not None else b""
         step = self._forward.get(packet.number)
@@ -69,12 +70,12 @@ class Clock:
         return packet if ns == packet.ns else replace(packet, ns=ns)
 
     def _usual(self, senders: tuple[bytes, bytes]) -> int:
-        """ns between packets of two senders, the latter one behind the other."""
+        """ns between consecutive packets of two senders."""
         known = sorted(self._intervals.get(senders, ()))
         return known[len(known) // 2] if known else 0
 
     def remarks(self) -> Iterator[str]:
-        """What a reader should know of the times."""
+        """What a reader should know about the times."""
         for steps, what in (
             (self._back, "the clock of the recording goes back by"),
             (self._on, "in the middle of a session the clock of the recording goes on by"),
@@ -87,7 +88,7 @@ class Clock:
 
 
 def steps_forward(items: Iterable[pcap.Item]) -> dict[int, int]:
-    """ns by which the clock steps ahead, by number of the packet behind: a session went on as if no time had passed."""
+    """ns of each clock step ahead, by number of the packet after it: a session continued as if no time had passed."""
     found: dict[int, int] = {}
     waiting: dict[int, int] = {}
     running: dict[frozenset[packets.Endpoint], set[int]] = {}
@@ -114,11 +115,10 @@ def steps_forward(items: Iterable[pcap.Item]) -> dict[int, int]:
 
 
 class Steady:
-    """The host's wall clock as it was when this was made, counting on by the monotonic clock while somebody sets it.
+    """The host's wall clock at creation, advanced by the monotonic clock even if the wall clock is set.
 
     Args:
-        wall: Unix time, ns.
-        monotonic: of the same host, ns.
+        wall: Unix time, ns. monotonic: monotonic time of the same host, ns.
     """
 
     def __init__(
@@ -129,10 +129,10 @@ class Steady:
         self._set_by = 0
 
     def at(self, stamp: int) -> int:
-        """ns of a packet that the kernel stamped by the wall clock a moment ago."""
+        """ns of a packet that the kernel stamped with the wall clock a moment ago."""
         counted = self._monotonic() + self._offset
         before, self._set_by = self._set_by, self._wall() - counted
         if abs(self._set_by) < _SET:
             self._set_by = 0
-        # What waited to be read while the clock was set has the time of before.
+        # Packets that were waiting while the clock was set have the old time.
         return min((stamp - by for by in (before, self._set_by)), key=lambda ns: abs(counted - ns))

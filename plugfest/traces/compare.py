@@ -1,4 +1,4 @@
-"""Two sessions by meaning: what one has and the other has not, whatever the moment, the ids and the measured noise.
+"""Compares two sessions by meaning: what only one of them has, ignoring times, ids and measurement noise.
 
 Compared are protocol and end, the phases in their order, the fields of each kind of message (which values occurred, or
 in which range numbers were), and response times.
@@ -25,14 +25,14 @@ VOLATILE = {
     "BPT_DischargedEnergyReadingWh", "CapacitiveEnergyReadingVARh", "BPT_InductiveEnergyReadingVARh", "TimeAnchor",
     "EVTargetEnergyRequest", "EVMaximumEnergyRequest", "EVMinimumEnergyRequest",
 }  # fmt: skip
-"""Fields that differ from session to session and mean nothing."""
+"""Fields that differ between sessions without meaning."""
 
 WITHIN = {"MeteringReceipt", "MeteringConfirmation"}
-"""Exchanges that come in a loop every now and then: no phases of their own."""
+"""Exchanges that occur occasionally in a loop: they are not separate phases."""
 NUMBERS_DIFFER = 0.05
-"""Part by which a range of numbers has to differ to be told."""
+"""Fraction by which a range of numbers must differ to be reported."""
 TIMES_DIFFER = 2.0
-"""Factor by which a median response time has to differ, from :data:`SHORTEST` on."""
+"""Factor by which a median response time must differ, if at least :data:`SHORTEST`."""
 SHORTEST = 0.010
 """s: shorter response times are not compared."""
 MAX_VALUES = 12
@@ -40,11 +40,10 @@ MAX_VALUES = 12
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something in which two sessions differ.
+    """A difference between two sessions.
 
     Attributes:
-        topic: ``session``, ``phases``, ``message`` or ``time``.
-        subject: which message or field.
+        topic: ``session``, ``phases``, ``message`` or ``time``. subject: which message or field.
         first, second: what it is in either session.
     """
 
@@ -59,7 +58,7 @@ class Difference:
 
 @dataclass
 class _Values:
-    """What a field was over a session."""
+    """The values of a field over a session."""
 
     words: dict[str, int] = field(default_factory=dict)
     numbers: list[float] = field(default_factory=list)
@@ -81,7 +80,7 @@ class _Values:
 
 
 def compare(first: Recording, second: Recording) -> list[Difference]:
-    """The differences of two recordings, most telling first."""
+    """The differences of two recordings, most significant first."""
     ours, theirs = talks(first), talks(second)
     found: list[Difference] = []
     if len(ours) != len(theirs):
@@ -150,7 +149,7 @@ def _messages(a: Talk, b: Talk) -> Iterator[Difference]:
         left, right = x.get(path), y.get(path)
         name = path.partition(".")[0]
         if left is None or right is None:
-            # A message that one session has not at all is told by the phases.
+            # The phases already report a message that one session lacks entirely.
             if any(key.startswith(f"{name}.") for key in (y if left is None else x)):
                 yield Difference(
                     "message", path, left.text() if left else "absent", right.text() if right else "absent"

@@ -1,6 +1,7 @@
 """One TCP connection of a capture: its bytes in order, TLS opened where secrets are known, V2GTP frames, and its end.
 
-Segments come in any order and more than once; what the capture misses is said, and who missed it is not blamed.
+Segments come in any order and more than once; what is missing from the capture is reported, and no side is blamed for
+it.
 """
 
 from __future__ import annotations
@@ -21,22 +22,21 @@ if TYPE_CHECKING:
     from plugfest.traces import tls
 
 EARLY = 8
-"""Segments that may wait for one that they acknowledge, and that stands behind them in the capture."""
+"""Number of segments that may wait for one that they acknowledge but that comes after them in the capture."""
 EARLY_NS = 1_000_000_000
 """ns for which they wait."""
 UNHEARD = 3
-"""Times that a segment is sent without an acknowledgement until nobody can be taken to hear it."""
+"""Number of times a segment is sent without an acknowledgement before the receiver counts as gone."""
 
 
 @dataclass
 class Connection:
-    """One TCP connection and what was said over it.
+    """One TCP connection and what was sent over it.
 
     Attributes:
         first: the segment that was captured first.
-        client: the end that opened it; None until that is known.
-        entries: what happened, once it is finished.
-        relevant: it carries V2GTP or TLS.
+        client: the end that opened it; None until known.
+        entries: what happened, once it is finished. relevant: it carries V2GTP or TLS.
     """
 
     first: packets.Segment
@@ -63,9 +63,9 @@ class Connection:
         self._opened = self._closed = False
         self._early: list[tuple[packets.Segment, pcap.Packet]] = []
         self._said = 0, 0
-        self._acknowledged: dict[packets.Endpoint, tuple[int, int]] = {}  # what the capture misses at the end
+        self._acknowledged: dict[packets.Endpoint, tuple[int, int]] = {}  # what is missing at the end of the capture
         self._heard: dict[packets.Endpoint, int | None] = {}  # who sent anything, and what it acknowledged first
-        self._unseen: tuple[int, int] | None = None  # the last segment that acknowledges what was not captured
+        self._unseen: tuple[int, int] | None = None  # the last segment that acknowledges uncaptured data
 
     @property
     def server(self) -> packets.Endpoint:
@@ -73,7 +73,7 @@ class Connection:
 
     @property
     def tried(self) -> bool:
-        """Whether nothing but an attempt to connect was seen, to where only a charger is."""
+        """Whether only a connection attempt was seen, to an address that only a charger has."""
         address, port = self.server
         attempt = self._syn is not None and not self._foreign and not any(self._begun.values())
         return attempt and port in sdp.PORTS and IPv6Address(address.rjust(16, b"\0")).is_link_local
@@ -84,14 +84,14 @@ class Connection:
         return self._tls.opaque if self._tls else 0
 
     def repeats(self, segment: packets.Segment) -> bool:
-        """Whether a SYN is that of this connection: sent again, or captured behind its answer."""
+        """Whether a SYN belongs to this connection: sent again, or captured after its answer."""
         first = self.first
         if first.flags & packets.SYN and first.flags & packets.ACK and segment.source == first.target:
             return first.acknowledged == (segment.sequence + 1) & 0xFFFFFFFF
         return self._syn == segment.sequence and segment.source == self.client
 
     def add(self, segment: packets.Segment, packet: pcap.Packet) -> None:
-        """Takes a segment; one that acknowledges bytes that stand behind it in the capture waits for them."""
+        """Takes a segment; one that acknowledges bytes that come later in the capture waits for them."""
         if self._early and (len(self._early) >= EARLY or packet.ns - self._early[0][1].ns > EARLY_NS):
             self._release(anyway=True)
         if self._is_early(segment):
@@ -107,7 +107,7 @@ class Connection:
         return other.missing(segment.acknowledged) if other.begun else self._syn is not None
 
     def _release(self, *, anyway: bool = False) -> None:
-        """Takes the segments that wait, as far as what they acknowledge has come."""
+        """Takes the waiting segments whose acknowledged bytes have arrived."""
         while self._early and (anyway or not self._is_early(self._early[0][0])):
             self._add(*self._early.pop(0))
 
@@ -149,7 +149,7 @@ class Connection:
             self._note(where, "tcp", "closing", segment.source)
 
     def _hears(self, segment: packets.Segment, where: tuple[int, int]) -> None:
-        """Keeps whether one end alone is in the capture, though the other one sends too."""
+        """Notes whether only one end is in the capture, although the other one also sends."""
         if segment.flags & packets.RST:
             return
         number = segment.acknowledged if segment.flags & packets.ACK else None
@@ -158,7 +158,7 @@ class Connection:
             self._unseen = where
 
     def finish(self) -> None:
-        """No further segment comes: what was said is read, and who said it."""
+        """Finishes the connection: reads what was sent, and determines which side sent it."""
         self._release(anyway=True)
         for end, direction in self._directions.items():
             for chunk in direction.finish():
@@ -191,12 +191,12 @@ class Connection:
             unseen.note = f"nothing that the {'vehicle' if unseen.sender == EVCC else 'charger'} sent was captured"
 
     def _vehicle(self) -> packets.Endpoint:
-        """The vehicle of a connection whose beginning was not captured: who asks."""
+        """The vehicle of a connection whose start was not captured: the side that sends requests."""
         asks = dict.fromkeys(self._peer, 0)
         for entry, sender in zip(self.entries, self._senders, strict=True):
             if entry.reading is not None and entry.reading.is_message and sender is not None:
                 asks[sender if entry.reading.is_request else self._peer[sender]] += 1
-        return max(asks, key=lambda end: asks[end])  # where nobody does, who spoke first
+        return max(asks, key=lambda end: asks[end])  # if neither does, the side that sent first
 
     def _note(
         self, where: tuple[int, int], layer: str, name: str, source: packets.Endpoint | None, note: str = "",
@@ -232,7 +232,7 @@ class Connection:
                 self._note(at, "tls", happening.name, source, happening.note, happening.data)
 
     def _in_order(self, packet: int, ns: int) -> int:
-        """When something was said: what waited for a segment that came later is behind it, whatever its own time is."""
+        """When something was sent: data that waited for a later segment comes after it, whatever its own time."""
         before, number = self._said
         if (ns, packet) < (before, number):
             ns = before + 1
@@ -240,7 +240,7 @@ class Connection:
         return ns
 
     def _recognise(self, chunk: tcp.Chunk, source: packets.Endpoint) -> bool:
-        """Whether a connection is one of V2G's, by its first bytes; too few of them are kept for the next time."""
+        """Whether a connection carries V2G, judged by its first bytes; too few are kept for the next call."""
         data = chunk.data
         self._begins_late |= bool(chunk.lost)
         if len(data) < 6 and data[:2] in (b"\x01\xfe"[: len(data)], b"\x16\x03"[: len(data)]):
@@ -255,13 +255,13 @@ class Connection:
             if self.client is None and data[0] == 22:  # a ClientHello is the client's
                 self.client = source if data[5] == 1 else self._peer[source]
         elif self._syn is not None and not chunk.lost and not self._begins_late:
-            self._foreign = True  # else the capture may have begun within a message: the next one tells
+            self._foreign = True  # otherwise the capture may have started within a message: the next one tells
             text = f"bytes that are neither V2GTP nor TLS: {data[:8].hex(' ')}"
             self._note((chunk.packet, chunk.ns), "v2gtp", "broken", source, text)
         return self.relevant
 
     def _within_tls(self, data: bytes) -> bool:
-        """Whether a capture began within a TLS connection of V2G's, which is one between link-local addresses."""
+        """Whether a capture started within a TLS connection of V2G, that is, one between link-local addresses."""
         record = len(data) > 5 and data[0] in (20, 21, 23) and data[1] == 3 and data[2] <= 4
         return record and self._syn is None and self.first.source[0][:2] == b"\xfe\x80"
 

@@ -1,7 +1,7 @@
-"""Which protocol the messages of a connection are of: what its handshake agreed on, or what reads all of them.
+"""The protocol of the messages of a connection: the one its handshake agreed on, or one that reads all of them.
 
-Without a handshake in the recording the messages decide together: the set under which most of them are whole messages
-reads every one, and the recording says so. A message of another protocol than the others is told as foreign.
+Without a handshake in the recording the messages decide together: the set under which most of them are complete
+messages reads all of them, and the recording says so. A message of a different protocol is reported as foreign.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from v2g.reading import PROTOCOL_OF, TITLES, SessionMessage
 
 _BY_NAMESPACE = {offer.namespace: protocol for protocol in PROTOCOLS.values() for offer in protocol.offers}
 _EITHER = tuple(protocol for protocol in PROTOCOLS.values() if protocol.payload_type == v2gtp.EXI)
-"""Those whose frames do not say which one they are of."""
+"""Schema sets whose frames do not identify them."""
 
 SIDES = {kind: (protocol, side) for protocol in PROTOCOLS.values() for kind, side in protocol.side.items()}
-"""Payload type of a side stream -> whose it is, and the stream."""
+"""Payload type of a side stream -> its protocol, and the stream."""
 
 MAX_WEIGHED = 64
-"""Messages of a connection that are weighed to choose between protocols."""
+"""Number of messages of a connection that are considered when choosing a protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Dialogue:
     """The messages of a connection, read.
 
     Attributes:
-        messages: what each payload is, in order.
-        remark: which protocol was taken without a handshake, and what else it could be; "" where one was agreed on.
+        messages: the reading of each payload, in order.
+        remark: which protocol was assumed without a handshake, and what else it could be; "" if one was agreed on.
     """
 
     messages: list[SessionMessage]
@@ -49,7 +49,7 @@ class Dialogue:
 
 
 def read(payloads: list[Payload]) -> Dialogue:
-    """Reads the payloads of one connection, in the order in which they were sent."""
+    """Reads the payloads of one connection, in the order sent."""
     found: list[SessionMessage | None] = [None] * len(payloads)
     remark = ""
     start, offers = 0, dict[int, str]()
@@ -72,7 +72,7 @@ def read(payloads: list[Payload]) -> Dialogue:
 
 
 def _is_of(agreed: Protocol | None, payload: Payload) -> bool:
-    """Whether a payload that reads as a handshake is a message of the protocol agreed on: some bytes are both."""
+    """Whether a payload that reads as a handshake is a message of the agreed protocol: some bytes are valid as both."""
     return agreed in _EITHER and readings.read(agreed.name, payload.data).is_message
 
 
@@ -103,7 +103,7 @@ def _segment(
 
 
 def _choose(data: list[bytes], offers: dict[int, str]) -> tuple[Protocol | None, str]:
-    """The protocol that reads most of some messages (None: each is of its own), and what to say about the choice."""
+    """The protocol that reads most of the messages (None: each has its own), and what to say about the choice."""
     offered = [_BY_NAMESPACE[namespace] for namespace in offers.values() if namespace in _BY_NAMESPACE]
     able = [one for one in dict.fromkeys(offered) if one in _EITHER] or list(_EITHER)
     whole = {one: sum(readings.read(one.name, octets).is_message for octets in data) for one in able}
@@ -118,7 +118,7 @@ def _choose(data: list[bytes], offers: dict[int, str]) -> tuple[Protocol | None,
 
 
 def _typed(payload: Payload) -> SessionMessage:
-    """A payload whose type says the set, or the few that it may be of."""
+    """A payload whose type determines the set, or the few possible ones."""
     sets = recognition.SETS_OF[payload.type]
     found = next((one for name in sets if (one := readings.read(name, payload.data)).is_message), None)
     return found or _of(sets[0], payload.data, f"{TITLES[sets[0]]} (payload type 0x{payload.type:04x})")
@@ -132,7 +132,7 @@ def _beside(payload: Payload, state: SideState) -> SessionMessage:
 
 
 def _of(schema: str, data: bytes, title: str) -> SessionMessage:
-    """A payload under the set that is due; what it is instead, or how far it can be read."""
+    """A payload read with the expected set; otherwise what it is instead, or how far it can be read."""
     found = readings.read(schema, data)
     if found.is_message:
         return found
@@ -143,13 +143,13 @@ def _of(schema: str, data: bytes, title: str) -> SessionMessage:
 
 
 def settle(messages: Iterable[SessionMessage]) -> list[SessionMessage]:
-    """The messages of one connection, read each by itself, as one session: those of another protocol are foreign."""
+    """The messages of one connection, each read by itself, as one session: those of another protocol are foreign."""
     settled, protocol = list[SessionMessage](), None
     for one in messages:
         own = PROTOCOL_OF.get(one.schema)
         if one.is_message and own is not None:
             if protocol is None and own is not APPPROTO:
-                protocol = own  # from here on it is a session, and no handshake may come any more
+                protocol = own  # from here on it is a session, and a handshake may no longer come
             one = one if protocol in (None, own) else readings.foreign(one, protocol.title)
         settled.append(one)
     return settled

@@ -1,6 +1,6 @@
-"""What was recorded, whatever the file: our JSON lines and any pcap or pcapng become the same entries.
+"""What was recorded, in any file format: our JSON lines and any pcap or pcapng become the same entries.
 
-Directions are told by who sent, not by who watched: a trace of the charger and one of the vehicle compare.
+Directions name the sender, not the observer, so a charger's trace can be compared with a vehicle's.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ class Entry:
         index: place in the recording, from 0.
         time: seconds since the first entry.
         layer, name: as in :class:`v2g.trace.Event`.
-        sender: ``evcc``, ``secc``, or "" where nothing was sent.
+        sender: ``evcc``, ``secc``, or "" if nothing was sent.
         data: the bytes at that layer.
-        reading: of a message, what its bytes are; None for other layers.
-        schema: its schema set.
+        reading: for a message, what its bytes are; None for other layers. schema: its schema set.
         note: details for people.
-        connection: number of the TCP connection, from 1; 0 outside of any.
+        connection: number of the TCP connection, from 1; 0 outside any.
         packet: number of the packet in a capture, as Wireshark counts; 0 otherwise.
         ends: address and port (source, target) of a datagram in a capture.
         stream: payload type of the side stream of a message; 0: the main stream.
@@ -56,12 +55,12 @@ class Entry:
 
     @property
     def document(self) -> Any:
-        """What the bytes decode to, be it a message of a session or not; None where they do not."""
+        """What the bytes decode to, whether a message of a session or not; None if they do not decode."""
         return self.reading.document if self.reading is not None else None
 
     @property
     def body(self) -> Any:
-        """The request or response; None where there is no whole message."""
+        """The request or response; None without a complete message."""
         return self.reading.body if self.reading is not None else None
 
     @property
@@ -83,15 +82,15 @@ class Recording:
     Attributes:
         name: of the file.
         kind: ``trace`` (our JSON lines), ``pcap`` or ``pcapng``.
-        epoch: Unix time of time 0; 0.0 where nobody knows.
-        role: who wrote a trace: ``evcc``, ``secc``, ``both`` (the vehicle's view); "" for captures.
+        epoch: Unix time of time 0; 0.0 if unknown.
+        role: the role that wrote a trace: ``evcc``, ``secc``, ``both`` (the vehicle's view); "" for captures.
         entries: in order of time.
         configuration: what the writer noted about itself.
         remarks: what a reader should know about the file.
         key_log: TLS secrets found, as an NSS key log.
-        plain: message bytes can be had, i.e. nothing stayed encrypted.
+        plain: message bytes are available, i.e. nothing stayed encrypted.
         passed: time, source and destination address of ordinary Ethernet frames: the first of each second and pair.
-        until: s: when the last packet of a capture was seen, be it of interest or not; 0.0 where nobody knows.
+        until: s: when the last packet of a capture was seen, relevant or not; 0.0 if unknown.
     """
 
     name: str
@@ -129,7 +128,7 @@ class Recording:
 
 
 def settle(recording: Recording, start: float) -> None:
-    """Sorts entries by time, counts them, and lets time begin with 0."""
+    """Sorts entries by time, numbers them, and makes time start at 0."""
     recording.entries.sort(key=lambda e: e.time)
     for index, entry in enumerate(recording.entries):
         entry.index = index

@@ -44,7 +44,7 @@ def _pcapng(recording: Recording, source: Path, target: Path) -> None:
     with replacing(target) as file:
         write = PcapNg(file, recording.epoch, "evcc", f"from {source.name}")
         for event in _events(recording, role="evcc"):
-            # The trace has the messages, not the records that carried them: only what was agreed on is told.
+            # The trace has the messages, not the records that carried them, so only what was agreed on is reported.
             if event.layer != "tls" or event.name == "handshake":
                 write(event)
         write.close()
@@ -84,7 +84,7 @@ def _hex(file: IO[str], recording: Recording) -> None:
 
 
 def document_xml(entry: Entry) -> str:
-    """What the bytes of a message decode to, as XML on one line, be it a message of the session or not."""
+    """What the bytes of a message decode to, as XML on one line, whether it belongs to the session or not."""
     import exi
     from v2g.messages import schema
 
@@ -126,19 +126,18 @@ FORMATS: dict[str, Callable[[Recording, Path, Path], None]] = {
     "hex": _each(_hex),
     "keylog": _each(_key_log),
 }
-"""Name of a format, which is also the ending of its files -> how it is written: (recording, its file, target)."""
+"""Name of a format, which is also its file extension -> function that writes it: (recording, its file, target)."""
 
 
 def export(recording: Recording, source: Path, target: Path, form: str = "") -> None:
     """Writes a recording in another form.
 
     Args:
-        source: the file that it was read from.
-        form: one of :data:`FORMATS`; by default the ending of ``target``.
+        source: the file it was read from. form: one of :data:`FORMATS`; by default the extension of ``target``.
 
     Raises:
         RecordingError: there is no such form.
-        OutputError: the file cannot be written; nothing is in its place then.
+        OutputError: the file cannot be written; then there is nothing in its place.
     """
     form = form or target.suffix.lstrip(".")
     if form not in FORMATS:

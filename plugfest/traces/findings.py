@@ -25,8 +25,7 @@ class Finding:
         severity: ``violation``: the standard forbids it and the session depends on it; ``warning``: tolerated,
             measured slightly off, or in doubt; ``note``: worth knowing.
         side: who caused it: ``evcc``, ``secc`` or "".
-        rule: stable name of the rule.
-        text: one sentence: what happened, and what was expected.
+        rule: stable name of the rule. text: one sentence: what happened, and what was expected.
         requirement: identifier in the standard, if known.
         entry: index of the entry in the recording; -1 for none.
         count: how often it was found.
@@ -78,7 +77,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Nothing was violated, and there was something to judge."""
+        """Whether nothing was violated, and there was something to judge."""
         return self.result in ("passed", "warnings")
 
     @property

@@ -15,16 +15,16 @@ from v2g import reading
 from v2g.trace import Event
 
 PAUSE = 0.2
-"""s: between two looks at a file that has not grown."""
+"""s between two checks of a file that has not grown."""
 LONGEST = 1 << 22
-"""Bytes of a line that are taken."""
+"""Maximum number of bytes read of a line."""
 
 
 def lines(path: Path, wait: Callable[[float], bool]) -> Iterator[dict[str, Any]]:
-    """The records of a trace as they come.
+    """The records of a trace as they arrive.
 
     Args:
-        wait: waits this many seconds; False: nothing more is wanted.
+        wait: waits this many seconds; returns False to stop.
 
     Raises:
         RecordingError: it cannot be read, or a line is not JSON.
@@ -50,7 +50,7 @@ def lines(path: Path, wait: Callable[[float], bool]) -> Iterator[dict[str, Any]]
 
 
 def event(line: dict[str, Any]) -> Event | None:
-    """The event of a line, its message decoded; None where the line is of no event."""
+    """The event of a line, with its message decoded; None if the line does not contain an event."""
     try:
         data, schema = bytes.fromhex(str(line.get("hex", ""))), str(line.get("schema", ""))
         made = Event(
@@ -74,7 +74,7 @@ def follow(path: Path, target: Path, wait: Callable[[float], bool] = _sleep) -> 
 
     Raises:
         RecordingError: the trace cannot be read.
-        OutputError: nobody reads the pipe any more.
+        OutputError: nobody reads the pipe any longer.
     """
     found = lines(path, wait)
     head = next(found, {})

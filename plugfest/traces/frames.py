@@ -1,4 +1,4 @@
-"""V2GTP frames out of one direction of a captured connection, which may begin anywhere and have gaps. Pure."""
+"""V2GTP frames from one direction of a captured connection, which may start anywhere and have gaps. Pure."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ MAX_PAYLOAD = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The stream has no header where one is due; the rest of the direction cannot be read."""
+    """The stream has no header where one is expected; the rest of the direction cannot be read."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Bytes at the start of a capture that belong to a message of which the beginning was not captured."""
+    """Bytes at the start of a capture that belong to a message whose start was not captured."""
 
     count: int
 
 
 class Frames:
-    """Frames out of one direction's bytes.
+    """Frames from the bytes of one direction.
 
     Args:
         whole: the direction was captured from its first byte on.
@@ -41,7 +41,7 @@ class Frames:
         self._skipped = 0
 
     def feed(self, data: bytes, lost: int) -> Iterator[Payload | Broken | Skipped]:
-        """What is complete. Behind a gap, ``lost`` bytes long, the next frame starts where a header is."""
+        """The complete frames. After a gap of ``lost`` bytes, the next frame starts at the next header."""
         if lost:
             self._buffer.clear()
             self._searching, self._dead = True, False
@@ -74,7 +74,7 @@ class Frames:
         del self._buffer[:position]
 
     def _search(self) -> int:
-        """Drops what stands before the next plausible header; how many bytes that was."""
+        """Drops everything before the next plausible header; returns the number of bytes."""
         at = 0
         while (at := self._buffer.find(b"\x01\xfe", at)) >= 0 and len(self._buffer) - at >= v2gtp.HEADER_LENGTH:
             header = v2gtp.parse_header(bytes(self._buffer[at : at + v2gtp.HEADER_LENGTH]))

@@ -1,4 +1,4 @@
-"""Findings as JUnit XML, for continuous integration: a test case per rule, failed where the rule was broken."""
+"""Findings as JUnit XML, for continuous integration: a test case per rule, failed if the rule was broken."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def junit(recording: Recording, findings: list[Finding], *, strict: bool = False
     """The test suite of a recording.
 
     Args:
-        strict: warnings fail too; else they stand in the output of their case.
+        strict: warnings fail too; otherwise they appear in the output of their case.
     """
     broken: dict[str, list[Finding]] = {}
     for finding in findings:

@@ -1,10 +1,10 @@
-"""Session secrets of TLS as text: the key log that browsers and Wireshark know (NSS)."""
+"""TLS session secrets as text: the key log format that browsers and Wireshark use (NSS)."""
 
 from __future__ import annotations
 
 
 class KeyLog:
-    """Session secrets by label and client random, out of NSS key log text."""
+    """Session secrets by label and client random, from NSS key log text."""
 
     def __init__(self) -> None:
         self._secrets: dict[tuple[str, bytes], bytes] = {}
@@ -13,7 +13,7 @@ class KeyLog:
         return len(self._secrets)
 
     def add(self, text: bytes) -> int:
-        """Takes the lines that are secrets and ignores others; returns how many there were."""
+        """Takes the lines that are secrets and ignores the others; returns the number taken."""
         count = 0
         for line in text.splitlines():
             words = line.split()
@@ -32,5 +32,5 @@ class KeyLog:
         return self._secrets.get((label, random))
 
     def lines(self) -> bytes:
-        """As a key log again."""
+        """The secrets as a key log."""
         return "".join(f"{label} {random.hex()} {s.hex()}\n" for (label, random), s in self._secrets.items()).encode()

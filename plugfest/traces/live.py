@@ -1,8 +1,8 @@
 """Records an interface while a session runs on it: the real packets, with the kernel's times, as pcapng.
 
-Somebody may set the host's clock meanwhile: the times count on by the monotonic clock.
+If the host's clock is set in the meantime, the times keep counting by the monotonic clock.
 
-Needs a raw socket (root or CAP_NET_RAW). Packets are in the file as they come, so that a killed session leaves a
+Needs a raw socket (root or CAP_NET_RAW). Packets are written to the file as they come, so a killed session leaves a
 capture; closing adds TLS secrets and decoded messages (:mod:`plugfest.traces.annotate`).
 """
 
@@ -33,12 +33,12 @@ _LONGEST = 262144
 
 
 class Live:
-    """Records while it is entered (in a running event loop); an observer for the TLS secrets.
+    """Records while it is entered (in a running event loop); also an observer for the TLS secrets.
 
     Args:
         path: the file.
         interface: name of the network interface, also ``NAMESPACE/NAME``.
-        comment: on the file as a whole.
+        comment: comment on the file as a whole.
 
     Raises:
         PermissionError: raw sockets are not allowed.
@@ -64,7 +64,7 @@ class Live:
         self._clock = Steady()
 
     def __call__(self, event: Event) -> None:
-        """Takes the TLS secrets out of the events; the rest is in the packets.
+        """Takes the TLS secrets from the events; everything else is in the packets.
 
         Raises:
             OutputError: the file could not take all packets, and takes no more.
@@ -95,7 +95,7 @@ class Live:
             raise self._failed
 
     def _ready(self) -> None:
-        """Takes what has arrived."""
+        """Takes the packets that have arrived."""
         for _ in range(512):
             try:
                 data, extras, _, _ = self._socket.recvmsg(_LONGEST, 64)
@@ -108,7 +108,7 @@ class Live:
         self._take()
 
     def _take(self, when: int = 0, data: bytes = b"") -> None:
-        """Writes a packet, or what was written, down to the file."""
+        """Writes a packet to the file, or flushes what was written."""
         try:
             if data:
                 self._out.packet(when, data)

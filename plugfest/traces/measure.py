@@ -1,6 +1,6 @@
-"""Every time in a recording that a standard limits, with its limit.
+"""Every time in a recording that is limited by a standard, with its limit.
 
-Times are those of the recorder: at the other end of the cable an answer is a little later, at its sender a little
+Times are the recorder's: at the other end of the cable an answer arrives a little later, at its sender it is a little
 earlier. That matters for the 25 ms of CurrentDemand, not for the rest.
 """
 
@@ -21,7 +21,7 @@ from slac.rounds import Move, Round
 from v2g.protocols import PROTOCOLS
 
 SLACK = 0.005
-"""s: by which a pause may be shorter than prescribed before that is reported: clocks and captures are no better."""
+"""s by which a pause may be shorter than prescribed before it is reported: clocks and captures are not more exact."""
 MARGIN = 1.01
 """Factor by which a time may be longer, for the same reason."""
 
@@ -33,7 +33,7 @@ class Measure:
     Attributes:
         timer: the standard's name of the limit.
         what: what was measured, e.g. the request's name.
-        side: who has to keep the limit: ``evcc`` or ``secc``.
+        side: the side that must keep the limit: ``evcc`` or ``secc``.
         seconds: as measured.
         limit: s.
         at: time of its end in the recording.
@@ -59,13 +59,13 @@ class Measure:
 
     @property
     def is_timeout(self) -> bool:
-        """Whether the other side would have given up, as against a performance time that it would not notice."""
+        """Whether the other side would have given up, as opposed to a performance time that it would not notice."""
         return (self.timer.endswith("_Timeout") and not self.timer.startswith("TCP_")) or self.timer.startswith("TT_")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The measured times of one kind: seconds, of which so many missed the limit."""
+    """The measured times of one kind, s, and how many of them missed the limit."""
 
     timer: str
     what: str
@@ -101,7 +101,7 @@ def rows(measures: list[Measure]) -> list[Row]:
 
 
 def paired(found: list[Row]) -> list[list[Row]]:
-    """Rows that are about the same times put together: the performance time and the time-out of one answer."""
+    """Combines rows about the same times: the performance time and the time-out of one answer."""
     groups: dict[tuple[str, str, int, bool], list[Row]] = {}
     for row in found:
         groups.setdefault((row.what, row.side, row.count, row.shortest), []).append(row)
@@ -142,7 +142,7 @@ def _of(talk: Talk, exchanges: Iterable[Exchange]) -> Iterator[Measure]:
 
 
 def _beside(talk: Talk) -> Iterator[Measure]:
-    """Answers on side streams, which have the time of their message wherever it is sent."""
+    """Answers on side streams, which have the time limit of their message wherever it is sent."""
     for exchanges in talk.sides.values():
         yield from _of(talk, exchanges)
 
@@ -187,7 +187,7 @@ def _runs(talk: Talk) -> Iterator[list[Exchange]]:
 
 
 def _loops(talk: Talk) -> Iterator[Measure]:
-    """Loops that have a time as a whole: Ongoing, cable check, precharge."""
+    """Loops with a limit for the whole loop: Ongoing, cable check, precharge."""
     timing = talk.timing
     for run in _runs(talk):
         name = run[0].name
@@ -222,11 +222,11 @@ def _loops(talk: Talk) -> Iterator[Measure]:
 
 
 def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
-    """Set-up, ready to charge, and the end of the connection; ``entries`` may have the link coming up."""
+    """Set-up, ready to charge, and the end of the connection; ``entries`` may contain the start of the link."""
     timing = talk.timing
     setup = next((e for e in talk.entries if e.name == "SessionSetupRes"), None)
     if setup is not None:
-        # Where the recording does not have the link coming up, the first SDP request is nearest to it.
+        # If the recording does not show the link coming up, the first SDP request is nearest to it.
         before = [e for e in entries if e.time <= setup.time and e.connection in (0, talk.number)]
         sdp = [e for e in before if e.name == "SDPRequest"]
         matched = [e for e in before if e.name == "CM_SLAC_MATCH.CNF"]
@@ -257,14 +257,14 @@ def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
         what = "SessionStopRes to the end of the connection"
         yield Measure("TCP_Connection_Termination_Timeout", what, closed.sender or EVCC, seconds, limit, closed.time,
                       closed.index)  # fmt: skip
-    elif closed.sender == SECC and closed.packet:  # in a trace of its own it begins to wait for the vehicle's end
+    elif closed.sender == SECC and closed.packet:  # in its own trace it starts to wait for the vehicle's end
         what = "SessionStopRes to the charger's end of the connection"
         yield Measure("TCP_Connection_Termination_Timeout", what, SECC, seconds, limit, closed.time, closed.index,
                       shortest=True)  # fmt: skip
 
 
 def _goes_on(talk: Talk, stop: Entry) -> bool:
-    """Whether the session went on with another service (ISO 15118-20)."""
+    """Whether the session continued with another service (ISO 15118-20)."""
     return any(entry.index > stop.index for entry in talk.entries)
 
 
@@ -297,7 +297,7 @@ _ANSWERED = {
 
 
 def _matching(recording: Recording) -> Iterator[Measure]:
-    """SLAC, by round: what others say, and copies, count for nothing."""
+    """SLAC, by round: messages of others, and copies, are ignored."""
     for one in slac.rounds(recording):
         yield from _round(one)
 

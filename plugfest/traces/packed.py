@@ -1,4 +1,4 @@
-"""Capture files as bytes, be they compressed with gzip or not: bounded, and readable as far as they go."""
+"""Capture files as bytes, compressed with gzip or not: bounded, and read as far as they go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from boundary.read import is_pipe
 from plugfest.traces.errors import RecordingError
 
 MAX_UNPACKED = 8 * 1024 * 1024 * 1024
-"""Bytes that a compressed file may have unpacked."""
+"""Maximum uncompressed size of a compressed file, bytes."""
 
 _GZIP = b"\x1f\x8b"
 _STEP = 256 * 1024
@@ -18,7 +18,7 @@ _WITH_GZIP_HEADER = 31
 
 
 class Source(Protocol):
-    """A file that is read from its start to its end."""
+    """A file that is read from start to end."""
 
     def read(self, size: int, /) -> bytes:
         """The next ``size`` bytes; fewer at the end."""
@@ -29,7 +29,7 @@ class Source(Protocol):
 
 
 class _Unpacked:
-    """What a gzip file holds; one that breaks off ends where it does."""
+    """The content of a gzip file; a truncated one ends where it breaks off."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file, self._name = file, name
@@ -72,7 +72,7 @@ class _Unpacked:
 
 
 def opened(path: Path) -> Source:
-    """A file, unpacked where it is compressed.
+    """Opens a file, and unpacks it if it is compressed.
 
     Raises:
         RecordingError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Ethernet, IPv6, UDP and TCP: what a captured packet holds, and packets with valid checksums. Pure.
+"""Ethernet, IPv6, UDP and TCP: the content of a captured packet, and packets with valid checksums. Pure.
 
 V2G is IPv6 on Ethernet; VLAN tags, IPv4, Linux cooked captures and raw IP are read too, because captures have them.
 """
@@ -46,9 +46,9 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A message of IPv6 neighbour discovery: who has an address, or: I have it.
+    """A message of IPv6 neighbour discovery: a question for an address, or the answer.
 
-    ``body`` is the ICMPv6 message; from its 8th byte on stands the address.
+    ``body`` is the ICMPv6 message; the address starts at its 8th byte.
     """
 
     source: Endpoint
@@ -57,13 +57,13 @@ class Neighbour:
 
     @property
     def solicits(self) -> bool:
-        """Whether it asks."""
+        """Whether it is a question."""
         return self.body[0] == _SOLICITATION
 
 
 @dataclass(frozen=True, slots=True)
 class Homeplug:
-    """A HomePlug management frame, from its destination address on, with the VLAN tags that it was captured with."""
+    """A HomePlug management frame, from its destination address on, with the captured VLAN tags."""
 
     frame: bytes
 
@@ -82,7 +82,7 @@ LINKS = frozenset({1, *_COOKED, *_RAW_IP, *_LOOPBACK})
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A packet without its link layer: addresses (zero where the capture has none), EtherType, what is behind it."""
+    """A packet without its link layer: addresses (zero if the capture has none), EtherType, payload."""
 
     target: bytes
     source: bytes
@@ -93,12 +93,12 @@ class _Opened:
 
 
 def _open(data: bytes, link: int) -> _Opened | None:
-    """The link layer taken off; None for a link type that has neither addresses nor EtherType."""
+    """The packet without its link layer; None for a link type without addresses and EtherType."""
     if link == 1:
         target, source, tagged = data[0:6], data[6:12], data[12:]
     elif link in _COOKED:
         kind_at, body_at, source_at = _COOKED[link]
-        # The destination is not in the capture; of broadcasts it is known.
+        # The destination is not in the capture; for broadcasts it is known.
         packet_type = int.from_bytes(data[0:2], "big") if link == 113 else data[10]
         target = b"\xff" * 6 if packet_type == _TO_ALL else bytes(6)
         source, tagged = data[source_at : source_at + 6], data[kind_at : kind_at + 2] + data[body_at:]
@@ -116,9 +116,9 @@ _TO_ALL = 1
 
 
 def addresses(data: bytes, link: int) -> tuple[bytes, bytes] | None:
-    """Source and destination of an Ethernet frame that is not a management message; None where the capture has neither.
+    """Source and destination of an Ethernet frame that is not a management message; None if the capture has neither.
 
-    Cooked captures keep the source alone: the destination is zero then.
+    Cooked captures keep only the source: the destination is then zero.
     """
     try:
         frame = _open(data, link)
@@ -130,7 +130,7 @@ def addresses(data: bytes, link: int) -> tuple[bytes, bytes] | None:
 
 
 def parse(data: bytes, link: int) -> Content | None:
-    """What a packet holds, or None where that is nothing of V2G's, or broken.
+    """The content of a packet; None if it is broken or unrelated to V2G.
 
     Args:
         link: link type of the capture, one of :data:`LINKS`.
@@ -157,7 +157,7 @@ def _ip(data: bytes) -> Content | None:
     if version == 6:
         length, following = struct.unpack_from("!HB", data, 4)
         source, target, body = data[8:24], data[24:40], data[40:]
-        # Where the network card cuts large segments itself, the length may be 0 in the capture.
+        # If the network card splits large segments itself, the length may be 0 in the capture.
         body = body[:length] if length else body
         cut = max(length - len(body), 0)
         for _ in range(16):
@@ -165,7 +165,7 @@ def _ip(data: bytes) -> Content | None:
                 following, size = body[0], (body[1] + 1) * 8
             elif following == _FRAGMENT:
                 if int.from_bytes(body[2:4], "big") & 0xFFF9:
-                    return None  # V2G packets fit; real fragments are not put together
+                    return None  # V2G packets fit; real fragments are not reassembled
                 following, size = body[0], 8
             else:
                 break

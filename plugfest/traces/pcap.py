@@ -1,9 +1,8 @@
-"""Capture files as the outside world writes them: pcap and pcapng, both byte orders, read and written block by block.
+"""Capture files of other programs: pcap and pcapng, both byte orders, read and written block by block.
 
 Hostile input is bounded: a block or packet may claim at most :data:`MAX_BLOCK` bytes, and a file is read as a stream.
-Of pcapng, section header, interface description, enhanced, simple and obsolete packet, and decryption secrets blocks
-are understood; others are skipped. A file that ends inside a packet (the capture was killed) ends with a
-:class:`Remark`.
+The pcapng blocks read are section header, interface description, enhanced, simple and obsolete packet, and decryption
+secrets; others are skipped. A file that ends inside a packet (the capture was killed) ends with a :class:`Remark`.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _PCAP_MAGIC = {
 """Magic of a pcap file -> byte order, nanoseconds per unit of the second time field."""
 
 _MODIFIED = (b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1")
-"""Of these the packet headers have eight bytes more, which nobody needs."""
+"""In these files packet headers have eight extra bytes, which are not needed."""
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 6, 0x0A
 _TLS_KEY_LOG = 0x544C534B
@@ -44,7 +43,7 @@ _MAX_OPTION = 65000
 
 
 TAKEN_OFF = "TLS taken off: "
-"""How our comment begins on the SYN of a connection that was over TLS and is written plain; then what was agreed on."""
+"""Start of our comment on the SYN of a connection that used TLS but is written in plain; what was agreed on follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Packet:
         ns: Unix time in nanoseconds.
         data: the bytes that were captured.
         link: link type (1: Ethernet).
-        comments: comments that the file holds on it.
+        comments: comments in the file about it.
         cut: bytes that were on the wire but not captured.
     """
 
@@ -70,7 +69,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """TLS secrets that the file holds: an NSS key log."""
+    """TLS secrets in the file: an NSS key log."""
 
     text: bytes
 
@@ -94,7 +93,7 @@ def read(file: Source | IO[bytes], name: str = "capture") -> Iterator[Item]:
     """Packets and secrets of a capture file, in the order of the file.
 
     Raises:
-        RecordingError: no capture file, or its structure is broken; says where.
+        RecordingError: it is not a capture file, or its structure is broken; says where.
     """
     magic = file.read(4)
     if magic in _PCAP_MAGIC:
@@ -245,8 +244,7 @@ class Writer:
 
     Args:
         file: takes each block with one call.
-        comment: on the file as a whole.
-        interface: name of the interface.
+        comment: comment on the file as a whole. interface: name of the interface.
     """
 
     def __init__(self, file: Sink[bytes], *, comment: str = "", interface: str = "") -> None:
@@ -268,7 +266,7 @@ class Writer:
         return number
 
     def secrets(self, text: bytes) -> None:
-        """An NSS key log; has to come before the packets that it decrypts."""
+        """An NSS key log; it must come before the packets that it decrypts."""
         self._write(_SECRETS, struct.pack("<II", _TLS_KEY_LOG, len(text)) + _pad(text), [])
 
     def packet(
@@ -282,7 +280,7 @@ class Writer:
         self._write(_PACKET, head + _pad(data), options)
 
     def flush(self) -> None:
-        """Everything so far can be read by others."""
+        """Makes everything written so far readable for others."""
         self._file.flush()
 
     def _write(self, kind: int, body: bytes, options: list[tuple[int, bytes]]) -> None:
@@ -299,6 +297,6 @@ def _pad(data: bytes) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """As an option can hold it: UTF-8, cut where a character starts."""
+    """Text as it fits into an option: UTF-8, cut at the start of a character."""
     data = text.encode("utf-8", "replace")
     return data if len(data) <= _MAX_OPTION else data[:_MAX_OPTION].decode("utf-8", "ignore").encode() + " …".encode()

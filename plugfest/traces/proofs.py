@@ -1,7 +1,7 @@
 """The certificates and signatures of a recording, judged once: for the checks, the report and ``trace show``.
 
-A signature is held against the certificate that the session itself shows; whether that certificate leads to a trusted
-root can be told only where somebody names the roots. Times are those of the recording.
+A signature is checked with the certificate that the session itself shows; whether that certificate leads to a trusted
+root is known only if the user names the roots. Times are those of the recording.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from v2g import reading, signature, signed_parts, stamps
 from v2g.credentials import common_name
 
 Roots: TypeAlias = Callable[[Role], Sequence[x509.Certificate]]
-"""The anchors that are trusted for a leaf of a role."""
+"""The anchors trusted for the leaf of a role."""
 
 OLDEST = 86400.0
 """s: an epoch before is a clock that counts from its start."""
@@ -39,7 +39,7 @@ PLACES: Mapping[Role, str] = {
     Role.OEM_PROVISIONING: "OEM provisioning",
     Role.CPS: "provisioning service",
 }
-"""Where a chain is presented, by the role of its leaf there."""
+"""Where a chain is presented, by the role of its leaf."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -51,15 +51,12 @@ class Presented:
     """A chain as it was sent.
 
     Attributes:
-        entry: where it was first seen.
-        field: of the message, or TLS.
-        role: what the leaf was sent as.
-        ders: leaf first.
-        certificates: the same, or why one cannot be used.
-        at: wall clock; None where neither the recording nor a message tells.
-        clock: whose it is where the recording has none: ``the charger's`` or ``the vehicle's``; "" else.
-        anchored: whether roots were known to hold it against.
-        deviations: from what its place demands; without roots, nothing about roots.
+        entry: where it was first seen. field: field of the message, or TLS. role: what the leaf was sent as.
+        ders: leaf first. certificates: the same, or why one cannot be used.
+        at: wall clock; None if neither the recording nor a message tells it.
+        clock: whose clock it is if the recording has none: ``the charger's`` or ``the vehicle's``; "" else.
+        anchored: whether roots were known to check it with.
+        deviations: from what its place requires; without roots, nothing about roots.
     """
 
     entry: Entry
@@ -79,18 +76,18 @@ class Presented:
 
     @property
     def leaf(self) -> str:
-        """Whose it is."""
+        """The owner of the certificate."""
         first = self.certificates[0]
         return "a certificate that cannot be used" if isinstance(first, Unreadable) else common_name(first)
 
     @property
     def refused(self) -> list[Deviation]:
-        """Why a peer has to refuse it; empty where it need not."""
+        """Why a peer must refuse it; empty if it need not."""
         return fatal(self.deviations)
 
     @property
     def verdict(self) -> str:
-        """What is to be said of it, in one clause."""
+        """The judgement of it, in one clause."""
         by = f" on {self.at:%Y-%m-%d} by {self.clock} clock" if self.at is not None and self.clock else ""
         if self.refused:
             return "has to be refused: " + "; ".join(map(str, self.refused)) + (by and f" (judged{by})")
@@ -102,7 +99,7 @@ def chains(recording: Recording, roots: Roots | None = None) -> list[Presented]:
     """Every chain of a recording, each once for each place, in order of time.
 
     Args:
-        roots: the anchors for each role; None: nobody named any.
+        roots: the anchors for each role; None: none were named.
     """
     found: dict[tuple[Role, bytes], Presented] = {}
     told = told_clock(recording) if _clock(recording, 0.0) is None else None
@@ -125,16 +122,16 @@ def _date(unix: float) -> datetime.datetime:
 
 
 class Told(NamedTuple):
-    """Unix time of time 0 by a clock that messages show, and whose it is."""
+    """Unix time of time 0 by a clock shown in messages, and whose clock it is."""
 
     epoch: float
     clock: str
 
 
 def told_clock(recording: Recording) -> Told | None:
-    """The date by what the session's own messages say, the charger's before the vehicle's; None where none says one.
+    """The date according to the session's own messages, the charger's before the vehicle's; None if none has one.
 
-    Clocks of chargers count from their start at times: what is before :data:`EARLIEST` tells no date.
+    Some chargers' clocks count from power-up: a time before :data:`EARLIEST` is not a date.
     """
     for sender, clock in ((SECC, "the charger's"), (EVCC, "the vehicle's")):
         for entry in recording.messages:
@@ -145,7 +142,7 @@ def told_clock(recording: Recording) -> Told | None:
 
 
 def shown_time(entry: Entry) -> float | None:
-    """Unix seconds that a message shows: in its header in ISO 15118-20, else EVSETimeStamp or DateTimeNow; or None."""
+    """Unix seconds in a message: in its header in ISO 15118-20, else EVSETimeStamp or DateTimeNow; or None."""
     body, stamp = entry.body, reading.stamp_of(entry.message)
     for name in () if stamp else ("EVSETimeStamp", "DateTimeNow"):
         stamp = stamp or getattr(body, name, None) or 0
@@ -170,7 +167,7 @@ def _presented(
 
 
 class Held(StrEnum):
-    """What is to be said of the signature of a message."""
+    """The judgement of the signature of a message."""
 
     HOLDS = "holds"
     BROKEN = "does not hold"
@@ -185,10 +182,8 @@ class Signed:
 
     Attributes:
         entry: the message.
-        by: whose key it has to be, in words.
-        held: the verdict.
-        why: what is wrong, or how it was made.
-        notes: what is out of the ordinary about one that holds, as (stable name, details).
+        by: whose key it must be, in words. held: the verdict.
+        why: what is wrong, or how it was made. notes: what is unusual about a valid one, as (stable name, details).
     """
 
     entry: Entry
@@ -215,7 +210,7 @@ def _certificate(body: Any, *names: str) -> bytes | None:
     return bytes(body) if isinstance(body, bytes) else None
 
 
-# Message -> whose key signs it, and where in it that certificate is. The others are signed by the contract told before.
+# Message -> whose key signs it, and where it has that certificate. The contract shown before signs all others.
 _SIGNERS: Mapping[tuple[str, str], tuple[Role, tuple[str, ...]]] = {
     ("iso2", "CertificateInstallationReq"): (Role.OEM_PROVISIONING, ("OEMProvisioningCert",)),
     ("iso2", "CertificateUpdateReq"): (Role.CONTRACT, ("ContractSignatureCertChain", "Certificate")),
@@ -232,7 +227,7 @@ _SIGNERS: Mapping[tuple[str, str], tuple[Role, tuple[str, ...]]] = {
 
 
 class _Told:
-    """Whose certificates the session showed so far."""
+    """The certificates that the session has shown so far."""
 
     def __init__(self) -> None:
         self.contract: bytes | None = None
@@ -259,7 +254,7 @@ class _Told:
 
 
 def signatures(entries: Sequence[Entry]) -> Iterator[Signed]:
-    """What is to be said of the signature of each message of a connection that has one or needs one."""
+    """The judgement of each signature that a message of a connection has or needs."""
     told = _Told()
     for entry in entries:
         if entry.message is None or entry.schema not in ("iso2", "iso20-common"):
@@ -271,7 +266,7 @@ def signatures(entries: Sequence[Entry]) -> Iterator[Signed]:
 
 
 def says_nothing(body: Any) -> bool:
-    """Whether a response has no content: it refuses, or the charger is still at work and the schema wants fields."""
+    """Whether a response has no content: it refuses, or the charger is still busy and the schema requires fields."""
     code = str(getattr(body, "ResponseCode", "OK"))
     return not code.startswith("OK") or str(getattr(body, "EVSEProcessing", "Finished")) != "Finished"
 
@@ -303,16 +298,14 @@ def _signature(entry: Entry, told: _Told) -> Signed | None:
 
 @dataclass(frozen=True)
 class Row:
-    """A line on a chain or on the signatures of messages of one name.
+    """A row about a chain or about the signatures of messages of one name.
 
     Attributes:
-        time, entry: where it was first seen.
-        sender: whose it is.
+        time, entry: where it was first seen. sender: the side that sent it.
         what: place of the chain, or name of the message.
         by: whose certificate, or whose key.
         verdict: in words.
-        ok: False where a peer has to refuse it; None where nobody can tell.
-        count: messages.
+        ok: False if a peer must refuse it; None if unknown. count: number of messages.
     """
 
     time: float
@@ -333,7 +326,7 @@ _OK = {Held.HOLDS: True, Held.BROKEN: False, Held.MISSING: False, Held.UNCHECKED
 
 
 def rows(recording: Recording, presented: Sequence[Presented]) -> list[Row]:
-    """Chains and signatures in order of time; signatures of one kind are one row with a count."""
+    """Chains and signatures in order of time; signatures of one kind share one row with a count."""
     found: dict[object, Row] = {}
     for chain in presented:
         ok = False if chain.refused else True if chain.anchored else None

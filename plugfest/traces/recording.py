@@ -1,4 +1,4 @@
-"""Recordings read: from our JSON lines, from any pcap or pcapng, or from events that an observer collected."""
+"""Reads recordings: from our JSON lines, from any pcap or pcapng, or from events that an observer collected."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from v2g.reading import SessionMessage
 from v2g.trace import Event
 
 VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
-"""Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
+"""Role that wrote a trace -> senders of its ``tx`` and its ``rx``."""
 
 _LAST = "SessionStopRes"
-"""Behind it a handshake begins another session; anywhere else it is one in the middle of a session."""
+"""After it a handshake starts another session; anywhere else it is one in the middle of a session."""
 HANDSHAKE = "supportedAppProtocolReq"
-"""What each connection begins with; again right after it, it is the same one."""
+"""What each connection starts with; if repeated right after it, it is the same connection."""
 
 MAX_LINE = 4 * 1024 * 1024
 """Longest line of a JSON lines trace, characters."""
@@ -33,11 +33,11 @@ def load(path: Path, *, key_log: Path | None = None) -> Recording:
     """Reads a file of recorded traffic.
 
     Args:
-        path: JSON lines of ours, pcap or pcapng.
-        key_log: TLS session secrets (SSLKEYLOGFILE), besides those that the file holds.
+        path: JSON lines of ours, pcap or pcapng. key_log: TLS session secrets (SSLKEYLOGFILE), in addition to those in
+            the file.
 
     Raises:
-        RecordingError: a file is missing or nothing of that; one line that says what.
+        RecordingError: a file is missing or has another format; one line that says what.
     """
     try:
         with opened(path) as file:
@@ -61,17 +61,17 @@ def from_events(events: Iterable[Event], *, role: str = "evcc", name: str = "ses
     """The events that an observer collected, as a recording.
 
     Args:
-        role: who observed: ``evcc`` (also for a whole bench seen by the vehicle) or ``secc``.
+        role: the observer: ``evcc`` (also for a whole bench seen by the vehicle) or ``secc``.
     """
     recording = Recording(name, "trace", epoch, role)
     builder = _Builder(recording)
     for event in events:
         found = None
         if event.layer == "message" and event.direction:
-            # What went over the wire counts, not what a rewrite was given.
+            # What went over the wire counts, not the input of a rewrite.
             bare = not event.data and event.message is not None
             found = readings.of(event.schema, event.message) if bare else readings.read(event.schema, event.data)
-        stream = event.stream if event.layer == "message" else 0  # events of SLAC have none
+        stream = event.stream if event.layer == "message" else 0  # SLAC events have none
         builder.add(
             event.time, event.layer, event.name, event.direction, event.data, found, event.schema, event.note, stream
         )  # fmt: skip
@@ -79,7 +79,7 @@ def from_events(events: Iterable[Event], *, role: str = "evcc", name: str = "ses
 
 
 class _Builder:
-    """Entries out of events, with their connection counted."""
+    """Entries from events, with their connections numbered."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -93,7 +93,7 @@ class _Builder:
         reading: SessionMessage | None = None, schema: str = "", note: str = "", stream: int = 0,
     ) -> None:  # fmt: skip
         if layer == "message" and not direction:
-            layer, name, note = "state", "dropped", f"{name}: {note}"  # by a rewrite: nothing was said
+            layer, name, note = "state", "dropped", f"{name}: {note}"  # by a rewrite: nothing was sent
         elif reading is not None:
             name, note = reading.name, note or reading.problem
         if layer == "slac" and data and not note:
@@ -116,7 +116,7 @@ class _Builder:
             self._open = False
         sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
         if layer == "tcp" and name == "closing" and not direction:
-            sender = self._tx  # who writes the trace closes
+            sender = self._tx  # the writer of the trace closes
         entries = self._recording.entries
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0

@@ -1,4 +1,4 @@
-"""A recording as a chain of steps: which were reached, which failed first, whose doing it was, and what only follows.
+"""A recording as a chain of steps: which were reached, which failed first, who caused it, and what only follows.
 
 ::
 
@@ -8,16 +8,16 @@
     print(main(chain.diagnoses(findings)).sentence)
 
 ========================  ======================================================================================
-:mod:`.steps`             the steps, the ways in which one fails, and a :class:`~.steps.Diagnosis`
+:mod:`.steps`             the steps, how one can fail, and a :class:`~.steps.Diagnosis`
 :mod:`.below`             link, matching, SDP, neighbour discovery, TCP and TLS; :mod:`.matching` takes SLAC's rounds
-:mod:`.pilot`             charging without messages, and recordings of nothing but the control pilot
-:mod:`.session`           one connection's messages: the step it is in, what is due from whom, who ended it
-:mod:`.explain`           why it ended so, with the findings of the checks; :mod:`.reasons` for an end,
+:mod:`.pilot`             charging without messages, and recordings of only the control pilot
+:mod:`.session`           one connection's messages: the current step, what is due from which side, who ended it
+:mod:`.explain`           why it ended that way, with the findings of the checks; :mod:`.reasons` for an end,
                           :mod:`.codes` what a refusal means, :mod:`.words`
 ========================  ======================================================================================
 
-Live ends, checks, reports and campaigns take their first sentence from here. A chain keeps little of what it is fed, so
-that a live session can use it, and it never decides by text that is made for readers.
+Live ends, checks, reports and campaigns take their first sentence from here. A chain keeps little of its input, so that
+a live session can use it, and it never bases decisions on text meant for readers.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from slac.rounds import Round
 __all__ = ["Chain", "Diagnosis", "Fault", "Outcome", "Reached", "Step", "diagnose"]
 
 ANSWERS_WITHIN = 2.0
-"""s in which a charger answers a vehicle that begins again."""
+"""s within which a charger answers a vehicle that starts over."""
 EVENTS = 200
-"""Events of pilot and link that are kept."""
+"""Number of pilot and link events that are kept."""
 
 _PILOT: dict[str, tuple[str, Side]] = {
     "A": ("the control pilot went to A: unplugged, or the proximity contact open", ""),
@@ -62,14 +62,14 @@ class Chain:
     def __init__(self) -> None:
         self.sessions: dict[int, Session] = {}
         self._below = below.Below()
-        self._again = below.Below()  # behind the last connection, once it has ended
+        self._again = below.Below()  # after the last connection, once it has ended
         self._line = pilot.Line()
         self._events: deque[Happening] = deque(maxlen=EVENTS)
         self._words: deque[tuple[float, str]] = deque(maxlen=EVENTS)
         self._last = 0.0
 
     def add(self, entry: Entry) -> None:
-        """Takes what happened next."""
+        """Takes the next entry."""
         self._last = max(self._last, entry.time)
         self._line.add(entry)
         if entry.connection:
@@ -97,13 +97,12 @@ class Chain:
         *,
         alone: bool = False,
     ) -> list[Diagnosis]:
-        """One for each connection, and one for what came to none; in order of time.
+        """One diagnosis for each connection, and one for attempts without a connection; in order of time.
 
         Args:
-            findings: of the checks; those against a side may be why the other one refused or closed.
-            until: s: end of the recording; by default the last entry.
-            rounds: its matchings.
-            alone: it is a capture of HomePlug frames alone.
+            findings: from the checks; a finding against one side may be why the other refused or closed.
+            until: s: end of the recording; by default the last entry. rounds: its matchings.
+            alone: it is a capture of HomePlug frames only.
         """
         end = self._last if until is None else max(until, self._last)
         self._below.rounds, self._below.alone = rounds, alone
@@ -112,7 +111,7 @@ class Chain:
         talked = any(session.messages for session in self.sessions.values())
         for session in self.sessions.values():
             one = explain(session, around) if session.messages else below.connection(session, end)
-            if one is not None and not session.messages and talked:  # tried again, or not of the session
+            if one is not None and not session.messages and talked:  # tried again, or not part of the session
                 one = replace(one, outcome=Outcome.OPEN, severity="note", aside=True)
             if one is not None:
                 found.append(one)
@@ -125,7 +124,7 @@ class Chain:
         return found
 
     def reached(self, connection: int) -> list[Reached]:
-        """The steps that were reached on the way to and on a connection, in order."""
+        """The steps reached on the way to a connection and on it, in order."""
         found = self._below.reached()
         session = self.sessions.get(connection)
         if session is None:
@@ -145,9 +144,9 @@ class Chain:
 
 
 def main(found: Sequence[Diagnosis]) -> Diagnosis:
-    """The one of several that counts.
+    """The decisive one of several.
 
-    Of several connections the first that failed; one that was only tried again until it worked does not count.
+    That is the first connection that failed; one that was only retried until it worked does not count.
     """
     if not found:
         return Diagnosis(Outcome.EMPTY, Step.LINK, "It contains no charging session")
@@ -166,7 +165,7 @@ def _told(one: Diagnosis, more: str = "") -> Diagnosis:
 
 
 def diagnose(recording: Recording, findings: Iterable[Finding] = ()) -> tuple[list[Diagnosis], list[Reached]]:
-    """The diagnoses of a whole recording, and the steps that the one that counts has reached."""
+    """The diagnoses of a whole recording, and the steps reached by the decisive one."""
     chain = Chain()
     for entry in recording.entries:
         chain.add(entry)

@@ -1,7 +1,7 @@
-"""What comes before the first message: link, matching, SDP, neighbour discovery, TCP and TLS, and where it stopped.
+"""Everything before the first message: link, matching, SDP, neighbour discovery, TCP and TLS, and where it stopped.
 
-A step that fails is seen by what was asked for and did not come, by an answer that cannot be used, or by an alert or a
-reset. What was asked for and not answered has failed, however short the recording is behind it.
+A failed step shows as a request without an answer, an unusable answer, an alert or a reset. An unanswered request has
+failed, however short the rest of the recording is.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from v2g import sdp
 from v2g.errors import RemoteError
 
 TO_CONNECT = 5.0
-"""s within which a vehicle with a usable SDP answer connects, or says why not."""
+"""s within which a vehicle with a usable SDP answer connects, or reports why not."""
 TO_ASK = 20.0
-"""s within which a matched vehicle asks by SDP: V2G_EVCC_CommunicationSetup_Timeout."""
+"""s within which a matched vehicle sends SDP requests: V2G_EVCC_CommunicationSetup_Timeout."""
 
 _OF_CERTIFICATES = {
     "bad_certificate", "unsupported_certificate", "certificate_revoked", "certificate_expired", "certificate_unknown",
@@ -31,7 +31,7 @@ _OF_CERTIFICATES = {
 }  # fmt: skip
 _OF_OFFERS = {"handshake_failure", "protocol_version", "insufficient_security"}
 _OF_ONESELF = {"internal_error", "user_canceled", "close_notify"}
-"""Alerts by what they are about: the other side's certificate, what both can do, or their sender."""
+"""Alerts by subject: the other side's certificate, what both sides support, or their sender."""
 
 
 @dataclass
@@ -39,11 +39,10 @@ class Discovery:
     """SDP and neighbour discovery so far.
 
     Attributes:
-        requests, first, last: how many there were, and the first and last one.
-        security: what the last one asked for.
-        unusable: the last answer that cannot be used, and why.
-        usable: the last one that can.
-        asked: by address, the first neighbour solicitation that nobody has answered, with its number.
+        requests, first, last: number of requests, and the first and last one.
+        security: what the last request asked for.
+        unusable: the last unusable answer, and why it is. usable: the last usable one.
+        asked: by address, the first unanswered neighbour solicitation, with its number.
     """
 
     requests: int = 0
@@ -57,7 +56,7 @@ class Discovery:
     asked: dict[bytes, tuple[Entry, int]] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
-        """Takes a datagram of SDP or of neighbour discovery."""
+        """Takes an SDP or neighbour discovery datagram."""
         if entry.layer == "neighbour":
             self._neighbour(entry)
         elif entry.sender == EVCC:
@@ -78,7 +77,7 @@ class Discovery:
                 self.charger.add(entry.ends[0][0])
 
     def defect(self, entry: Entry) -> str:
-        """Why an answer cannot be used; "" where it can."""
+        """Why an answer is unusable; "" if it is usable."""
         try:
             response = sdp.parse_response(entry.data)
         except RemoteError as why:
@@ -93,12 +92,12 @@ class Discovery:
         target = entry.data[8:24]
         if entry.name == "NeighbourAdvertisement":
             self.asked.pop(target, None)
-        elif entry.ends is not None and any(entry.ends[0][0]):  # else it looks whether an address is free
+        elif entry.ends is not None and any(entry.ends[0][0]):  # otherwise it checks whether an address is free
             known = self.asked.get(target)
             self.asked[target] = (known[0], known[1] + 1) if known else (entry, 1)
 
     def unanswered(self) -> tuple[Entry, int, Side] | None:
-        """A neighbour of the session that was looked for and did not answer: first solicitation, number, whose turn."""
+        """A neighbour of the session that did not answer: first solicitation, number of solicitations, whose turn."""
         chargers = set(self.charger)
         if self.usable is not None:
             chargers.add(self.usable[1].address.packed)
@@ -110,16 +109,16 @@ class Discovery:
 
 
 def place(address: bytes, port: int) -> str:
-    """An endpoint as people write it."""
+    """An endpoint in the usual notation."""
     return f"[{IPv6Address(address)}]:{port}" if len(address) == 16 else f"{'.'.join(map(str, address))}:{port}"
 
 
 @dataclass
 class Below:
-    """All that is not a connection.
+    """Everything outside connections.
 
     Attributes:
-        alone: HomePlug frames alone were recorded: what else passed is not known.
+        alone: only HomePlug frames were recorded, so other traffic is unknown.
     """
 
     discovery: Discovery = field(default_factory=Discovery)
@@ -131,7 +130,7 @@ class Below:
             self.discovery.add(entry)
 
     def reached(self) -> list[Reached]:
-        """The steps before a connection that were reached."""
+        """The steps reached before a connection."""
         found = []
         if self.rounds:
             last = self.rounds[-1]
@@ -148,7 +147,7 @@ class Below:
         return found
 
     def diagnosis(self, until: float) -> Diagnosis | None:
-        """Where it stopped, as there was no connection; None where there is nothing to judge."""
+        """Where it stopped, given that there was no connection; None if there is nothing to judge."""
         found = self.discovery
         if not found.requests and found.usable is None and found.unusable is None:
             return self._matching(until)
@@ -185,7 +184,7 @@ class Below:
         )  # fmt: skip
 
     def _discovered(self, until: float) -> Diagnosis:
-        """SDP was answered, or its answer could not get out."""
+        """SDP was answered, or its answer could not be sent."""
         found = self.discovery
         silent = found.unanswered()
         if silent is not None:
@@ -239,10 +238,10 @@ class Below:
 
 
 def connection(s: Session, until: float) -> Diagnosis | None:
-    """Where a connection stopped on which no message was read; None for one that is nothing."""
+    """Where a connection without any readable message stopped; None for one that does not matter."""
     first = s.connected or (s.opened[0] if s.opened else s.broken or next(iter(s.tls.values()), s.ended))
     if first is None or (first is s.ended and first.packet):
-        return None  # nothing, or a capture that begins when the connection was about to end
+        return None  # nothing, or a capture that starts just before the connection ended
     if s.missed is not None and not s.tls.keys() >= {"ClientHello", "ServerHello"}:
         text = f"the recording misses what was said on the connection ({s.missed.note}): nothing can be judged"
         return Diagnosis(Outcome.EMPTY, Step.HANDSHAKE, text, since=first.time, entry=s.missed.index,
@@ -280,7 +279,7 @@ def connection(s: Session, until: float) -> Diagnosis | None:
 
 
 def _tls(s: Session, until: float, failed: Callable[..., Diagnosis]) -> Diagnosis:
-    """A TLS handshake that came to nothing, or whose messages stay secret."""
+    """A TLS handshake that failed, or whose messages cannot be decrypted."""
     certificates = s.tls.get("certificates")
     if s.alert is not None:
         name = _alert_name(s.alert)
@@ -311,14 +310,14 @@ def _tls(s: Session, until: float, failed: Callable[..., Diagnosis]) -> Diagnosi
 
 
 def _alert_name(alert: Entry) -> str:
-    from v2g.tls.tables import ALERTS  # takes its time, and few recordings have one
+    from v2g.tls.tables import ALERTS  # takes time, and few recordings have one
 
     code = alert.data[1] if len(alert.data) > 1 else -1
     return ALERTS[code].name if code in ALERTS else f"number {code}"
 
 
 def _blamed(alert: Entry, name: str) -> tuple[Side, str]:
-    """Whose fault an alert is about, and what that means."""
+    """Whose fault an alert indicates, and what it means."""
     sender = side_of(alert)
     other = OTHER[sender]
     if name == "unknown_ca":

@@ -52,5 +52,5 @@ MEANINGS = {
 
 
 def meaning(code: str) -> str:
-    """A refusal in words; "" where the code says it all or is not known."""
+    """A refusal in words; "" if the code is self-explanatory or unknown."""
     return MEANINGS.get(code, "")

@@ -1,9 +1,9 @@
-"""Why a connection's session ended as it did: the first step that failed, whose doing it was, and what only follows.
+"""Why a connection's session ended as it did: the first step that failed, who caused it, and what only follows.
 
-Whoever ends a session has a reason, and the other side gave it, or nobody can see one. Reasons are looked for in this
-order: a refusal (and what was wrong with the request that was refused), an answer or request that was due and did not
-come, what was wrong with the other side's last message, a loop that took too long, a fault that a side told, the
-pilot or the link. Without any of them, it is the doing of the side that ended the session.
+The side that ends a session has a reason: the other side gave it, or it cannot be seen. Reasons are sought in this
+order: a refusal (and what was wrong with the refused request), a missing answer or request, what was wrong with the
+other side's last message, a loop that took too long, a fault that a side reported, the pilot or the link. Without any
+of them, the side that ended the session caused it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from plugfest.traces.talks import code_of
 from v2g.protocols import PROTOCOLS
 
 ENDS_WITHIN = 5.0
-"""s: within which a session ends after a refusal on a side stream."""
+"""s within which a session ends after a refusal on a side stream."""
 
 
 def explain(session: Session, around: Around) -> Diagnosis:
@@ -39,7 +39,7 @@ def explain(session: Session, around: Around) -> Diagnosis:
 
 def _explain(s: Session, around: Around) -> Diagnosis:
     if s.refusal is None and s.refused_beside is not None and s.last is not None:
-        # Every refusal ends the session; what was under way on the main stream may still come.
+        # Every refusal ends the session; messages in progress on the main stream may still come.
         if s.last.time - s.refused_beside[1].time <= ENDS_WITHIN:
             s.refusal, s.refused_in = s.refused_beside, s.step
     if s.refusal is not None:
@@ -96,7 +96,7 @@ def _refused(s: Session, around: Around) -> Diagnosis:
 
 
 def _secure_alone(s: Session) -> bool:
-    """Whether nothing is offered that may be spoken without the certificates of both sides."""
+    """Whether every offered protocol requires the certificates of both sides."""
     own = {offer.namespace for p in PROTOCOLS.values() if p.abilities.mutual for offer in p.offers}
     return bool(s.offers) and set(s.offers) <= own
 
@@ -106,7 +106,7 @@ def _ends(s: Session) -> tuple[int, ...]:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Ends in order
+# Normal ends
 
 
 def _stopped(s: Session, around: Around) -> Diagnosis:
@@ -143,7 +143,7 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     found = reason(s, around, move, replace(common, outcome=Outcome.FAILED))
     told = s.stop_told.get(SECC)
     if found is not None and found.fault is Fault.TOLD and told is not None and told.word in WISHES:
-        return replace(found, outcome=Outcome.NOT_CHARGED, severity="warning")  # it asked for an end, and got it
+        return replace(found, outcome=Outcome.NOT_CHARGED, severity="warning")  # it asked for the end, and got it
     if found is not None:
         return found
     where = f"in {step.title}, after {answer(s.stop_after)}" if s.stop_after is not None else "at once"
@@ -153,14 +153,14 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
         asked = f"; the charger had asked it to stop ({_wish(s.stop_wish)})"
         return replace(common, side=SECC, fault=Fault.TOLD, severity="warning", sentence=text + asked)
     said = around.said(s.stopping.time)
-    if said:  # whoever wrote the trace holds the session for failed
+    if said:  # the writer of the trace considers the session failed
         text += said
         common = replace(common, outcome=Outcome.FAILED)
     return replace(common, side=EVCC, fault=Fault.ENDED, severity="warning", sentence=text)
 
 
 def _warned(s: Session, common: Diagnosis) -> Diagnosis:
-    """The charger did not do what was asked, and the vehicle made no further try (ISO 15118-20)."""
+    """The charger did not do what was asked, and the vehicle did not try again (ISO 15118-20)."""
     assert s.stopping is not None
     assert s.stop_after is not None
     code, name = code_of(s.stop_after), s.stop_after.name
@@ -206,12 +206,12 @@ def _wish(entry: Entry) -> str:
 
 
 def _interrupted(s: Session) -> Told | None:
-    """What a side told that ended the charge loop early."""
+    """What a side reported that ended the charge loop early."""
     return s.stop_told.get(SECC) or s.stop_told.get(EVCC)
 
 
 def _amount(s: Session) -> str:
-    """How long and how much was charged."""
+    """For how long and how much was charged."""
     loop = s.charge
     assert loop is not None
     kind = f"{s.mode} charging".strip()
@@ -266,7 +266,7 @@ def _closed(s: Session, around: Around) -> Diagnosis:
 
 
 def _missed(s: Session) -> Entry | None:
-    """What the capture misses behind the last message that was read; None: nothing."""
+    """What is missing from the capture after the last message that was read; None: nothing."""
     if s.unreadable is not None:
         return s.unreadable
     if s.last is not None and s.last.name == "SessionStopRes" and s.messages == 1:
@@ -278,7 +278,7 @@ def _missed(s: Session) -> Entry | None:
 
 
 def _unknown(s: Session, missed: Entry) -> Diagnosis:
-    """The end is not in the recording: nobody can be blamed for it."""
+    """The recording does not contain the end, so nobody can be blamed for it."""
     assert s.last is not None
     so_far = f", after {_amount(s)}" if s.charge is not None else ""
     text = f"how the session ended cannot be told: the recording misses what was said in {s.step.title}{so_far}"

@@ -1,4 +1,4 @@
-"""The SLAC rounds of a recording as the first steps of its chain; `slac.rounds` is their judge."""
+"""The SLAC rounds of a recording as the first steps of its chain; `slac.rounds` judges them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _OF_THE_LINK = {SlacStep.LINK, SlacStep.SET_KEY}
 
 
 _UNSHOWN = {causes.NOT_SHOWN, causes.LINK_UNKNOWN}
-"""Causes of a link of which the recording shows nothing, neither that it came up nor that it did not."""
+"""Causes after which the recording does not show whether the link came up."""
 
 
 def diagnosis(rounds: Sequence[Round], *, carried: bool, alone: bool) -> Diagnosis | None:
-    """Where the last matching stopped, or when it was done; None where there was none.
+    """Where the last matching stopped, or when it was done; None if there was none.
 
     Args:
-        carried: something passed later that only a link can carry.
-        alone: the recording holds HomePlug frames alone, as one with a capture filter does.
+        carried: later traffic that requires a link.
+        alone: the recording has only HomePlug frames, for example because of a capture filter.
     """
     if not rounds:
         return None
@@ -43,7 +43,7 @@ def diagnosis(rounds: Sequence[Round], *, carried: bool, alone: bool) -> Diagnos
     if found.due is not None:
         due, since = found.due.message, found.due.since
         due_from = side_named(SIDES[found.due.end])
-    # The finding is that of plugfest.traces.checks.matching.
+    # The finding comes from plugfest.traces.checks.matching.
     return Diagnosis(
         Outcome.FAILED, Step.LINK if of_link else Step.MATCHING, text, side, Fault.NOT_MATCHED, since, due, due_from,
         place,

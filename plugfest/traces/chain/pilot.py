@@ -1,6 +1,6 @@
-"""What the control pilot showed: charging at a nominal duty, without messages, and recordings of nothing but the pilot.
+"""What the control pilot showed: charging at a nominal duty cycle, without messages, and recordings of only the pilot.
 
-Readings come from our own traces, and from frames in which some testers report what they measure.
+Readings come from our own traces, and from frames in which some testers report their measurements.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from slac.frames import CP_STATE_IND
 from slac.pilot import READY, Offer, State, duty_told, read_duty, told, volts
 
 MOST = 6
-"""States that a sentence lists."""
+"""Maximum number of states listed in a sentence."""
 
 
 def reading(entry: Entry) -> tuple[State, float | None] | None:
@@ -37,9 +37,9 @@ class Line:
     """The control pilot so far.
 
     Attributes:
-        shown: the first states, each once in a row, with their duty.
-        seconds: how long a vehicle was ready at a nominal duty.
-        amps: the most that it was offered meanwhile, A.
+        shown: the first states, without repetitions, with their duty cycles.
+        seconds: how long a vehicle was ready at a nominal duty cycle.
+        amps: the highest current it was offered during that time, A.
     """
 
     shown: list[tuple[State, float | None]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Line:
     _before: State | None = None
 
     def add(self, entry: Entry) -> None:
-        """Takes what happened next, whatever it is."""
+        """Takes the next entry, of any kind."""
         found = reading(entry)
         if found is None:
             return
@@ -76,7 +76,7 @@ class Line:
             self._since = None
 
     def charged(self, until: float) -> Diagnosis | None:
-        """How charging at a nominal duty went; None where there was none."""
+        """How charging at a nominal duty cycle went; None if there was none."""
         if self._began is None or self._last is None:
             return None
         (state, entry), ready = self._last, self._since is not None
@@ -98,7 +98,7 @@ class Line:
         return Diagnosis(Outcome.CHARGED, Step.END, text, since=self._began.time, entry=self._began.index)
 
     def alone(self) -> Diagnosis | None:
-        """A recording of the pilot alone; None where there is not even that."""
+        """The diagnosis of a recording of only the pilot; None without any pilot reading."""
         if self._last is None:
             return None
         words = [

@@ -1,4 +1,4 @@
-"""The reasons that a side can have for ending a session, as far as a recording shows them."""
+"""The possible reasons of a side for ending a session, as far as a recording shows them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from plugfest.traces.talks import timer as timer_of
 from v2g.protocols import PROTOCOLS
 
 NEARLY = 0.9
-"""Part of a time-out after which its owner may be taken to have waited for it: timers and captures are not exact."""
+"""Fraction of a time-out after which its owner counts as having waited: timers and captures are not exact."""
 REACHED = 20.0
-"""V: difference to the target at which precharge is over."""
+"""V: difference from the target at which precharge is complete."""
 STILL_ASKING = 5.0
-"""s after an answer within which a vehicle that polls asks again."""
+"""s after an answer within which a polling vehicle asks again."""
 BEFORE = 3.0
-"""s before an end within which an event of the pilot or the link is its reason."""
+"""s before an end within which an event of the pilot or the link counts as its reason."""
 
 _CONSEQUENCES = {"refused", "timing", "not-completed", "tolerance", "error", "sequence-tolerated", "incomplete",
                  "after-refusal", "sequence-error", "unanswered", "no-protocol", "sdp-port", "tls-suite"}  # fmt: skip
 """Rules whose findings do not explain why a message was refused, or a session ended."""
 
 _OF_BYTES = {"v2gtp", "undecodable", "not-a-message"}
-"""Rules for what was sent and is not a message: no session goes on after it."""
+"""Rules for payloads that are not messages: no session continues after one."""
 
 OF_PAIRING = {"unasked", "response-type", "order"}
-"""Rules that are broken when requests and answers no longer fit, as after one too many."""
+"""Rules that are broken when requests and answers no longer match, for example after a surplus one."""
 
 
 class Happening(NamedTuple):
-    """What happened to pilot or link: when, what, whose doing; ``found`` where it is a finding already."""
+    """What happened to pilot or link: when, what, who caused it; ``found`` if it is already a finding."""
 
     time: float
     text: str
@@ -44,17 +44,16 @@ class Happening(NamedTuple):
 
 
 _OF_THE_LINK = {"slac-key", "slac-link"}
-"""Rules whose findings say that the link went."""
+"""Rules whose findings say that the link was lost."""
 
 
 @dataclass(frozen=True)
 class Around:
-    """What surrounds a session.
+    """The context of a session.
 
     Attributes:
-        findings: of the checks.
-        events: of control pilot and link, oldest first.
-        words: what the role that wrote a trace said when it ended a session: when, and what.
+        findings: from the checks. events: of control pilot and link, oldest first.
+        words: what the role that wrote a trace said when it ended a session: time and text.
         until: s: end of the recording.
     """
 
@@ -66,7 +65,7 @@ class Around:
     def about(
         self, side: Side, first: int, last: int, severities: Iterable[str] = ("violation", "warning")
     ) -> Finding | None:
-        """The first finding against a side at the entries from one to another, violations before warnings."""
+        """The first finding against a side within a range of entries, violations before warnings."""
         for severity in severities:
             for one in self.findings:
                 if one.severity == severity and one.side == side and one.rule not in _CONSEQUENCES:
@@ -79,7 +78,7 @@ class Around:
         return next((f for f in self.findings if f.rule == Fault.TWICE.value and 0 <= f.entry <= last), None)
 
     def said(self, time: float) -> str:
-        """What the writer of a trace said around a time; "" for nothing."""
+        """What the writer of a trace said around a time; "" if nothing."""
         said = [text for at, text in self.words if abs(at - time) <= BEFORE]
         return f"; in its own words: {said[0]}" if said else ""
 
@@ -93,14 +92,11 @@ class Around:
 
 @dataclass(frozen=True)
 class Move:
-    """An end that a side makes: a close, or a request that leaves the way.
+    """How a side ends a session: a close, or a request that departs from the normal course.
 
     Attributes:
-        side: who makes it.
-        entry: which.
-        after: the other side's last message before it.
-        waiting: requests that had no answer then.
-        text: what was done, to be put behind a reason.
+        side: who ends it. entry: the entry that does. after: the other side's last message before it.
+        waiting: requests without an answer at that time. text: what was done, to be appended to a reason.
     """
 
     side: Side
@@ -111,7 +107,7 @@ class Move:
 
 
 def by_finding(common: Diagnosis, cause: Finding, then: str) -> Diagnosis:
-    """A finding of the checks is what went wrong."""
+    """The cause is a finding of the checks."""
     side = side_named(cause.side)
     what = short(cause.text)
     text = f"{what if what.startswith(f'{WHO[side]} ') else f'{WHO[side]} is at fault: {what}'}; {then}"
@@ -120,7 +116,7 @@ def by_finding(common: Diagnosis, cause: Finding, then: str) -> Diagnosis:
 
 
 def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
-    """Why a side made its end; None where there is nothing to see."""
+    """Why a side ended the session; None if no reason is visible."""
     peer, after = OTHER[move.side], move.after
     lost = _lost(s, around, move, common)
     if lost is not None:
@@ -162,7 +158,7 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
 
 
 def _lost(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
-    """The control pilot or the link went first."""
+    """The control pilot or the link was lost first."""
     event = around.event(move.entry.time)
     if event is not None:
         return replace(common, side=event.side, fault=Fault.LINK_LOST, since=event.time,
@@ -189,7 +185,7 @@ def unheard(s: Session, around: Around, common: Diagnosis) -> Diagnosis:
 
 
 def _overdue(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
-    """The other side owed a message, and the time for it was over."""
+    """The other side owed a message, and its time had expired."""
     if move.side == EVCC:
         for stream, request in s.beside.items():
             waited = move.entry.time - request.time
@@ -245,7 +241,7 @@ def _sequence(s: Session) -> str:
 
 
 def _tardy(s: Session, common: Diagnosis, then: str) -> Diagnosis:
-    """A request came when the charger had to give up waiting for it."""
+    """A request came after the charger had to stop waiting for it."""
     assert s.tardy is not None
     request, before = s.tardy
     limit = s.timing.sequence_timeout(in_loop=PROTOCOLS[s.protocol].is_loop(f"{stem(before.name)}Req"))
@@ -261,7 +257,7 @@ def _volts(s: Session) -> str:
 
 
 def _slow(s: Session, move: Move, common: Diagnosis, told: Told | None) -> Diagnosis | None:
-    """A loop took longer than the vehicle has to wait for it, and no fault was told before that."""
+    """A loop took longer than the vehicle has to wait for it, and no fault was reported before that."""
     timing, step = s.timing, common.step
     if s.last is None or move.entry.time - s.last.time > STILL_ASKING:
         return None

@@ -1,7 +1,7 @@
-"""One connection's session as it goes on: which step it has reached, what is due from whom, and who ended it.
+"""One connection's session as it progresses: the step it has reached, what is due from which side, and who ended it.
 
-Fed with entry after entry, it keeps the few moments that a diagnosis needs, and no others: a live session of days costs
-no more than a short one.
+It takes one entry after another and keeps only the few moments that a diagnosis needs, so a live session that lasts for
+days costs no more than a short one.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from v2g.sequence import Sequence
 from v2g.timing import Timing
 
 WAITING = 20
-"""Requests without an answer that are remembered."""
+"""Number of unanswered requests that are remembered."""
 GAP = 5.0
-"""s: longer pauses between two answers of the loop do not count for its energy."""
+"""s: longer pauses between two answers of the loop do not count towards its energy."""
 NO_CURRENT = 0.5
-"""A: what a charger's ammeter may show without a current."""
+"""A: what a charger's ammeter may show without current."""
 NO_POWER = 50.0
-"""W: what a charger's meter may show in AC without a vehicle that charges."""
+"""W: what a charger's meter may show in AC without a charging vehicle."""
 
 _ENDS = ("closing", "closed", "reset", "refused")
 
 
 @dataclass
 class Charge:
-    """What the charge loop did.
+    """What happened in the charge loop.
 
     Attributes:
         first, last: s of its first and last answer.
         rounds: answers.
         wh: energy into the vehicle in Wh by the charger's present voltage and current, or by its meter in AC of ISO
-            15118-20; None where nobody tells.
-        back_wh: the same out of the vehicle, as a magnitude.
-        readings: the meter's first ones, of both directions.
+            15118-20; None if neither side reports it.
+        back_wh: the same from the vehicle, as a magnitude.
+        readings: the meter's first readings, for both directions.
         asked: the highest target current in A; None in AC.
         flowed: the highest present current in A; None in AC.
-        power: the highest present power in AC as the charger measures it, W; None where it does not say.
-        allowed: the highest current that the vehicle allowed where the charger decides, A; None where it does not.
+        power: the highest present power in AC as measured by the charger, W; None if it does not report it.
+        allowed: the highest current that the vehicle allowed if the charger decides, A; None if it does not.
     """
 
     first: float
@@ -74,7 +74,7 @@ class Charge:
 
 @dataclass
 class Told:
-    """A state that a side named itself, with the entry that first did."""
+    """A state that a side reported itself, with the first entry that did."""
 
     side: Side
     word: str
@@ -90,22 +90,22 @@ class Session:
         step: the step that the last message belongs to; the furthest one is ``furthest``.
         begun, moved: by step, the entry that first reached it, and the last one in it.
         waiting: requests without an answer, oldest first.
-        unpaired: the last answer that no request waited for.
+        unpaired: the last answer without a waiting request.
         last: the last message; ``by`` has the last one of each side.
-        refusal: request and response of the last refusal that nothing but an end followed.
-        ongoing: the first answer of the loop under way that was Ongoing.
+        refusal: request and response of the last refusal that was followed only by an end.
+        ongoing: the first Ongoing answer of the current loop.
         charge: the charge loop, once there was one.
-        told: faults that a side reports about itself at present.
-        wish: the charger's wish that the vehicle stop.
-        stopping: the request by which the vehicle left the way to charging, or the charge loop.
+        told: faults that a side currently reports about itself.
+        wish: the charger's request that the vehicle stop.
+        stopping: the request with which the vehicle left the path to charging, or the charge loop.
         stopped: the SessionStopReq that was accepted.
-        missed: the last bytes that the capture misses.
-        unreadable: from there on, what one side says over TLS cannot be read.
+        missed: the last bytes missing from the capture.
+        unreadable: point from which one side's TLS data cannot be read.
         ended: the close, reset or refusal of the connection.
-        unheard: what was sent again and again and never acknowledged.
-        tardy: a request that came later than the charger has to wait, and the answer before it.
-        beside: requests of side streams without an answer, by stream; ``refused_beside`` the last refusal there.
-        overdue: the last answer, where it came later than the vehicle has to wait, and its request.
+        unheard: what was sent repeatedly and never acknowledged.
+        tardy: a request that came later than the charger has to wait, and the previous answer.
+        beside: unanswered requests on side streams, by stream; ``refused_beside`` is the last refusal there.
+        overdue: the last answer if it came later than the vehicle has to wait, and its request.
     """
 
     number: int
@@ -156,18 +156,18 @@ class Session:
 
     @property
     def sequence_timeout(self) -> float:
-        """How long the charger waits for the next request now, s."""
+        """How long the charger now waits for the next request, s."""
         protocol = PROTOCOLS.get(self.protocol)
         name = f"{stem(self.last.name)}Req" if self.last is not None else ""
         return self.timing.sequence_timeout(in_loop=protocol is not None and protocol.is_loop(name))
 
     @property
     def timing(self) -> Timing:
-        """Its timers; those of ISO 15118-2 before a protocol is agreed on."""
+        """The protocol's timers; those of ISO 15118-2 until a protocol is agreed on."""
         return TIMINGS.get(self.protocol, timings.ISO2)
 
     def add(self, entry: Entry) -> None:
-        """Takes what happened on the connection next."""
+        """Takes the next entry of the connection."""
         if entry.layer == "message" and entry.sender:
             if entry.stream:
                 self._beside(entry)
@@ -190,7 +190,7 @@ class Session:
             del self.opened[1:-1]
         elif entry.name == "connected":
             self.connected = self.connected or entry
-        elif entry.name == "lost":  # in the capture: an answer may be among it
+        elif entry.name == "lost":  # in the capture: an answer may be among them
             self.waiting.clear()
             self.missed = entry
         elif entry.name == "unacknowledged":
@@ -214,7 +214,7 @@ class Session:
         self.by[entry.sender] = entry
 
     def _beside(self, entry: Entry) -> None:
-        """A message of a side stream, which moves no step of the session."""
+        """A message of a side stream, which does not change the step of the session."""
         if entry.sender == EVCC:
             self.beside[entry.stream] = entry
             return
@@ -223,7 +223,7 @@ class Session:
             self.refused_beside = request, entry
 
     def _due(self, entry: Entry) -> str:
-        """The requests that lead on towards charging, instead of one that ends the session."""
+        """Requests that lead on towards charging, as opposed to one that ends the session."""
         table = ORDERS.get(self.protocol)
         if table is None or self._order is None:
             return ""
@@ -287,7 +287,7 @@ class Session:
         if code.startswith(("FAILED", "Failed")):
             self.refusal, self.refused_in = (request, entry), self.step
         elif request is None:
-            self._reach(step_of(entry.name), entry)  # the recording begins in the middle, or has this side alone
+            self._reach(step_of(entry.name), entry)  # the recording starts in the middle, or has only this side
             return
         body, name = entry.body, stem(entry.name)
         if str(getattr(body, "EVSEProcessing", "")).startswith("Ongoing"):
@@ -308,7 +308,7 @@ class Session:
             self._charged(entry, request)
         if name == "SessionStop" and code.startswith("OK") and request is not None and stem(request.name) == name:
             how = str(getattr(request.body, "ChargingSession", ""))
-            if how == "ServiceRenegotiation":  # the session goes on with another service
+            if how == "ServiceRenegotiation":  # the session continues with another service
                 self.stopping = None
                 return
             self.stopped = request
@@ -360,7 +360,7 @@ class Session:
     def _charger_tells(self, entry: Entry) -> None:
         status = getattr(entry.body, "DC_EVSEStatus", None) or getattr(entry.body, "AC_EVSEStatus", None)
         if status is None:
-            wish = getattr(entry.body, "EVSEStatus", None)  # ISO 15118-20: a wish or nothing
+            wish = getattr(entry.body, "EVSEStatus", None)  # ISO 15118-20: a notification or nothing
             if hasattr(entry.body, "EVSEStatus"):
                 asks = str(getattr(wish, "EVSENotification", "")) in ASKS_TO_STOP
                 self.wish = (self.wish or entry) if asks else None
@@ -376,7 +376,7 @@ class Session:
 
 
 def _target(body: Any) -> Any:
-    """The target current of a request of the loop, in ISO 15118-20 inside of its control mode."""
+    """The target current of a loop request; in ISO 15118-20 it is inside the control mode."""
     found = getattr(body, "EVTargetCurrent", None)
     control = getattr(body, "Scheduled_DC_CLReqControlMode", None) or getattr(body, "CLReqControlMode", None)
     return getattr(control, "EVTargetCurrent", None) if found is None else found
@@ -386,4 +386,4 @@ ASKS_TO_STOP = {"StopCharging", "Terminate", "Pause", "ServiceRenegotiation"}
 """Values of EVSENotification after which a vehicle ends the power flow."""
 WISHES = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent"}
 FAULTS = {*WISHES, "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
-"""Values of EVSEStatusCode after which a vehicle has to end the session; with some the charger is well."""
+"""Values of EVSEStatusCode after which a vehicle must end the session; with some the charger has no fault."""

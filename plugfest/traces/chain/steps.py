@@ -1,4 +1,4 @@
-"""The steps of a charging session, the ways in which one fails, and what is said of both. Plain values.
+"""The steps of a charging session, how one can fail, and what is said about both. Plain values.
 
 A session is a chain: the link, a SLAC matching, neighbour discovery, SDP, TCP, TLS, supportedAppProtocol, the phases of
 the session, its end. Each step needs the one before it.
@@ -14,14 +14,14 @@ from plugfest.traces.entries import Entry
 from plugfest.traces.findings import Severity
 
 Side = Literal["evcc", "secc", ""]
-"""The vehicle, the charger, or nobody that can be named."""
+"""The vehicle, the charger, or no known side."""
 
 WHO: dict[str, str] = {"evcc": "the vehicle", "secc": "the charger", "": "one side"}
 OTHER: dict[str, Side] = {"evcc": "secc", "secc": "evcc", "": ""}
 
 
 class Step(IntEnum):
-    """A link of the chain, in the order in which they are reached."""
+    """A link of the chain; members are in the order in which they are reached."""
 
     LINK = 0
     MATCHING = 1
@@ -43,7 +43,7 @@ class Step(IntEnum):
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Its common name."""
         return _TITLES[self]
 
 
@@ -80,10 +80,10 @@ def stem(name: str) -> str:
 
 
 def step_of(name: str, progress: str = "") -> Step | None:
-    """The step that a message belongs to; None where it is not known.
+    """The step that a message belongs to; None if unknown.
 
     Args:
-        progress: of a PowerDeliveryReq: ``Start``, ``Stop`` or ``Renegotiate``.
+        progress: that of a PowerDeliveryReq: ``Start``, ``Stop`` or ``Renegotiate``.
     """
     if stem(name) == "PowerDelivery":
         return Step.STOP if progress == "Stop" else Step.PARAMETERS if progress == "Renegotiate" else Step.START
@@ -123,11 +123,8 @@ class Reached:
     """A step that was reached.
 
     Attributes:
-        step: which.
-        time: s at which it began.
-        last: name of what came last in it.
-        by: who moved last.
-        when: s of that.
+        step: which. time: s at which it began.
+        last: name of the last event in it. by: the side that acted last. when: s of that.
     """
 
     step: Step
@@ -150,23 +147,23 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why a chain ended as it did: its first step that failed, or that none did.
+    """Why a chain ended as it did: the first step that failed, or that none did.
 
     Attributes:
         outcome: how it ended.
         step: the step that failed, or the last one.
-        sentence: what happened, whose doing, why; without a full stop.
-        side: who is to blame, where that can be said.
-        fault: how the step failed; None where it did not.
+        sentence: what happened, who caused it, why; without a full stop.
+        side: the side to blame, if known.
+        fault: how the step failed; None if it did not.
         since: s of the recording at which the failure began.
-        due: what had to come and did not, e.g. a message's name; "" where nothing was due.
-        due_from: who had to send it.
+        due: what should have come but did not, e.g. a message's name; "" if nothing was due.
+        due_from: the side that should have sent it.
         entry: index of the entry in the recording that shows it; -1 for none.
-        severity: of the finding that it is; "" where it is none of its own (it repeats another one, or all went well).
+        severity: that of its finding; "" without a finding of its own (it repeats another one, or all went well).
         requirement: identifier of the standard where known.
         explains: indices of entries whose refusal or close only follows from this.
-        connection: number of the TCP connection that it is about; 0 for none.
-        aside: it is beside the session: an attempt to connect that was made again, or a stranger's.
+        connection: number of its TCP connection; 0 for none.
+        aside: it is not part of the session: a connection attempt that was repeated, or a stranger's.
     """
 
     outcome: Outcome
@@ -190,7 +187,7 @@ class Diagnosis:
 
 
 def side_of(entry: Entry) -> Side:
-    """Who sent something."""
+    """The sender of something."""
     return side_named(entry.sender)
 
 

@@ -1,4 +1,4 @@
-"""What the sentences of a diagnosis are made of."""
+"""The parts that make up the sentences of a diagnosis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from v2g.protocols import PROTOCOLS
 
 
 def title_of(namespace: str) -> str:
-    """A protocol as people call it, by its namespace."""
+    """The common name of a protocol, by its namespace."""
     known = {p.namespace: p.title for p in PROTOCOLS.values()}
     if namespace in known:
         return known[namespace]
@@ -34,7 +34,7 @@ def time_text(seconds: float) -> str:
 
 
 def short(text: str, longest: int = 200) -> str:
-    """A finding's text within a sentence; what else could have been there is for the list of findings."""
+    """A finding's text within a sentence; alternatives are left to the list of findings."""
     if len(text) > longest:
         text = text.partition("; expected ")[0]
     return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"

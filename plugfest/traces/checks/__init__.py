@@ -76,24 +76,23 @@ RULES = {
     "error": "the role that wrote the trace had no error",
     **{rule.name: rule.asks for rule in CONTENT},
 }
-"""Rules that can be broken, and what they ask for; notes have others besides."""
+"""Rules that can be broken, and what they require; notes use further ones."""
 
 
 def check(recording: Recording, roots: Roots | None = None) -> list[Finding]:
-    """Everything that is not as it should be, in order of time; see :func:`judge`."""
+    """Everything that is wrong, in order of time; see :func:`judge`."""
     return judge(recording, roots).findings
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is to be said of a recording.
+    """The judgement of a recording.
 
     Attributes:
-        findings: in order of time; those that repeat are one with a count, and what only follows from the first failure
-            is none.
-        diagnosis: the first step that failed.
-        verdict: result and sentence.
-        steps: those that were reached, in order.
+        findings: in order of time; repeated ones become one with a count, and mere consequences of the first failure
+            are left out.
+        diagnosis: the first step that failed. verdict: result and sentence.
+        steps: the steps reached, in order.
     """
 
     findings: list[Finding]
@@ -106,7 +105,7 @@ def judge(recording: Recording, roots: Roots | None = None) -> Judgement:
     """Findings, diagnosis and verdict.
 
     Args:
-        roots: the anchors that certificates are held against; None: their paths are not judged.
+        roots: the trust anchors for certificates; None: their paths are not judged.
     """
     found = list(_rules(recording))
     if roots is not None:
@@ -118,7 +117,7 @@ def judge(recording: Recording, roots: Roots | None = None) -> Judgement:
 
 
 def _rules(recording: Recording) -> Iterator[Finding]:
-    """What the single rules find."""
+    """The findings of the individual rules."""
     yield from matching.matching(recording)
     yield from transport.discovery(recording)
     yield from transport.told(recording)
@@ -136,10 +135,10 @@ def _rules(recording: Recording) -> Iterator[Finding]:
 
 
 def late(measures: list[Measure]) -> list[Finding]:
-    """Limits that were not kept: one finding per limit and kind, at the worst case.
+    """Missed limits: one finding per limit and kind, at the worst case.
 
     A missed time-out is a violation: the other side would have given up. A missed performance time is a warning,
-    because it was measured elsewhere than at the sender.
+    because it was not measured at the sender.
     """
     groups: dict[tuple[str, str], list[Measure]] = {}
     for one in measures:
@@ -164,7 +163,7 @@ def _time(seconds: float) -> str:
 
 
 def verdict(recording: Recording, findings: list[Finding]) -> Verdict:
-    """One word and one sentence on a recording, by what :func:`check` found."""
+    """One word and one sentence about a recording, based on what :func:`check` found."""
     return _verdict(recording, findings, chain.main(chain.diagnose(recording, findings)[0]))
 
 
@@ -187,7 +186,7 @@ def _verdict(recording: Recording, findings: list[Finding], diagnosis: Diagnosis
 
 
 def _broken(one: Finding) -> str:
-    """That a side broke a rule, in words that go on from a sentence."""
+    """Says that a side broke a rule, in words that continue a sentence."""
     who = WHO[one.side]
     return one.text if one.text.startswith(f"{who} ") else f"{who} broke a rule: {one.text}"
 

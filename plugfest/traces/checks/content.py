@@ -1,4 +1,4 @@
-"""What messages say: schema and facets, and the content rules that the roles obey too (:mod:`v2g.rules`)."""
+"""The content of messages: schema and facets, and the content rules that the roles also follow (:mod:`v2g.rules`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from v2g.session import FACET
 
 
 def schema(talk: Talk) -> Iterator[Finding]:
-    """Every message decodes, in the standard's dialect, and keeps the facets of its schema."""
+    """Every message decodes, in the standard's dialect, and satisfies the facets of its schema."""
     import exi
     from v2g.messages import schema as schema_of
 
@@ -29,9 +29,9 @@ def schema(talk: Talk) -> Iterator[Finding]:
         try:
             _, notes = exi.examine(schema_of(entry.schema), entry.data)
         except (exi.DecodeError, KeyError):
-            continue  # what was sent was made on purpose, and is shown as it was meant
+            continue  # what was sent was made on purpose, and is shown as intended
         for name, note in notes:
-            # A facet that is broken is told below, as what it is.
+            # A broken facet is reported below as such.
             if name != FACET and f"{entry.name} {name}" not in seen:
                 seen.add(f"{entry.name} {name}")
                 yield about(entry, "warning", entry.sender, f"dialect-{name}", f"{entry.name}: {note}")
@@ -44,17 +44,17 @@ def schema(talk: Talk) -> Iterator[Finding]:
                 seen.add(f"{entry.name} {text}")
                 if first == entry.sender:
                     yield about(entry, "violation", entry.sender, "schema", f"{entry.name}: {text}")
-                else:  # it sends back what it was sent
+                else:  # it sends back what it received
                     yield about(entry, "note", entry.sender, "schema", f"{entry.name}: {text}; as it was sent")
 
 
 def rules(talk: Talk) -> Iterator[Finding]:
-    """Every message against the table of content rules; what differs in its numbers alone is one finding."""
+    """Checks every message against the table of content rules; findings that differ only in numbers become one."""
     facts = Facts(secure=talk.secure if talk.others else None)
     found: dict[tuple[str, ...], Finding] = {}
     gaps = sorted(gap.start for gap in talk.gaps)
     for entry in talk.entries:
-        while gaps and entry.index > gaps[0]:  # from here on, what was not seen may have been said all the same
+        while gaps and entry.index > gaps[0]:  # from here on, missing messages may have been sent anyway
             facts = behind_gap(facts)
             gaps.pop(0)
         if entry.message is None:

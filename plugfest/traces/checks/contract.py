@@ -1,6 +1,6 @@
-"""Payment by contract: every signature with the certificates that the session itself carries.
+"""Payment by contract: checks every signature with the certificates that the session itself contains.
 
-Whether those certificates lead to a trusted root is another matter (``--roots``): a recording has no roots.
+Whether these certificates lead to a trusted root is a separate question (``--roots``): a recording has no roots.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from plugfest.traces.talks import Talk
 
 
 def proofs(talk: Talk) -> Iterator[Finding]:
-    """Signatures that do not hold, are missing, or that nobody asked for; certificates that nobody can read.
+    """Signatures that are invalid, missing or not required; certificates that cannot be read.
 
-    The last finding is a note: how many signatures hold.
+    The last finding is a note: how many signatures are valid.
     """
     held: list[Entry] = []
     for one in signatures(talk.entries):
@@ -38,7 +38,7 @@ def proofs(talk: Talk) -> Iterator[Finding]:
 
 
 def _finding(one: Signed) -> Finding | None:
-    """What is wrong with the signature of a message; None if another rule says it."""
+    """What is wrong with the signature of a message; None if another rule reports it."""
     entry, name = one.entry, one.entry.name
     match one.held:
         case Held.MISSING if entry.schema == "iso2" and name == "AuthorizationReq":
@@ -58,7 +58,7 @@ def _finding(one: Signed) -> Finding | None:
 
 
 def _unusable(entry: Entry) -> Iterator[Finding]:
-    """Certificates that nobody can read: whoever refuses them is right. A refusal fills its fields with anything."""
+    """Certificates that cannot be read, so that refusing them is right. A refusal may fill its fields with anything."""
     if entry.message is None or entry.schema not in ("iso2", "iso20-common") or says_nothing(entry.body):
         return
     for field, _, ders in sent(entry):
@@ -69,7 +69,7 @@ def _unusable(entry: Entry) -> Iterator[Finding]:
 
 
 def untrusted(presented: Sequence[Presented]) -> Iterator[Finding]:
-    """Chains that a peer with the roots given has to refuse; a warning, as the peer may have others."""
+    """Chains that a peer with the given roots must refuse; a warning, because the peer may have other roots."""
     for one in presented:
         if one.refused and not isinstance(one.certificates[0], Unreadable):
             text = f"{one.field}: the chain of {one.leaf} ({one.place}) {one.verdict}"

@@ -1,7 +1,7 @@
-"""SLAC rounds as findings: where a round stopped and whose doing it is, fields that are not as agreed, counts, keys.
+"""SLAC rounds as findings: where a round stopped and who caused it, fields that are not as agreed, counts, keys.
 
-The judgement is `slac.rounds`; here it only gets the words of a check. A field that made a round stop is part of that
-finding, and not named again.
+`slac.rounds` judges; this module only words its findings. A field that made a round stop is part of that finding, and
+is not reported again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SEVERITY: dict[Weight, Severity] = {Weight.VIOLATION: "violation", Weight.WARNI
 
 
 def matching(recording: Recording) -> Iterator[Finding]:
-    """Everything that is to be said of the SLAC rounds of a recording."""
+    """All findings about the SLAC rounds of a recording."""
     yield from _broken(recording)
     judge = slac.judge(recording)
     rounds = [judged(x, judge.now) for x in judge.exchanges]
@@ -80,7 +80,7 @@ def _counts(one: Round) -> Iterator[Finding]:
 
 
 def _end(one: Round, *, again: bool, talked: bool, until: float) -> Iterator[Finding]:
-    """A round that came to no match, or to no link."""
+    """A round that did not lead to a match, or to a link."""
     found = one.verdict
     if found.step is Step.MATCHED:
         return
@@ -98,7 +98,7 @@ def _end(one: Round, *, again: bool, talked: bool, until: float) -> Iterator[Fin
 
 
 def _addresses(one: Round) -> Iterator[Finding]:
-    """Addresses that two have."""
+    """Addresses that two devices share."""
     place = one.seen.moves[0].place if one.seen.moves else -1
     if one.seen.same_vehicle:
         text = f"two vehicles have the same address {one.ev.hex(':')}: their runs overlap"
@@ -109,7 +109,7 @@ def _addresses(one: Round) -> Iterator[Finding]:
 
 
 def _keys(one: Round) -> Iterator[Finding]:
-    """A link that ended while a session ran: a modem told so, or an end set another key."""
+    """A link that ended while a session ran: a modem reported it, or one end set another key."""
     lost, new = one.lost, one.new_key
     if lost is not None and lost.talking:
         yield Finding(lost.time, "violation", "", "slac-link", departure(one.seen), entry=lost.place)

@@ -37,10 +37,10 @@ _ISO2 = {
     ("MeteringReceiptReq", "DC"): "V2G2-797",
     ("WeldingDetectionReq", ""): "V2G2-597",
 }
-"""Request answered last, and whether that was Ongoing or about AC or DC -> what says which request may follow."""
+"""Last answered request, and whether that was Ongoing or for AC or DC -> the requirement for the next request."""
 
 _FINE = {"iso2": _ISO2}
-"""Protocols in which each step has a requirement of its own."""
+"""Protocols in which each step has its own requirement."""
 
 
 def _requirement(talk: Talk, last: Exchange | None) -> str:
@@ -52,12 +52,12 @@ def _requirement(talk: Talk, last: Exchange | None) -> str:
 
 
 def order(talk: Talk) -> Iterator[Finding]:
-    """Every request against the table of the protocol, and every response against its request."""
+    """Checks every request against the table of the protocol, and every response against its request."""
     table = ORDERS.get(talk.protocol)
     sequence = Sequence(table) if table is not None else None
     last: Exchange | None = None
     joined = not _from_start(talk)
-    """What came before is not in the recording: the next request is taken as it is."""
+    """What came before is not in the recording: the next request is accepted as it is."""
     seen = talk.entries[0]
     for number, exchange in enumerate(talk.exchanges):
         request, response = exchange.request, exchange.response
@@ -98,7 +98,7 @@ def order(talk: Talk) -> Iterator[Finding]:
 
 
 def _from_start(talk: Talk) -> bool:
-    """Whether a recording has the beginning of a connection: its opening, its handshake, or SessionSetup."""
+    """Whether a recording contains the start of a connection: its opening, its handshake, or SessionSetup."""
     first = talk.exchanges[0].name if talk.exchanges else ""
     opened = any(e.layer == "tcp" and e.name == "connected" and e.time <= talk.start for e in talk.others)
     return opened or first in ("supportedAppProtocolReq", "supportedAppProtocolRes", "SessionSetupReq")
@@ -131,12 +131,12 @@ def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | No
 
 
 def _ends(entry: Entry) -> bool:
-    """Whether a request ends the session: a SessionStopReq that does not go on to another service."""
+    """Whether a request ends the session: a SessionStopReq that does not continue with another service."""
     return entry.name == "SessionStopReq" and getattr(entry.body, "ChargingSession", "") != "ServiceRenegotiation"
 
 
 def beside(talk: Talk) -> Iterator[Finding]:
-    """The same for each side stream by itself (ISO 15118-20): its order, its pairs, and when it may be open."""
+    """The same for each side stream separately (ISO 15118-20): its order, its pairs, and when it may be open."""
     protocol = PROTOCOLS.get(talk.protocol)
     stopped = next((x.request.index for x in talk.exchanges if x.request is not None and _ends(x.request)), None)
     for stream, exchanges in talk.sides.items():
@@ -175,20 +175,21 @@ def beside(talk: Talk) -> Iterator[Finding]:
 
 
 _ONCE = {"PowerDeliveryReq"}
-"""Requests that say nothing new when they come again."""
+"""Requests that add nothing when they are repeated."""
 
 
 def twice(talk: Talk) -> Iterator[Finding]:
-    """One request is under way at a time, and each gets one answer. Only the first finding: then nothing fits."""
+    """One request is outstanding at a time, each gets one answer. Only the first finding: after it nothing matches."""
     found = next(_twice(talk), None) or _too_early(talk)
     if found is not None:
         yield found
 
 
 def _too_early(talk: Talk) -> Finding | None:
-    """An answer too many, as its receiver sees it: it reads one for each request, until one does not fit.
+    """A surplus answer, as its receiver sees it: it reads one per request, until one does not match.
 
-    That one belongs to the request before, and so does every one since an answer that is byte for byte the one before.
+    That one belongs to the previous request, and so does every answer since one that repeats the answer before it byte
+    for byte.
     """
     for place, (before, after) in enumerate(pairwise(talk.exchanges), 1):
         if before.request is None or after.request is None or before.response is None or after.response is None:
@@ -209,7 +210,7 @@ def _twice(talk: Talk) -> Iterator[Finding]:
     asked = False
     asked_last: Entry | None = None
     before: Entry | None = None
-    for entry in talk.main if not talk.gaps else ():  # where the capture misses some, it may miss what came between
+    for entry in talk.main if not talk.gaps else ():  # the capture may also miss what came between
         if entry.sender == EVCC:
             asked = True
             last = waiting[-1] if waiting else None
@@ -236,9 +237,9 @@ def _twice(talk: Talk) -> Iterator[Finding]:
 
 
 def after_refusal(talk: Talk) -> Iterator[Finding]:
-    """A refusal ends the session: nothing but its end may follow.
+    """A refusal ends the session: only its end may follow.
 
-    Going on after a refused certificate exchange is one reading of the standard, and noted [V2G2-554, 557, 558].
+    Continuing after a refused certificate exchange is one reading of the standard, and is noted [V2G2-554, 557, 558].
     """
     for before, after in pairwise(talk.exchanges):
         if before.response is None or after.request is None:
@@ -258,7 +259,7 @@ def after_refusal(talk: Talk) -> Iterator[Finding]:
 
 
 def session_ids(talk: Talk) -> Iterator[Finding]:
-    """The charger gives an id; both sides use it from then on."""
+    """The charger assigns an id; both sides use it from then on."""
     known: bytes | None = None
     same_id, not_zero = requirement(Topic.SESSION_ID, talk.protocol), requirement(Topic.ZERO_ID, talk.protocol)
     for entry in talk.entries:

@@ -1,4 +1,4 @@
-"""Findings as they are told: what only follows from the first failure is left out, what repeats is one with a count."""
+"""Findings as reported: mere consequences of the first failure are left out, repeated ones become one with a count."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FOLLOWING = {"refused", "not-completed", "sequence-error", "error"}
 """Rules whose findings do not count at an entry that a diagnosis explains."""
 
 APART = {*OF_PAIRING, "after-refusal"}
-"""Rules that are broken when requests and answers no longer fit, after one that was sent twice."""
+"""Rules that are broken when requests and answers no longer match, after one that was sent twice."""
 
 
 def told(found: Sequence[Finding], diagnoses: Sequence[Diagnosis], entries: Sequence[Entry]) -> Iterator[Finding]:
-    """The findings with those of the diagnoses, and without what these explain."""
+    """The findings plus those of the diagnoses, without what these explain."""
     explained = {entry for one in diagnoses for entry in (one.entry, *one.explains)}
     apart = {entries[f.entry].connection: f.entry for f in reversed(found) if f.rule == Fault.TWICE.value}
     kept = [
@@ -41,7 +41,7 @@ def told(found: Sequence[Finding], diagnoses: Sequence[Diagnosis], entries: Sequ
 
 
 def counted(found: Iterable[Finding]) -> list[Finding]:
-    """Findings of one rule, side and text put together: the first one, with their number and the last time."""
+    """Findings of one rule, side and text combined: the first one, with their number and the last time."""
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in found:
         groups.setdefault((finding.severity, finding.side, finding.rule, finding.text), []).append(finding)

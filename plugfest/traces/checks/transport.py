@@ -1,4 +1,4 @@
-"""What is below the messages: discovery, TCP, TLS and framing. Matching is in `plugfest.traces.checks.matching`."""
+"""Everything below the messages: discovery, TCP, TLS and framing. Matching is in `plugfest.traces.checks.matching`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SUITES = {
     ),
     "iso20": ("TLS 1.3", ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"), "V2G20-2458"),
 }
-"""Protocol -> version and suites of its profile, and where that is said."""
+"""Protocol -> version and suites of its profile, and the source."""
 
 
 def discovery(recording: Recording) -> Iterator[Finding]:
-    """SDP messages are usable, and the connection goes to what they announce."""
+    """SDP messages are usable, and the connection goes to the announced endpoint."""
     asked = 0
     security: int | None = None
     announced: sdp.Response | None = None
@@ -57,7 +57,7 @@ def discovery(recording: Recording) -> Iterator[Finding]:
 
 
 def connection(talk: Talk) -> Iterator[Finding]:
-    """TLS where the protocol requires it, framing without errors, and an end in order."""
+    """TLS if the protocol requires it, framing without errors, and a normal end."""
     contract = any(
         str(getattr(e.body, "SelectedPaymentOption", "")) == "Contract" for e in talk.entries if e.sender == EVCC
     )
@@ -70,7 +70,7 @@ def connection(talk: Talk) -> Iterator[Finding]:
     if contract and not talk.secure:
         yield about(first, "violation", EVCC, "tls", "contract payment without TLS", ask)
     spoken = any(e.message is not None and e.schema != "appproto" for e in talk.entries)
-    profile = _SUITES.get(talk.protocol) if spoken else None  # else nobody agreed on it
+    profile = _SUITES.get(talk.protocol) if spoken else None  # otherwise nobody agreed on it
     for entry in talk.others:
         match entry.layer, entry.name:
             case "tls", "ServerHello" | "handshake" if profile is not None and entry.note:
@@ -98,7 +98,7 @@ def connection(talk: Talk) -> Iterator[Finding]:
 
 
 def _without_certificates(talk: Talk) -> Iterator[Finding]:
-    """What wants the certificates of both sides, and is offered or spoken without them [V2G20-1237, 1805, 2356]."""
+    """Protocols that require certificates of both sides, offered or used without them [V2G20-1237, 1805, 2356]."""
     own = {offer.namespace: name for name, p in PROTOCOLS.items() if p.abilities.mutual for offer in p.offers}
     wanted = {name for namespace in talk.offers.values() if (name := own.get(namespace)) is not None}
     spoken = talk.protocol in own.values()
@@ -128,7 +128,7 @@ def _without_certificates(talk: Talk) -> Iterator[Finding]:
 
 
 _WEIGHTS: dict[str, Severity] = {"slow-answer": "warning", "ended": "note", "renegotiation": "note"}
-"""Errors that a role reports of itself: one that ends nothing, and its own reason for an end, judged by the chain."""
+"""Errors that a role reports about itself: those that end nothing; the chain judges its reason for an end."""
 
 
 def told(recording: Recording) -> Iterator[Finding]:
