@@ -1,14 +1,14 @@
-"""One connector of a charger, from plug-in to link: the duty it shows, SLAC, a card shown at the charger, a lost link.
+"""One connector of a charger, from plug-in to link: the duty offered, SLAC, a card shown at the charger, a lost link.
 
-Rules (ISO 15118-3, IEC 61851-1; AC where nothing else is said):
+Rules (ISO 15118-3, IEC 61851-1; for AC unless stated otherwise):
 
-- A vehicle that is plugged in gets 5 %, or at some AC chargers nothing (100 %, X1); its SLAC is answered at either.
-- A card that the charger itself has read (EIM): shown before plugging in, the nominal duty is there at once; shown
-  afterwards, it follows on F for T_step_EF; while SLAC is under way, on X1 for T_step_X1, and matching goes on.
-- Nobody asks at 5 %: F and 5 % again, C_sequ_retry times, then X1 and the nominal duty (`secc.nominal`).
+- A vehicle that is plugged in gets 5 %, or at some AC chargers nothing (100 %, X1); its SLAC is answered in both cases.
+- A card read by the charger itself (EIM): if it is shown before plugging in, the nominal duty is offered at once; if
+  afterwards, it follows F for T_step_EF; if during SLAC, it follows X1 for T_step_X1, and matching continues.
+- No vehicle asks at 5 %: F and 5 % again, C_sequ_retry times, then X1 and the nominal duty (`secc.nominal`).
 - At a nominal duty SLAC is answered as well. The vehicle charges by the duty until a session begins.
-- The link is lost while the vehicle stays plugged in. Option A: the network is left, X1 for T_step_X1, F for T_step_EF,
-  and it starts over (DC too). Option B: the network is left, the pilot stays, and a new SLAC is answered.
+- The link is lost while the vehicle stays plugged in. Option A: leave the network, X1 for T_step_X1, F for T_step_EF,
+  and start over (DC too). Option B: leave the network, keep the pilot, and answer a new SLAC.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Arrivals:
 
     Attributes:
         side: the charger's SLAC.
-        evse: the plant; None, or one without an AC supply: there is no nominal duty.
+        evse: the plant; if None, or without an AC supply, no nominal duty is offered.
         start: duty offered at plug-in, percent: 5, or 100.
-        loss: what follows a lost link.
-        say: takes a line for the user.
-        begin, ended: called when charging at the nominal duty begins, and with how it ended; not where a session took
-            over before any energy flowed.
+        loss: reaction to a lost link.
+        say: outputs a line for the user.
+        begin, ended: called when charging at the nominal duty begins, and with its outcome; not if a session took over
+            before any energy flowed.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Arrivals:
     # -- for the charger ----------------------------------------------------------------------------------------------
 
     async def link(self) -> Match:
-        """The link of the next vehicle that talks; others are charged meanwhile.
+        """The link of the next vehicle that matches; others are charged meanwhile.
 
         Raises:
             ModemError, LinkError: the modem does not answer, or the interface is gone.
@@ -96,14 +96,14 @@ class Arrivals:
         return self._charging is not None and not self._charging.done()
 
     def hand_over(self) -> None:
-        """A session begins: it takes over what the nominal duty has been serving."""
+        """Hands the vehicle over from the nominal duty to a session that begins."""
         if self._nominal is not None:
             self._nominal.hand_over()
 
     async def lost(self) -> None:
-        """What follows a lost link; the vehicle may have left, too.
+        """Reacts to a lost link; the vehicle may have left, too.
 
-        Raises ModemError: the modem does not take the order to leave.
+        Raises ModemError: the modem does not accept the command to leave.
         """
         pilot, timing = self.pilot, self.side.options.timing
         if self.loss == "B" or pilot.state not in CONNECTED:
@@ -117,9 +117,9 @@ class Arrivals:
         await self._through_f()
 
     async def anew(self) -> None:
-        """Leaves the network, and starts over through F for T_step_EF: after a link that did not come back.
+        """Leaves the network and starts over through F for T_step_EF, after a link did not come back.
 
-        Raises ModemError: the modem does not take the order to leave.
+        Raises ModemError: the modem does not accept the command to leave.
         """
         await self.stop()
         await asyncio.gather(self._through_f(), self.side.leave())
@@ -132,7 +132,7 @@ class Arrivals:
         await self.side.step_ef()
 
     async def stop(self) -> None:
-        """Ends charging at the nominal duty: the outlet is off, the pilot steady."""
+        """Ends charging at the nominal duty: switches the outlet off and makes the pilot steady."""
         if self._charging is not None:
             self._charging.cancel()
             await asyncio.gather(self._charging, return_exceptions=True)
@@ -153,10 +153,10 @@ class Arrivals:
         self._before = reading.state
 
     async def _arrival(self) -> tuple[Match | asyncio.Task[Match] | None, Entry | None]:
-        """A match; or a matching that goes on, or None, and the way to the nominal duty."""
+        """A match; or a matching still running, or None, with the way to the nominal duty."""
         side = self.side
         side.duty, side.limited = self.start, self.start == DIGITAL
-        if self._paid:  # shown before plugging in, or for a session before
+        if self._paid:  # shown before plugging in, or for an earlier session
             side.duty, side.limited = None, False
         matching = asyncio.create_task(side.match())
         paying = asyncio.create_task(self._card())
@@ -182,7 +182,7 @@ class Arrivals:
         await (self._reader.accepted() if self._reader is not None else asyncio.Event().wait())
 
     async def _entry(self) -> Entry:
-        """The way to the nominal duty, now that a card was accepted."""
+        """The way to the nominal duty after a card was accepted."""
         if self.pilot.state is State.A:
             await until(self.pilot, lambda reading: reading.state in CONNECTED, None)
             return Entry.AT_ONCE
@@ -206,7 +206,7 @@ class Arrivals:
         task.add_done_callback(over)
 
     async def _beside(self, matching: asyncio.Task[Match] | None) -> Match | None:
-        """The vehicle's link while it is served at the nominal duty; None when that is over."""
+        """Waits for the vehicle's link while it charges at the nominal duty; None when that is over."""
         assert self._charging is not None
         self.side.duty, self.side.limited = None, False
         matching = matching or asyncio.create_task(self.side.match())

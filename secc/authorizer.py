@@ -1,4 +1,4 @@
-"""Who may charge: the decision the charger waits for between payment selection and charge parameters."""
+"""Who may charge: the decision that the charger awaits between payment selection and charge parameters."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Authorizer(Protocol):
     """Asked by the charger at each authorization request; never blocks."""
 
     def begin(self, who: str | None = None) -> None:
-        """A session asks for authorization: ``who`` is its contract identity, None where the customer pays outside."""
+        """Starts an authorization; ``who`` is the contract identity, or None for external payment."""
 
     def decide(self) -> Decision:
-        """The decision now. It does not change any more once it is ACCEPTED or REJECTED."""
+        """The present decision. ACCEPTED and REJECTED are final."""
 
 
 class Immediate:
@@ -40,7 +40,7 @@ class Immediate:
 
 
 class Never:
-    """Rejects at once, or with ``rejects=False`` stays ONGOING for ever."""
+    """Rejects at once, or with ``rejects=False`` stays ONGOING forever."""
 
     def __init__(self, *, rejects: bool = True) -> None:
         self._decision = Decision.REJECTED if rejects else Decision.ONGOING
@@ -53,7 +53,7 @@ class Never:
 
 
 class Delayed:
-    """ONGOING for some seconds after `begin`, then ACCEPTED (or what ``then`` says)."""
+    """ONGOING for ``seconds`` after `begin`, then ACCEPTED (or the decision ``then``)."""
 
     def __init__(self, seconds: float, then: Decision = Decision.ACCEPTED, *, clock: Clock = loop_time) -> None:
         self._seconds = seconds
@@ -72,7 +72,7 @@ class Delayed:
 
 
 class Customer:
-    """Waits for a person: `accept` and `reject` are the card reader. A card shown before `begin` counts, once."""
+    """Waits for a person: the card reader calls `accept` or `reject`. A card shown before `begin` counts once."""
 
     def __init__(self) -> None:
         self._decision = Decision.WAITING_FOR_CUSTOMER
@@ -96,10 +96,10 @@ class Customer:
 
 
 class CardReader(Customer):
-    """The charger's own reader: a card counts from when it is shown until the vehicle has left, for every session.
+    """The charger's own reader: a card counts for every session, from when it is shown until the vehicle leaves.
 
-    So it may be shown before plugging in, and tells the pilot too (`secc.arrivals`). With a ``patience`` (s), a card to
-    which no vehicle comes is forgotten after it, and a vehicle for which no card comes is refused.
+    So it may be shown before plugging in, and also affects the pilot (`secc.arrivals`). With a ``patience`` (s), a card
+    without a vehicle is forgotten after that time, and a vehicle without a card is refused.
     """
 
     def __init__(self, *, patience: float | None = None, clock: Clock = loop_time) -> None:
@@ -107,11 +107,11 @@ class CardReader(Customer):
         self._shown = asyncio.Event()
         self._patience = patience
         self._clock = clock
-        self._since: float | None = None  # when it began to wait: a card for a vehicle, or a vehicle for a card
+        self._since: float | None = None  # start of the wait, of a card for a vehicle or vice versa
         self._asked = False
 
     def begin(self, who: str | None = None) -> None:
-        """What was shown stays shown."""
+        """Keeps a card that has been shown."""
         self._forget()
         if not self._asked or self._decision is Decision.REJECTED:
             self._since = self._clock()
@@ -126,7 +126,7 @@ class CardReader(Customer):
         self._shown.set()
 
     def left(self) -> None:
-        """The vehicle was unplugged: the next one needs a card of its own."""
+        """Notes that the vehicle was unplugged: the next one needs its own card."""
         self._decision = Decision.WAITING_FOR_CUSTOMER
         self._since, self._asked = None, False
         self._shown.clear()
@@ -138,7 +138,7 @@ class CardReader(Customer):
         return self._decision
 
     async def accepted(self) -> None:
-        """Returns when a card was accepted."""
+        """Returns once a card has been accepted."""
         await self._shown.wait()
 
     def _forget(self) -> None:

@@ -1,11 +1,11 @@
 """Side streams of ISO 15118-20, which run beside the main one: schedule renegotiation, metering confirmation, parking.
 
-Each stream has a task, an order of messages (:mod:`v2g.sequence`), pairing and timers of its own. A request out of its
-order, or with the wrong session id, is refused as on the main stream, and that ends the session: any FAILED does. The
-main loop goes on meanwhile, and whatever ends it ends the streams.
+Each stream has its own task, message sequence (:mod:`v2g.sequence`), pairing and timers. A request out of sequence, or
+with the wrong session id, is refused as on the main stream, and ends the session, as any FAILED does. The main loop
+continues meanwhile, and whatever ends it also ends the streams.
 
-What is renegotiated is kept apart until the vehicle's profile is accepted, and holds from the next message of the loop
-on. The limits of ChargeParameterDiscovery hold at once: a vehicle that can take less says so for a reason.
+Renegotiated terms are kept apart until the vehicle's profile is accepted, and take effect with the next message of the
+loop. Limits from ChargeParameterDiscovery take effect at once: a vehicle that lowers them has a reason.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from v2g.sequence import START, Sequence
 from v2g.session import Received
 
 OF_A_STREAM = ("asked_id", "asked_signature", "breaches", "signature", "started", "refused", "terms", "coming")
-"""Fields of a :class:`Visit` that belong to the request being answered, or to its stream."""
+"""Fields of a :class:`Visit` that belong to the request being answered or to its stream."""
 
 
 def side_streams(visit: Visit, answers: Answers) -> list[Coroutine[Any, Any, None]]:
-    """What the charger does on the side streams that it has: each goes on until it is cancelled."""
+    """The coroutines that serve the charger's side streams; each runs until cancelled."""
     streams = [_renegotiation(visit, {**answers, **iso20_renegotiation.ANSWERS})]
     if visit.contracts is not None:
         streams.append(_metering(visit, answers))
@@ -40,17 +40,17 @@ def side_streams(visit: Visit, answers: Answers) -> list[Coroutine[Any, Any, Non
 
 
 async def with_streams(main: Coroutine[Any, Any, None], sides: list[Coroutine[Any, Any, None]]) -> None:
-    """Runs the main stream, and the side streams as long as it lasts.
+    """Runs the main stream, and the side streams for as long as it lasts.
 
     Raises:
-        V2GError: what ended one of them; nothing runs any more then.
+        V2GError: the error that ended one of them; by then all of them have stopped.
     """
     if not sides:
         return await main
     tasks = [asyncio.ensure_future(work) for work in (main, *sides)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:  # where the connection was lost, all have ended: the main stream has the word
+        for task in tasks:  # a lost connection ends all: the main stream's error counts
             if task in done:
                 return task.result()
     finally:
@@ -64,7 +64,7 @@ async def with_streams(main: Coroutine[Any, Any, None], sides: list[Coroutine[An
 
 
 async def _renegotiation(visit: Visit, answers: Answers) -> None:
-    """Schedule renegotiation, again and again; a vehicle that does not finish in time has failed, and may try again."""
+    """Repeated schedule renegotiation; a vehicle that does not finish in time has failed, and may try again."""
     stream = _Stream(visit, RENEGOTIATION, answers)
     while True:
         try:
@@ -97,7 +97,7 @@ async def _metering(visit: Visit, answers: Answers) -> None:
 
 
 class Apart:
-    """What a side stream has agreed so far, kept apart from what holds in the loop."""
+    """What a side stream has agreed on so far, kept apart from the terms in force in the loop."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
@@ -105,18 +105,18 @@ class Apart:
         self._started: dict[str, float] = {}
 
     def begin(self) -> None:
-        """The stream begins: nothing was agreed on it."""
+        """Starts the stream, with nothing agreed on it."""
         self._terms = None
 
     def forget(self) -> None:
-        """Neither agreed, nor any phase begun."""
+        """Drops what was agreed, and the phases begun."""
         self._terms, self._started = None, {}
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[Visit]:
-        """The visit as the stream sees it, for one answer; what that agrees on is kept here, the rest passed on.
+        """The visit as the stream sees it, for one answer; keeps what the answer agrees on, and passes on the rest.
 
-        Where the answer raises, nothing is.
+        If the answer raises, nothing is kept or passed on.
         """
         main = self._visit
         beside = copy.copy(main)
@@ -134,10 +134,10 @@ class Apart:
 
 
 class _Stream:
-    """One side stream as it goes.
+    """One running side stream.
 
     Attributes:
-        begun: something was exchanged since its beginning.
+        begun: whether messages have been exchanged since its beginning.
     """
 
     def __init__(self, visit: Visit, number: int, answers: Answers) -> None:
@@ -148,14 +148,14 @@ class _Stream:
         visit.session.listen(number)
 
     def begin_anew(self) -> None:
-        """Nothing was exchanged yet."""
+        """Resets the stream: no messages exchanged yet."""
         self._sequence = Sequence(self._side.order, dc=self._visit.dc)
         self._apart.forget()
         self._stops = self._visit.stops
 
     @property
     def outdated(self) -> bool:
-        """Something has begun, and power was stopped since: what was said counts no more."""
+        """Whether the exchange has begun and power was stopped since, so that it no longer counts."""
         return self.begun and self._stops != self._visit.stops
 
     @property
@@ -163,13 +163,13 @@ class _Stream:
         return self._sequence.last not in (START, "PowerDeliveryReq")
 
     async def next(self, *, patient: bool = False) -> Received:
-        """The next request; once something has begun, within the sequence time-out.
+        """The next request; once the exchange has begun, within the sequence time-out.
 
         Args:
-            patient: there is no hurry, a vehicle may be parked for days.
+            patient: apply no time-out, since a vehicle may be parked for days.
 
         Raises:
-            TimedOut: none came.
+            TimedOut: no request came.
         """
         seconds = self._visit.session.timing.sequence_timeout()
         try:
@@ -180,7 +180,7 @@ class _Stream:
             raise TimedOut(timer, seconds, f"the next request of {self._side.title}") from why
 
     async def answer(self, received: Received, check: Callable[[Any], None]) -> None:
-        """Answers a request on what the stream has agreed so far."""
+        """Answers a request, based on what the stream has agreed on so far."""
         main = self._visit
         if not self.begun:
             self._stops = main.stops
@@ -191,4 +191,4 @@ class _Stream:
             except RemoteError:
                 main.refused = main.refused or beside.refused
                 raise
-        await asyncio.sleep(0)  # a vehicle that floods this stream does not keep the main one from its turn
+        await asyncio.sleep(0)  # a vehicle that floods this stream must not starve the main one

@@ -1,4 +1,4 @@
-"""The running Receipt of ISO 15118-20: what a session costs so far, in each response of the loop."""
+"""The running Receipt of ISO 15118-20: the cost of the session so far, in each response of the loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from v2g.prices import money
 
 
 def receipt(visit: Visit) -> types.ReceiptType | None:
-    """The Receipt now; None where no prices are known that can be worked out."""
+    """The present Receipt; None if no computable prices are known."""
     plan = visit.terms.plans.get(1 if visit.control is not None and visit.control.dynamic else visit.terms.tuple_id)
     if plan is None:
         return None

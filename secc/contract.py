@@ -1,9 +1,9 @@
 """Contract payment at the charger: the vehicle's certificates, the challenge, signed authorization, signed receipts.
 
-Which deviation of a chain has which ResponseCode is a table (:data:`CODES`); checks are made in the order of
-ISO 15118-2, section 8.4.3 (:mod:`secc.iso20_contract` has those of -20). Certificates come from the vehicle, trust from
-the roots of mobility operators (or V2G roots) in :class:`Contracts` [V2G2-925]. The signature of a receipt says that
-the vehicle got the reading, not that it is right.
+A table (:data:`CODES`) maps deviations of a chain to ResponseCodes; checks follow the order of ISO 15118-2, section
+8.4.3 (:mod:`secc.iso20_contract` has those of -20). Certificates come from the vehicle, trust comes from the roots of
+mobility operators (or V2G roots) in :class:`Contracts` [V2G2-925]. The signature of a receipt confirms that the vehicle
+received the reading, not that the reading is correct.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Codes:
-    """ResponseCodes for a chain that is refused, by what is wrong with it; the most serious first.
+    """ResponseCodes for a refused chain, by kind of deviation; the most serious first.
 
     Attributes:
-        broken: anything that has no code of its own.
+        broken: any deviation without its own code.
         expired, not_yet_valid, revoked: kinds of deviation (:class:`pki.path.Code`).
     """
 
@@ -45,7 +45,7 @@ class Codes:
     revoked: str
 
     def of(self, deviations: Sequence[Deviation]) -> str:
-        """The code for deviations of a chain."""
+        """The code for the deviations of a chain."""
         own = {"expired": self.expired, "not-yet-valid": self.not_yet_valid, "revoked": self.revoked}
         found = {own.get(deviation.code.value, self.broken) for deviation in deviations}
         order = (self.broken, self.expired, self.not_yet_valid, self.revoked)
@@ -53,29 +53,29 @@ class Codes:
 
 
 CODES = Codes(BROKEN, "FAILED_CertificateExpired", "FAILED_CertificateExpired", "FAILED_CertificateRevoked")
-"""Those of ISO 15118-2."""
+"""The codes of ISO 15118-2."""
 
 AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
-"""Verdicts on a contract that PaymentDetailsRes tells already; the others come with AuthorizationRes."""
+"""Verdicts on a contract that PaymentDetailsRes already reports; the others come with AuthorizationRes."""
 
 BadSignature: TypeAlias = Literal["FAILED_SignatureError", "WARNING_GeneralPnCAuthorizationError"]
 
 KEPT_RECEIPTS = 1000
-"""Receipts that a charger keeps, the latest."""
+"""Number of latest receipts that a charger keeps."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A MeteringReceiptReq or MeteringConfirmationReq as it was answered, or that none came.
+    """A MeteringReceiptReq or MeteringConfirmationReq that was answered, or a record that none came.
 
     Attributes:
         time: wall clock, Unix seconds.
-        emaid: of the contract.
-        session_id: of the session.
-        meter: what the vehicle acknowledged.
+        emaid: eMAID of the contract.
+        session_id: id of the session.
+        meter: the reading that the vehicle acknowledged.
         signature: SignatureValue, or b"".
-        exi: the request as it came, to be passed on.
-        problem: why it does not hold, or "".
+        exi: the request as received, to be passed on.
+        problem: why it is not valid, or "".
     """
 
     time: float
@@ -88,7 +88,7 @@ class Receipt:
 
     @property
     def reading(self) -> int | None:
-        """What the register showed, Wh; in ISO 15118-20 what was charged in this session."""
+        """The register's reading, Wh; in ISO 15118-20 the energy charged in this session."""
         meter = self.meter
         return meter.MeterReading if isinstance(meter, iso2.MeterInfoType) else meter.ChargedEnergyReadingWh
 
@@ -98,24 +98,24 @@ class Contracts:
     """What a charger needs for contract payment.
 
     Attributes:
-        roots: of mobility operators, and V2G roots that certify such, in DER.
+        roots: roots of mobility operators, and V2G roots that certify mobility operators, in DER.
         backend: installs and updates contract certificates; None: the service is not offered.
-        backend20: installs those of ISO 15118-20; None: the service is not offered there.
+        backend20: installs contract certificates of ISO 15118-20; None: the service is not offered there.
         verdicts: ResponseCode for contracts that are not accepted, by eMAID; e.g. ``FAILED_ContractCanceled``.
-        revoked: tells whether a certificate is revoked; None: nobody is asked.
-        warn_days: a contract that ends within so many days is answered OK_CertificateExpiresSoon [V2G2-690].
+        revoked: tells whether a certificate is revoked; None: revocation is not checked.
+        warn_days: a contract that ends within this many days is answered OK_CertificateExpiresSoon [V2G2-690].
         external: whether external payment is offered too.
-        receipt_every: seconds of charging between two receipts; None: none are asked for.
-        insists: whether a receipt that does not hold is refused [V2G2-481]; it is noted in any case.
+        receipt_every: charging time between two receipts, s; None: no receipts are requested.
+        insists: whether an invalid receipt is refused [V2G2-481]; it is recorded in any case.
         tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
         tariff_key20: the same for prices of ISO 15118-20.
-        grammar: of SignedInfo where prices of ISO 15118-20 are signed; None: the usual one.
-        providers: ProviderIDs that the charger can ask, as it lists them in ISO 15118-20; empty: it lists none, and
-            asks any.
-        bad_signature: ResponseCode for an AuthorizationReq of ISO 15118-20 whose signature does not hold. Sources
-            disagree: FAILED_SignatureError ends the session, a WARNING lets the vehicle try something else.
-        receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
-        on_receipt: is notified of each.
+        grammar: grammar of SignedInfo for signing prices of ISO 15118-20; None: the usual one.
+        providers: ProviderIDs that the charger can ask, as listed in ISO 15118-20; empty: it lists none, and asks any
+            provider.
+        bad_signature: ResponseCode for an AuthorizationReq of ISO 15118-20 with an invalid signature. Sources disagree:
+            FAILED_SignatureError ends the session, a WARNING lets the vehicle try something else.
+        receipts: the latest :data:`KEPT_RECEIPTS` receipts.
+        on_receipt: is notified of each receipt.
     """
 
     roots: Sequence[bytes]
@@ -144,7 +144,7 @@ class Contract:
         emaid: upper case, without hyphens.
         chain: DER, leaf first.
         challenge: GenChallenge sent.
-        proven: the signed AuthorizationReq was in order.
+        proven: whether the signed AuthorizationReq was valid.
     """
 
     emaid: str
@@ -168,7 +168,7 @@ def check_chain(
     suite: str = "iso2",
     codes: Codes = CODES,
 ) -> x509.Certificate:
-    """Holds a vehicle's chain against its profile and our roots.
+    """Checks a vehicle's chain against its profile and our roots.
 
     Args:
         suite: the table of profiles.
@@ -178,13 +178,14 @@ def check_chain(
         The leaf.
 
     Raises:
-        Refusal: after the codes; a broken chain counts before an expired one. Names every deviation that counts.
+        Refusal: with one of ``codes``; a broken chain takes precedence over an expired one. Names every relevant
+            deviation.
     """
     from pki import path
 
     known = [read(root) for root in roots]
     all_ = path.validate(chain, known, role, time_of(visit), suite=suite, revoked=revoked)
-    # A name that is not as the profile has it breaks nothing; a strict charger takes no such contract all the same.
+    # A name that deviates from the profile does no harm; still, a strict charger does not accept such a contract.
     found = path.fatal(all_) or [one for one in all_ if one.code is path.Code.NAME and not visit.session.tolerant]
     if found:
         raise Refusal(codes.of(found), "; ".join(str(deviation) for deviation in found))
@@ -192,14 +193,14 @@ def check_chain(
 
 
 def check_signature(visit: Visit, request: Any, key: Any, schema_set: str = "iso2") -> signature.Verified:
-    """Holds the Signature of the request being answered against a public key or certificate.
+    """Verifies the Signature of the request being answered with a public key or certificate.
 
     Returns:
-        How it was made.
+        How the signature was made.
 
     Raises:
         SignatureError: becomes FAILED_SignatureError.
-        Refusal: a strict session, and a form that only a tolerant one accepts.
+        Refusal: the session is strict, and the signature has a form that only a tolerant one accepts.
     """
     found = signature.examine_message(request, visit.asked_signature, key, schema_set)
     for name, text in found.notes:
@@ -235,12 +236,12 @@ def payment_details(visit: Visit, request: iso2.PaymentDetailsReq) -> iso2.Payme
 
 
 def expires_soon(visit: Visit, leaf: x509.Certificate) -> bool:
-    """Whether a contract is near its end."""
+    """Whether a contract expires soon."""
     return leaf.not_valid_after_utc - time_of(visit) < datetime.timedelta(days=needed(visit).warn_days)
 
 
 def needed(visit: Visit) -> Contracts:
-    """What contract payment needs; it was offered, so it is there."""
+    """The :class:`Contracts`, which exist whenever contract payment was offered."""
     if visit.contracts is None:
         raise Refusal("FAILED", "this charger takes no contracts")
     return visit.contracts
@@ -250,7 +251,7 @@ def prove(visit: Visit, request: iso2.AuthorizationReq) -> None:
     """Checks the signature of the first AuthorizationReq; its repetitions are empty [V2G2-684].
 
     Raises:
-        SignatureError: the signature does not hold.
+        SignatureError: the signature is not valid.
     """
     contract = visit.contract
     if contract is None:
@@ -262,10 +263,10 @@ def prove(visit: Visit, request: iso2.AuthorizationReq) -> None:
 
 
 def judge(visit: Visit, decision: Decision) -> None:
-    """What the operator of the contract says.
+    """Applies the decision of the contract's operator.
 
     Raises:
-        Refusal: the contract is not accepted.
+        Refusal: the operator does not accept the contract.
     """
     contract = visit.contract
     assert contract is not None
@@ -281,7 +282,7 @@ def judge(visit: Visit, decision: Decision) -> None:
 
 
 def receipt_due(visit: Visit) -> bool:
-    """Whether the response being made asks for a receipt; never in external payment [V2G2-691]."""
+    """Whether the response being built requests a receipt; never with external payment [V2G2-691]."""
     if visit.contract is None or visit.contracts is None or visit.contracts.receipt_every is None:
         return False
     return visit.since("receipt") >= visit.contracts.receipt_every
@@ -297,7 +298,7 @@ def asked_receipt(visit: Visit) -> bool:
 
 
 def check_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> Receipt:
-    """Compares a receipt with what was sent, and verifies its signature.
+    """Compares a receipt with the reading sent, and verifies its signature.
 
     Raises:
         Refusal: FAILED_MeteringSignatureNotValid, if the charger insists [V2G2-481].

@@ -1,4 +1,4 @@
-"""How power is controlled in a session of ISO 15118-20: the service and parameter set that the vehicle selected."""
+"""Control of power in a session of ISO 15118-20: the service and parameter set that the vehicle selected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from v2g.physical import number
 
 
 def services(evse: Evse) -> list[EnergyService]:
-    """The energy transfer services of an outlet, preferred first: who just takes the first one only charges."""
+    """The energy transfer services of an outlet, preferred first: a vehicle that takes the first one only charges."""
     if evse.power is None:
         plain, both = energy.AC, energy.AC_BPT
     else:
@@ -21,9 +21,9 @@ def services(evse: Evse) -> list[EnergyService]:
 
 
 def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
-    """The parameter sets of a service: both control modes, which a charger has to support [V2G20-2656].
+    """The parameter sets of a service, for both control modes, which a charger has to support [V2G20-2656].
 
-    Some codecs hold no more than four sets.
+    Some codecs cannot hold more than four sets.
     """
     sets = [
         replace(one, pricing=pricing(evse)) for one in (_dc_sets(evse) if service.energy == "DC" else _ac_sets(evse))
@@ -39,7 +39,7 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
 
 
 def pricing(evse: Evse) -> int:
-    """Pricing: the most exact kind of prices that a plan has."""
+    """Pricing: the most precise kind of price in any plan."""
     if any(plan.tariff or plan.discharge_tariff for plan in evse.plans):
         return energy.ABSOLUTE_PRICES
     return energy.PRICE_LEVELS if any(plan.prices or plan.discharge_prices for plan in evse.plans) else energy.NO_PRICES
@@ -53,7 +53,7 @@ def _dc_sets(evse: Evse) -> list[ParameterSet]:
         ParameterSet(2, dynamic=True, connector=plug),
         ParameterSet(3, dynamic=True, connector=plug, by_charger=True),
     ]
-    # Where somebody says something at the charger, vehicles that take the first set shall hear it.
+    # If mobility needs are entered at the charger, vehicles that take the first set shall receive them.
     return sets if evse.mobility_needs is None else [sets[0], sets[2], sets[1]]
 
 
@@ -71,13 +71,13 @@ def _ac_sets(evse: Evse) -> list[ParameterSet]:
 
 
 def find(evse: Evse, service_id: int, set_id: int) -> Control | None:
-    """What a pair of ServiceID and ParameterSetID stands for; None where it is not on offer."""
+    """The control that a pair of ServiceID and ParameterSetID selects; None if it is not offered."""
     service = next((one for one in services(evse) if one.number == service_id), None)
     chosen = next((one for one in parameter_sets(evse, service) if one.number == set_id), None) if service else None
     return Control(service, chosen) if service is not None and chosen is not None else None
 
 
 def can_give(asked: types.Dynamic_CLReqControlModeType) -> bool:
-    """Whether the battery is above the lower end of its band: its energy request up to there is negative."""
+    """Whether the battery is above the lower end of its band: its energy request to reach it is negative."""
     band = getattr(asked, "EVMinimumV2XEnergyRequest", None)
     return number(asked.EVMinimumEnergyRequest if band is None else band) < 0.0

@@ -1,8 +1,8 @@
-"""What a session costs so far, by absolute prices (1-Power): energy, parking, overstay, additional services, taxes.
+"""Cost of a session so far, by absolute prices (1-Power): energy, parking, overstay, additional services, taxes.
 
-Pure: it is told the time and the meter's registers, and knows no message. Energy out of the vehicle is credited with
-the fee of its own tariff. Fees of a period are due as it begins. Overstay begins when the power has stayed below its
-threshold for its time; both of them 0 where a tariff does not say. MinimumCost and MaximumCost bound the total.
+Pure: it is given the time and the meter's registers, and knows no messages. Energy from the vehicle is credited at the
+fee of its own tariff. Fees of a period are due at its beginning. Overstay begins when the power has stayed below a
+threshold for a certain time; both are 0 if the tariff does not set them. MinimumCost and MaximumCost bound the total.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Bill:
     """Running costs, in the currency of the tariff.
 
     Attributes:
-        tariff, back: prices of charging, and of what is given back; None: unknown, or not worked out.
-        began: loop time from which their seconds count.
-        charged, returned: kWh priced so far.
-        energy, parking, overstay: costs so far; what is credited counts against energy.
+        tariff, back: prices for charging and for discharging; None: unknown, or not computable.
+        began: loop time at which the tariffs begin, s.
+        charged, returned: energy priced so far, kWh.
+        energy, parking, overstay: costs so far; credits are subtracted from energy.
     """
 
     tariff: Tariff | None = None
@@ -38,18 +38,18 @@ class Bill:
     _next_overstay: float = -math.inf
 
     def agree(self, tariff: Tariff | None, back: Tariff | None, began: float) -> None:
-        """The prices from now on; what was spent stays. Those that cannot be worked out count as unknown."""
+        """Sets the prices from now on and keeps the costs so far. Prices that cannot be computed count as unknown."""
         self.tariff = tariff if tariff is not None and tariff.known else None
         self.back = back if back is not None and back.known else None
         self.began = began
 
     @property
     def known(self) -> bool:
-        """Whether there are prices."""
+        """Whether prices are known."""
         return self.tariff is not None or self.back is not None
 
     def read(self, now: float, watts: float, charged_wh: float, returned_wh: float) -> None:
-        """Prices what the meter has counted since the last call, by the power that flows."""
+        """Prices the energy metered since the last call, by the present power."""
         second = now - self.began
         if self._last is not None:
             charged, returned = (charged_wh - self._last[0]) / 1000.0, (returned_wh - self._last[1]) / 1000.0
@@ -102,7 +102,7 @@ class Bill:
 
     @property
     def total(self) -> float:
-        """All of it, within MinimumCost and MaximumCost."""
+        """The total cost, within MinimumCost and MaximumCost."""
         whole = self.energy + self.parking + self.overstay + self.services + sum(tax for _, tax in self.taxes)
         if self.tariff is None:
             return whole

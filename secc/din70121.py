@@ -1,6 +1,6 @@
-"""The charger's answers in DIN SPEC 70121, one function per request. As :mod:`secc.iso2`, in DIN's names and ways.
+"""The charger's answers in DIN SPEC 70121, one function per request. Like :mod:`secc.iso2`, by DIN's names and rules.
 
-DIN knows DC and external payment only; what its schema has besides is not in use.
+DIN uses only DC and external payment; the rest of its schema is unused.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ on = ANSWERS.on
 
 CHARGE_SERVICE = 1
 TEST_VOLTAGE = 500.0
-"""V: the insulation test goes no higher, whatever the vehicle and the output could take."""
+"""Upper limit of the insulation test, whatever the vehicle and the output could take, V."""
 MAX_ENTRIES = 12
-"""Entries of a PMaxSchedule [V2G-DC-329]."""
+"""Maximum number of entries in a PMaxSchedule [V2G-DC-329]."""
 PMAX_LIMIT = 32767
-"""W: the largest PMax that DIN can express. More power is offered all the same, so a profile at this value is fine."""
+"""Largest PMax that DIN can express, W. Chargers offer more power all the same, so a profile at this value is fine."""
 
 quantity = Quantities(din, din.PhysicalValueType)
 volt, ampere, watt = quantity.volt, quantity.ampere, quantity.watt
 
 
 def status(visit: Visit, code: StatusCode = "EVSE_Ready") -> din.DC_EVSEStatusType:
-    """DC_EVSEStatus now; ``code`` is the phase's, which a fault or a wish to stop outdoes."""
+    """Present DC_EVSEStatus; ``code`` is that of the phase, and a fault or a wish to stop overrides it."""
     notification, delay = visit.notification
     return din.DC_EVSEStatusType(
-        # DIN has no word for a charger without monitor: the element is left out, and vehicles go on.
+        # DIN has no value for a charger without a monitor: the element is left out, and vehicles continue.
         EVSEIsolationStatus=ISOLATION.get(output(visit).insulation),
         EVSEStatusCode=visit.status_code(code),
         NotificationMaxDelay=delay,
-        # DIN calls renegotiation by the same name but has none.
+        # DIN has the name for renegotiation, but not the function.
         EVSENotification=notification if notification != "ReNegotiation" else "None",
     )
 
@@ -90,7 +90,7 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
     ready_in_time(visit)
     visit.mode = request.EVRequestedEnergyTransferType
     parameter = request.EVChargeParameter
-    assert isinstance(parameter, din.DC_EVChargeParameterType)  # others have been refused
+    assert isinstance(parameter, din.DC_EVChargeParameterType)  # other types have been refused
     accept_limits(visit, parameter)
     limits = output(visit).limits
     offer = din.DC_EVSEChargeParameterType(
@@ -121,7 +121,7 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
     )
     return din.ChargeParameterDiscoveryRes(
         ResponseCode="OK",
-        # The schema wants a schedule in any case; it counts once it is Finished.
+        # The schema always requires a schedule; it counts only once EVSEProcessing is Finished.
         EVSEProcessing="Finished" if visit.planned() else "Ongoing",
         SASchedules=din.SAScheduleListType(SAScheduleTuple=[schedule]),
         EVSEChargeParameter=offer,

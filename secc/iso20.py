@@ -1,9 +1,9 @@
 """The charger's answers in ISO 15118-20 that AC and DC have in common, in the order of the messages.
 
-As :mod:`secc.iso2`; :mod:`secc.iso20_dc` and :mod:`secc.iso20_ac` have the messages of one energy, and
-:mod:`secc.iso20_schedule` what ScheduleExchange offers, :mod:`secc.iso20_profile` what the vehicle's power profile has
-to keep. Differences that shape these answers: every FAILED ends the session, a WARNING leaves it where it is; there is
-no status field, so a charger that cannot go on says FAILED, and one that wants something says so in EVSEStatus.
+Like :mod:`secc.iso2`; :mod:`secc.iso20_dc` and :mod:`secc.iso20_ac` have the DC and AC messages,
+:mod:`secc.iso20_schedule` the offer of ScheduleExchange, :mod:`secc.iso20_profile` the rules for the vehicle's power
+profile. Differences that shape these answers: every FAILED ends the session, a WARNING does not change its state; there
+is no status field, so a charger that cannot continue answers FAILED, and one that wants something uses EVSEStatus.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ on = ANSWERS.on
 
 @on(common.SessionSetupReq)
 def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.SessionSetupRes:
-    """A session is joined by the vehicle that paused it; any other gets a new one, without a hint why."""
+    """Lets the vehicle that paused a session resume it; any other gets a new session, without a reason."""
     kept = visit.paused.get(visit.asked_id)
     if kept is not None and kept.control is not None and known_again(visit, kept):
         visit.resumed, visit.control = visit.paused.pop(visit.asked_id), kept.control
@@ -58,7 +58,7 @@ def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.Sessi
 
 
 def known_again(visit: Visit, kept: Paused) -> bool:
-    """Whether this is the vehicle that paused: by its certificate. Without any, a bench may take the id for it."""
+    """Whether this is the vehicle that paused, by its certificate. Without one, a bench may accept the id instead."""
     if not visit.binding and not kept.binding and visit.session.tolerant:
         visit.session.tolerate("resume-unproven", "a session is joined without a vehicle certificate")
         return True
@@ -113,7 +113,7 @@ def authorization(visit: Visit, request: common.AuthorizationReq) -> common.Auth
 
 
 def _refused(visit: Visit, code: str, text: str) -> common.AuthorizationRes:
-    """The vehicle is not authorized in this way; it may try again."""
+    """Warns that the vehicle is not authorized in this way; it may try again."""
     visit.over("authorization")
     visit.contract = None
     visit.session.tell("error", "authorization", f"{code}: {text}")
@@ -126,7 +126,7 @@ def _refused(visit: Visit, code: str, text: str) -> common.AuthorizationRes:
 
 @on(common.ServiceDiscoveryReq)
 def service_discovery(visit: Visit, request: common.ServiceDiscoveryReq) -> common.ServiceDiscoveryRes:
-    """The energy services of the outlet, whatever the vehicle's filter: it may want to know what else there is."""
+    """Lists all energy services of the outlet, whatever the vehicle's filter: it may want to know the others too."""
     offered = [
         common.ServiceType(ServiceID=service.number, FreeService=visit.evse.free)
         for service in control.services(visit.evse)
@@ -187,12 +187,12 @@ def schedule_exchange(visit: Visit, request: common.ScheduleExchangeReq) -> comm
 
 @on(common.PowerDeliveryReq)
 async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.PowerDeliveryRes:
-    """Start when the vehicle is finished with its profile, Stop, Standby, and back."""
+    """Handles Start (once the vehicle has finished its profile), Stop, Standby, and the return from it."""
     visit.over("precharge")
     code: types.responseCodeType = "OK"
     match request.ChargeProgress:
         case "Start" if request.EVProcessing != "Finished":
-            pass  # it still works on its profile
+            pass  # it is still working on its profile
         case "Start":
             code = await start(visit, request)
         case "Standby":
@@ -211,17 +211,17 @@ async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> comm
 
 
 async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.responseCodeType:
-    """Takes over the profile, and closes the contactor of an AC outlet; a Start out of standby is no more than that.
+    """Accepts the profile, and closes the contactor of an AC outlet; a Start from standby does only this.
 
-    What was renegotiated before it holds from here on, except for its profile: this one is newer. A warning leaves
-    everything as it was.
+    Terms renegotiated before take effect now, except for their profile: this one is newer. A warning leaves everything
+    unchanged.
     """
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
     if visit.dc and not visit.tested:
         raise Refusal("FAILED_PowerDeliveryNotApplied", "Start without a cable check in this session")
-    visit.take_over()  # what was renegotiated, also after a warning; else its older profile would follow this one
+    visit.take_over()  # also after a warning; else the older renegotiated profile would replace this one
     code = iso20_profile.accept(visit, request)
     visit.unconfirmed = code.startswith("WARNING")
     if visit.unconfirmed:
@@ -236,25 +236,25 @@ async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.respons
 
 
 def standby(visit: Visit) -> types.responseCodeType:
-    """Suspends power, with the contactors closed; or does not allow it, and the vehicle goes on."""
+    """Suspends power with the contactors closed, or refuses to, in which case the vehicle continues."""
     if not visit.allows_standby:
         return "WARNING_StandbyNotAllowed"
     visit.standby = True
     if visit.evse.notification.wish is Wish.EXIT_STANDBY:
-        visit.evse.forget()  # of a standby before
+        visit.evse.forget()  # a wish from an earlier standby
     visit.agreed_anew()
     return "OK"
 
 
 def leave_standby(visit: Visit) -> None:
-    """Power may flow again; a charger that wished it has what it wanted."""
+    """Lets power flow again; clears the charger's wish for it."""
     visit.standby = False
     if visit.evse.notification.wish is Wish.EXIT_STANDBY:
         visit.evse.forget()
 
 
 async def stop(visit: Visit) -> None:
-    """Power off, at once; what the charger wished is done."""
+    """Switches power off at once; clears the charger's wish, which is now fulfilled."""
     visit.asked_to_pause |= visit.evse.notification.wish is Wish.PAUSE
     if visit.dc:
         await switch_off(visit)
@@ -285,7 +285,7 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
     if request.ChargingSession == "ServiceRenegotiation":
         visit.control, visit.tested = None, False
         visit.evse.forget_limits()
-        # What allowed a pause belongs to what is over.
+        # The permission to pause belongs to the part that has ended.
         visit.terms, visit.asked_to_pause = Terms(), False
         return common.SessionStopRes(ResponseCode="OK")
     if request.ChargingSession == "Pause":

@@ -1,7 +1,7 @@
 """The charger's answers in ISO 15118-20 AC: powers instead of a current, in both directions in bidirectional services.
 
-Scheduled: the schedule binds the vehicle. Dynamic: EVSETargetActivePower is the command, negative to give back. There
-is one loop for all modes; :mod:`v2g.members` has the classes of each.
+Scheduled: the schedule binds the vehicle. Dynamic: EVSETargetActivePower is the command, negative to discharge. One
+loop serves all modes; :mod:`v2g.members` has the classes of each.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ on = ANSWERS.on
 
 
 def spread(visit: Visit, name: str, amount: float) -> dict[str, types.RationalNumberType]:
-    """A quantity over all phases as fields: evenly split, and for each phase where the vehicle wants that."""
+    """A quantity over all phases, evenly split, as fields; one field per phase if the vehicle wants that."""
     count = phases_in_use(visit)
     return phases.elements(name, [amount / count] * count, apart=visit.line.per_phase)
 
 
 def phases_in_use(visit: Visit) -> int:
-    """What the selected connector has, at most what the outlet has."""
+    """Number of phases of the selected connector, at most that of the outlet."""
     return min(chosen(visit).chosen.phases, supply(visit).phases)
 
 
@@ -85,7 +85,7 @@ def limits_of(visit: Visit, parameter: Any, direction: str) -> tuple[float, floa
     """The vehicle's smallest and largest power in a direction, W over all phases, as magnitudes.
 
     Raises:
-        Refusal: a smallest one above its largest, or a limit of charging below zero.
+        Refusal: the smallest power exceeds the largest, or a limit of charging is negative.
     """
     names = [f"EV{which}{direction}Power" for which in ("Minimum", "Maximum")]
     values = [phases.given(parameter, name, phases_in_use(visit)) for name in names]
@@ -105,7 +105,7 @@ def limits_of(visit: Visit, parameter: Any, direction: str) -> tuple[float, floa
 
 @on(ac.AC_ChargeLoopReq)
 def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopRes:
-    """One for all modes: the block of the same kind as was selected [V2G20-1600]."""
+    """Answers in all modes, with the block of the kind that was selected [V2G20-1600]."""
     able(visit)
     visit.evse.meter.read()  # it integrates between readings, whether the vehicle wants to see them or not
     control, asked, evse = chosen(visit), request.CLReqControlMode, visit.evse
@@ -134,10 +134,10 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
 
 
 def limits_changed(visit: Visit, asked: Any) -> None:
-    """The vehicle's limits from the loop, never wider than what it declared; the supply offers no more than they say.
+    """Adopts the vehicle's limits from the loop, never wider than declared; the supply offers no more than they allow.
 
     Raises:
-        Refusal: one of charging is negative.
+        Refusal: a limit of charging is negative.
     """
     count = phases_in_use(visit)
     per_phase = supply(visit).nominal_voltage * count
@@ -156,10 +156,10 @@ def limits_changed(visit: Visit, asked: Any) -> None:
 
 
 def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> list[float]:
-    """EVSETargetActivePower of each phase now, W: what the charger wants, within the limits of both sides.
+    """Present EVSETargetActivePower of each phase, W: the power that the charger wants, within both sides' limits.
 
-    Nothing, where that is less than the vehicle can do with: never between 0 and its smallest power. Nothing out of a
-    vehicle that has reached the lower end of its band.
+    Zero if that is below the vehicle's smallest power: never a value between 0 and that. A vehicle that has reached the
+    lower end of its band is not discharged.
     """
     count = phases_in_use(visit)
     nothing = [0.0] * count

@@ -1,9 +1,9 @@
 """Payment by contract at the charger, ISO 15118-20: the challenge, and the proof that the vehicle has the contract.
 
-As :mod:`secc.contract`, with what differs: the challenge comes with AuthorizationSetup, once for each session, and is
-used up when a contract is accepted. AuthorizationReq brings chain, challenge and signature at once. A contract that is
-not accepted is a warning, after which the vehicle may name another one, install one, or pay by external means; a
-signature that does not hold ends the session, unless the operator takes the milder code. Checks in their order: chain,
+Like :mod:`secc.contract`, with these differences: the challenge is sent with AuthorizationSetup, once per session, and
+is used up when a contract is accepted. AuthorizationReq carries chain, challenge and signature together. A contract
+that is not accepted leads to a warning, after which the vehicle may name another one, install one, or use external
+payment; an invalid signature ends the session, unless the operator chose the milder code. Order of the checks: chain,
 lifetime, revocation, signature, challenge, provider, contract.
 """
 
@@ -32,7 +32,7 @@ CODES = Codes(
     not_yet_valid="WARNING_CertificateNotYetValid",
     revoked="WARNING_CertificateRevoked",
 )
-"""ResponseCodes for chains of the vehicle in ISO 15118-20."""
+"""ResponseCodes for the vehicle's chains in ISO 15118-20."""
 
 REFUSED = "WARNING_GeneralPnCAuthorizationError"
 """ResponseCode for contracts that the operator does not accept."""
@@ -41,7 +41,7 @@ SET = "iso20-common"
 
 
 def offered(visit: Visit) -> Contracts | None:
-    """What contract payment needs, where it is offered: over TLS."""
+    """The :class:`Contracts` if contract payment is offered, which needs TLS; else None."""
     return visit.contracts if visit.secure else None
 
 
@@ -68,13 +68,13 @@ def setup(visit: Visit, contracts: Contracts) -> common.AuthorizationSetupRes:
 
 
 def selectable(visit: Visit, request: common.AuthorizationReq) -> bool:
-    """Whether the method selected is offered, and its own block is there."""
+    """Whether the selected method is offered, and its own block is present."""
     method = request.SelectedAuthorizationService
     return method in methods(visit) and getattr(request, f"{method}_AReqAuthorizationMode") is not None
 
 
 def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
-    """The contract of an AuthorizationReq, if it may pay.
+    """The contract of an AuthorizationReq, if it is accepted for payment.
 
     Raises:
         Refusal: a WARNING after which the vehicle may try something else, or the code for a bad signature.
@@ -100,7 +100,7 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
     if (verdict := contracts.verdicts.get(emaid)) is not None:
         code = verdict if verdict.startswith("WARNING") else REFUSED
         raise Refusal(code, f"contract {emaid} is not accepted" + ("" if code == verdict else f": {verdict}"))
-    if again is None or again.chain != chain:  # not where the charger was at work and the vehicle asks again
+    if again is None or again.chain != chain:  # not if the vehicle repeats a request that is still being processed
         visit.session.tell("state", "signature", f"AuthorizationReq by contract {emaid}: {found}")
     return Contract(emaid, chain, visit.challenge, proven=True)
 
@@ -109,7 +109,7 @@ def _signature(visit: Visit, request: common.AuthorizationReq, leaf: x509.Certif
     """How the request was signed.
 
     Raises:
-        Refusal: the signature does not hold; with the code that the operator chose.
+        Refusal: the signature is not valid; with the code that the operator chose.
     """
     try:
         return contract.check_signature(visit, request, leaf.public_key(), SET)
@@ -118,10 +118,10 @@ def _signature(visit: Visit, request: common.AuthorizationReq, leaf: x509.Certif
 
 
 def profiles(visit: Visit, chain: Sequence[bytes]) -> str:
-    """The table of profiles for a vehicle's chain, by the key at its top. P-256 is what many test PKIs have.
+    """The table of profiles for a vehicle's chain, by the key at its top. Many test PKIs use P-256.
 
     Raises:
-        Refusal: such a key has no place in ISO 15118-20.
+        Refusal: ISO 15118-20 does not allow such a key.
     """
     try:
         suite = suite_of(read(chain[-1]))
@@ -135,7 +135,7 @@ def profiles(visit: Visit, chain: Sequence[bytes]) -> str:
 
 
 def accepted(visit: Visit) -> common.AuthorizationRes:
-    """The vehicle's contract pays: its challenge is used up."""
+    """Accepts the vehicle's contract, which uses up its challenge."""
     assert visit.contract is not None
     visit.challenge = b""
     soon = contract.expires_soon(visit, read(visit.contract.chain[0]))

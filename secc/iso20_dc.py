@@ -39,10 +39,10 @@ def watt(amount: float) -> types.RationalNumberType:
 
 
 def limits_of(parameter: dc.DC_CPDReqEnergyTransferModeType) -> Ceiling:
-    """The vehicle's limits; those of discharging by their magnitude, and zero in a service that only charges.
+    """The vehicle's limits; discharge limits as magnitudes, zero in a service that only charges.
 
     Raises:
-        Refusal: a limit is negative, or a smallest one above its largest.
+        Refusal: a limit is negative, or a minimum exceeds its maximum.
     """
     for what, read in (
         ("ChargePower", number),
@@ -71,7 +71,7 @@ def limits_of(parameter: dc.DC_CPDReqEnergyTransferModeType) -> Ceiling:
 
 
 def discharge_limits(visit: Visit, power: float) -> dict[str, Any]:
-    """The charger's fields of discharging, ``power`` in W; none in a service that only charges."""
+    """The charger's fields for discharging, ``power`` in W; empty in a service that only charges."""
     if not chosen(visit).bidirectional:
         return {}
     limits, negative = output(visit).limits, visit.evse.negative_discharge_limits
@@ -120,7 +120,7 @@ def cable_check(visit: Visit, request: dc.DC_CableCheckReq) -> dc.DC_CableCheckR
 
 @on(dc.DC_PreChargeReq)
 def pre_charge(visit: Visit, request: dc.DC_PreChargeReq) -> dc.DC_PreChargeRes:
-    """The vehicle says by EVProcessing Finished that its inlet has the voltage; there is no target current."""
+    """Precharges until EVProcessing Finished: the vehicle then has the voltage at its inlet. No target current."""
     able(visit)
     power = bring_up(visit, number(request.EVTargetVoltage), PRECHARGE_CURRENT, "FAILED")
     return dc.DC_PreChargeRes(ResponseCode="OK", EVSEPresentVoltage=volt(power.voltage))
@@ -131,11 +131,11 @@ def pre_charge(visit: Visit, request: dc.DC_PreChargeReq) -> dc.DC_PreChargeRes:
 
 
 ROUNDED_DOWN = 0.999
-"""Factor that counts as reaching a smallest power: what comes out of volts and amperes is rounded."""
+"""Fraction of a smallest power that counts as reaching it: volts times amperes is subject to rounding."""
 
 
 class Targets(NamedTuple):
-    """What the output goes for, V and A; a negative current takes power out of the vehicle."""
+    """Targets of the output, V and A; a negative current takes power from the vehicle."""
 
     voltage: float
     current: float
@@ -143,7 +143,7 @@ class Targets(NamedTuple):
 
 @on(dc.DC_ChargeLoopReq)
 def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopRes:
-    """Scheduled: the vehicle's targets. Dynamic: the charger's own, within the vehicle's limits."""
+    """Scheduled: follows the vehicle's targets. Dynamic: follows the charger's own, within the vehicle's limits."""
     able(visit)
     visit.evse.meter.read()  # it integrates between readings, whether the vehicle wants to see them or not
     power, control, asked = output(visit), chosen(visit), request.CLReqControlMode
@@ -161,7 +161,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     if visit.fault or visit.standby:
         power.ramp_down()
     else:
-        # Some cars that only charge send -1 A for nothing.
+        # Some cars that only charge send -1 A for zero.
         current = targets.current if control.bidirectional else max(targets.current, 0.0)
         power.deliver(max(targets.voltage, 0.0), current)
     reached = power.reached
@@ -183,12 +183,13 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
 def change_limits(
     visit: Visit, asked: dc.Scheduled_DC_CLReqControlModeType | dc.Dynamic_DC_CLReqControlModeType
 ) -> None:
-    """The vehicle's limits from the loop, which may only be tighter than those declared.
+    """Adopts the vehicle's limits from the loop, which may only be tighter than those declared.
 
-    Where the vehicle leaves it to the charger how energy goes to and fro, a battery at the end of its band is a limit.
+    If the vehicle lets the charger decide how energy flows in both directions, the ends of the battery's band are
+    limits too.
 
     Raises:
-        Refusal: one is negative.
+        Refusal: a limit is negative.
     """
     fields = ["EVMaximumVoltage", "EVMaximumChargeCurrent", "EVMaximumChargePower"]
     reads = [number, number, number]
@@ -209,9 +210,9 @@ def change_limits(
 
 
 def steered(visit: Visit, asked: dc.Dynamic_DC_CLReqControlModeType) -> Targets:
-    """Dynamic: the current that makes the charger's power at the present voltage; the ceiling keeps it in limits.
+    """Dynamic: the current that gives the charger's power at the present voltage; the ceiling keeps it within limits.
 
-    Nothing, where that is less than the vehicle can do with: never between 0 and its smallest power.
+    Zero if that is below the vehicle's smallest power: never a value between 0 and that.
     """
     power, wanted = output(visit), visit.evse.target_power
     top, volts = power.ceiling, max(power.voltage, 1.0)
@@ -226,10 +227,10 @@ def steered(visit: Visit, asked: dc.Dynamic_DC_CLReqControlModeType) -> Targets:
 
 
 def limits_now(visit: Visit) -> types.CLResControlModeType:
-    """The charger's limits; mandatory in dynamic mode, and said in scheduled mode as well.
+    """The charger's limits; mandatory in dynamic mode, but also sent in scheduled mode.
 
-    They show which way power may flow, or which way the charger wants it, also before the vehicle has selected that
-    channel.
+    They show the direction in which power may flow, or in which the charger wants it, even before the vehicle has
+    selected that channel.
     """
     limits, control, what = output(visit).limits, chosen(visit), agreed.meant(visit)
     charge = min(limits.max_power, what.watts)

@@ -1,9 +1,9 @@
-"""Metering confirmation at the charger, ISO 15118-20: the vehicle signs a reading that it was shown, beside the loop.
+"""Metering confirmation at the charger, ISO 15118-20: the vehicle signs a reading that it was shown, on a side stream.
 
-A loop response says MeteringConfirmation until the vehicle has confirmed. Since the loop goes on meanwhile, any reading
-shown from there on counts. What does not fit is refused, if the charger insists; a vehicle that keeps silent for longer
-than NotificationMaxDelay is then asked to stop. The signature says that the vehicle got the reading, not that it is
-right.
+Loop responses request MeteringConfirmation until the vehicle has confirmed. As the loop continues meanwhile, the
+vehicle may confirm any reading shown since the request. If the charger insists, it refuses a confirmation that does not
+match, and asks a vehicle to stop that stays silent for longer than NotificationMaxDelay. The signature confirms that
+the vehicle received the reading, not that the reading is correct.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Response = TypeVar("Response", dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes)
 ANSWERS = AnswerTable()
 
 KEPT = 64
-"""Readings that a vehicle may still confirm, the latest."""
+"""Number of latest readings that a vehicle may still confirm."""
 DELAY = 10
-"""s: NotificationMaxDelay."""
+"""NotificationMaxDelay, s."""
 
 
 def shown(visit: Visit, res: Response, *, first: bool) -> Response:
-    """A loop response with what is wanted of the vehicle: nothing in the first one, or where something else is."""
+    """The loop response with a request for confirmation, except in the first one, or if another wish is pending."""
     state, contracts = visit.metering, visit.contracts
     if contracts is None or contracts.receipt_every is None or visit.contract is None:
         return res
@@ -41,7 +41,7 @@ def shown(visit: Visit, res: Response, *, first: bool) -> Response:
         if first or now - state.began < contracts.receipt_every or res.EVSEStatus is not None:
             return res
         state.until = now + DELAY
-    elif res.EVSEStatus is not None:  # the vehicle cannot know that it is to confirm as well
+    elif res.EVSEStatus is not None:  # the vehicle cannot know that it must confirm as well
         state.until = now + DELAY
     elif now >= state.until:
         return _silent(visit, res)
@@ -54,7 +54,7 @@ def shown(visit: Visit, res: Response, *, first: bool) -> Response:
 
 
 def _silent(visit: Visit, res: Response) -> Response:
-    """The vehicle did not confirm in time."""
+    """Handles a vehicle that did not confirm in time."""
     assert visit.contract is not None
     problem = f"no metering confirmation within {DELAY} s"
     meter = visit.metering.shown[-1].meter
@@ -68,14 +68,14 @@ def _silent(visit: Visit, res: Response) -> Response:
 
 
 def _over(visit: Visit) -> None:
-    """The next interval begins."""
+    """Begins the next interval."""
     visit.metering.began, visit.metering.until = visit.session.now, None
     visit.metering.shown.clear()
 
 
 @ANSWERS.on(common.MeteringConfirmationReq)
 def confirmation(visit: Visit, request: common.MeteringConfirmationReq) -> common.MeteringConfirmationRes:
-    """Compares it with what was shown, and verifies its signature.
+    """Compares a confirmation with the readings shown, and verifies its signature.
 
     Raises:
         Refusal: FAILED_MeteringSignatureNotValid, if the charger insists.

@@ -22,7 +22,7 @@ def offered(visit: Visit) -> bool:
 
 
 def check(visit: Visit) -> Callable[[Any], None]:
-    """What the stream presupposes: the vehicle has selected the service."""
+    """The check of the stream: the vehicle must have selected the service."""
 
     def look(request: Any) -> None:
         if iso20_services.PARKING.number20 not in dict(visit.added):
@@ -32,7 +32,7 @@ def check(visit: Visit) -> Callable[[Any], None]:
 
 
 def intended(visit: Visit, service: int) -> None:
-    """Notes a message of the service that the parameter set was not about."""
+    """Notes a message of the service that the selected parameter set does not cover."""
     number = iso20_services.PARKING.number20
     sets = [iso20_services.PARKING.sets[chosen] for kind, chosen in visit.added if kind == number]
     if all(values.get("IntendedService") != service for values in sets):
@@ -41,7 +41,7 @@ def intended(visit: Visit, service: int) -> None:
 
 @on(common.VehicleCheckInReq)
 def check_in(visit: Visit, request: common.VehicleCheckInReq) -> common.VehicleCheckInRes:
-    """The vehicle arrives; units of the position hints are not public, so the charger gives none."""
+    """Answers an arriving vehicle without position hints, because their units are not public."""
     intended(visit, CHECK_IN)
     visit.session.tell("state", "check-in", str(request.EVCheckInStatus))
     return common.VehicleCheckInRes(ResponseCode="OK")
@@ -49,7 +49,7 @@ def check_in(visit: Visit, request: common.VehicleCheckInReq) -> common.VehicleC
 
 @on(common.VehicleCheckOutReq)
 def check_out(visit: Visit, request: common.VehicleCheckOutReq) -> common.VehicleCheckOutRes:
-    """The vehicle leaves: scheduled when it says so, completed when it says that it is done."""
+    """Answers a leaving vehicle: scheduled when it announces this, completed when it reports that it is done."""
     intended(visit, CHECK_OUT)
     visit.session.tell("state", "check-out", str(request.EVCheckOutStatus))
     done = request.EVCheckOutStatus == "Completed"

@@ -1,7 +1,7 @@
-"""Prices of ISO 15118-20 that the mobility operator has signed: for a vehicle that pays by contract.
+"""Prices of ISO 15118-20 signed by the mobility operator, for a vehicle that pays by contract.
 
-The key is that of the sub-CA that issued the contract, as in ISO 15118-2. Where the charger does not have it, prices go
-out unsigned, and the vehicle may ignore them.
+The key is that of the sub-CA that issued the contract, as in ISO 15118-2. If the charger does not have it, it sends the
+prices unsigned, and the vehicle may ignore them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from v2g.messages.iso20 import common
 
 
 def sign(visit: Visit, response: common.ScheduleExchangeRes) -> None:
-    """Makes the response's Signature over its absolute prices, each with an Id and a Reference of its own."""
+    """Signs the response's absolute prices, each with its own Id and Reference."""
     signer = visit.contracts.tariff_key20 if visit.contracts is not None else None
     if visit.contract is None or signer is None or response.EVSEProcessing != "Finished":
         return

@@ -1,9 +1,9 @@
-"""The vehicle's power profile of ISO 15118-20: whether it is accepted, and what happens where the vehicle leaves it.
+"""The vehicle's power profile of ISO 15118-20: whether it is accepted, and what happens if the vehicle leaves it.
 
-A profile stays within the schedule chosen, from the discharging schedule up to the charging one, and covers it to its
-end. A PowerTolerance on offer has to be confirmed; then the vehicle stays that near to its profile in both directions.
-Without one, it takes (or gives back) no more than its profile says. A vehicle that leaves its profile is warned in each
-response, and refused when that has lasted.
+A profile must stay within the chosen schedule, between its discharging and its charging schedule, and cover it to its
+end. The vehicle has to confirm an offered PowerTolerance; then it stays that close to its profile in both directions.
+Without one, it takes (or feeds back) no more than its profile says. A vehicle that leaves its profile is warned in each
+response, and refused if this lasts too long.
 """
 
 from __future__ import annotations
@@ -25,35 +25,36 @@ SLACK = 1.001
 """Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
 
 ROUNDED = 2
-"""s: durations are whole seconds, and a profile begins some time after the offer."""
+"""Rounding of durations, s: they are whole seconds, and a profile begins some time after the offer."""
 
 SETTLES = 1.0
-"""s for which a vehicle may be outside its profile without a warning: it follows a step in its next messages."""
+"""Time for which a vehicle may leave its profile without a warning, s: it follows a step in its next messages."""
 
 VIOLATION_LASTS = 5.0
-"""s outside its profile, after which a vehicle is refused; as long as a lower duty may take (IEC 61851-1)."""
+"""Time outside its profile after which a vehicle is refused, s; as long as following a lower duty (IEC 61851-1)."""
 
 MARGIN = 250.0
-"""W beside a profile that count as following it: about an ampere of one phase, or half of one in DC."""
+"""Deviation from a profile that still counts as following it, W: about 1 A on one phase, or half of that in DC."""
 
 OVER = 1.05
-"""Factor that counts as following it."""
+"""Factor above a profile that still counts as following it."""
 
 SETTLES_SHORT, SHORT_LASTS = 5.0, 15.0
-"""The same for a vehicle that takes less than it undertook to: power ramps up, and less endangers nobody."""
+"""The same two times for a vehicle that takes less than agreed: power ramps up, and less endangers nobody."""
 
 Codes = types.responseCodeType
 
 
 def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
-    """Takes over the profile of a PowerDelivery(Start); in dynamic mode it is an expectation and binds nobody.
+    """Accepts the profile of a PowerDelivery(Start); in dynamic mode it is only a forecast, without obligation.
 
     Returns:
-        OK, OK_PowerToleranceConfirmed, or WARNING_PowerToleranceNotConfirmed: then nothing was taken over.
+        OK, OK_PowerToleranceConfirmed, or WARNING_PowerToleranceNotConfirmed, with which nothing is accepted.
 
     Raises:
-        Refusal: no profile at all, one of the other control mode, for a schedule that was not offered, outside it, or
-            too short; no direction where each has a path of its own; a tolerance that this charger insists on.
+        Refusal: the profile is missing, of the other control mode, for a schedule that was not offered, outside it, or
+            too short; a direction is missing although each has its own path; or a tolerance that this charger insists
+            on was not confirmed.
     """
     profile = request.EVPowerProfile
     if profile is None:
@@ -83,13 +84,13 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
 
 
 def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int, sent: int = 0) -> tuple[Step, ...]:
-    """The entries as steps from the moment of the offer on: the profile counts from now, the schedule from then.
+    """The entries as steps from the offer on: the profile counts from now, the schedule from the offer.
 
     Args:
-        sent: TimeStamp of the message; a TimeAnchor before it is when the profile began.
+        sent: TimeStamp of the message; if the TimeAnchor is earlier, the profile began at the TimeAnchor.
 
     Raises:
-        Refusal: an entry is outside the schedule at some moment, or the profile ends before the schedule.
+        Refusal: an entry is outside the schedule at any moment, or the profile ends before the schedule.
     """
     entries = profile.EVPowerProfileEntries.EVPowerProfileEntry
     terms = visit.terms
@@ -113,9 +114,9 @@ def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int, se
 
 
 def _moments(visit: Visit, tuple_id: int, start: float, end: float) -> list[float]:
-    """The seconds of an entry at which its bounds may be others: near its start, and where a slot begins.
+    """The seconds of an entry at which its bounds may change: near its start, and at the beginning of each slot.
 
-    Not nearer to its ends than the rounding of durations; what flows is held within both at any moment.
+    Keeps a distance from its ends, because durations are rounded; the actual power is kept within both at any moment.
     """
     if end <= start:
         return []
@@ -125,16 +126,16 @@ def _moments(visit: Visit, tuple_id: int, start: float, end: float) -> list[floa
 
 
 def within(slots: tuple[Slot, ...], second: float) -> float:
-    """Power in W that a schedule allows at a second after it began; without one, none."""
+    """Power in W that a schedule allows at a second after its beginning; zero without a schedule."""
     found = next((slot.watts for slot in reversed(slots) if slot.start <= second), None)
     return found if found is not None else slots[0].watts if slots else 0.0
 
 
 def selected_channel(visit: Visit, request: common.PowerDeliveryReq) -> common.channelSelectionType | None:
-    """The direction that a vehicle selects, where each has a path of its own; it counts in no other case.
+    """The direction that a vehicle selects if each has its own path; otherwise the selection is ignored.
 
     Raises:
-        Refusal: none is selected, or another than before while power flows.
+        Refusal: no direction is selected, or it changes while power flows.
     """
     channel = request.BPT_ChannelSelection
     if not chosen(visit).bidirectional:
@@ -158,10 +159,10 @@ def selected_channel(visit: Visit, request: common.PowerDeliveryReq) -> common.c
 
 
 def loop_code(visit: Visit) -> Codes:
-    """OK, or WARNING_EVPowerProfileViolation as long as the vehicle is outside its profile; else what is due otherwise.
+    """WARNING_EVPowerProfileViolation while the vehicle is outside its profile, else the code that is otherwise due.
 
     Raises:
-        Refusal: FAILED_EVPowerProfileViolation, it has been for too long.
+        Refusal: FAILED_EVPowerProfileViolation, after too long outside the profile.
     """
     beyond, short = deviation(visit)
     for phase, text, settles, lasts in (
@@ -181,9 +182,9 @@ def loop_code(visit: Visit) -> Codes:
 
 
 def deviation(visit: Visit) -> tuple[str, str]:
-    """How the vehicle leaves its profile now: more flows than it says, and less; "" where it does not.
+    """How the vehicle leaves its profile now, in two texts, for too much and for too little power; "" if it does not.
 
-    Less counts only where a vehicle confirmed a tolerance: a profile alone is what it takes at the most.
+    Too little counts only if the vehicle confirmed a tolerance: a profile alone is a maximum.
     """
     if not visit.terms.profile or visit.standby or visit.fault is not None:
         return "", ""

@@ -1,8 +1,8 @@
-"""Contract certificate installation at the charger, ISO 15118-20: one contract for each response, Ongoing meanwhile.
+"""Contract certificate installation at the charger, ISO 15118-20: one contract per response, Ongoing meanwhile.
 
-As :mod:`secc.provisioning`, with what differs: the vehicle may send its sub-CAs, asks again while the answer is Ongoing
-and for each further contract, and a refusal is a warning, after which it may do something else; only a signature that
-does not hold ends the session. A back end works in a task of its own, which ends with the visit.
+Like :mod:`secc.provisioning`, with these differences: the vehicle may send its sub-CAs, asks again while the answer is
+Ongoing and for each further contract, and a refusal is a warning, after which it may do something else; only an invalid
+signature ends the session. A back end works in its own task, which ends with the visit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ANSWERS = AnswerTable()
 
 PATIENCE = 1.0
-"""s: for which an answer waits for the back end before it is Ongoing; the vehicle waits 5 s."""
+"""Time for which an answer waits for the back end before it is Ongoing, s; the vehicle waits 5 s."""
 
 OUT_OF_REACH = "WARNING_NoCertificateAvailable"
 """ResponseCode when the back end cannot be reached, does not answer in time, or has nothing for the vehicle."""
@@ -43,14 +43,14 @@ OUT_OF_REACH = "WARNING_NoCertificateAvailable"
 
 @dataclass(frozen=True)
 class Installation:
-    """One contract on its way.
+    """One contract being delivered.
 
     Attributes:
-        emaid: whose it is.
+        emaid: eMAID of the contract.
         provider: chain of the provisioning service, DER, leaf first.
-        data: what is signed.
-        signature: by the provisioning service.
-        remaining: how many further contracts there are for this vehicle.
+        data: the signed data.
+        signature: signature of the provisioning service.
+        remaining: number of further contracts for this vehicle.
     """
 
     emaid: str
@@ -69,11 +69,11 @@ class Backend(Protocol):
         """The next contract for the vehicle of a provisioning certificate.
 
         Args:
-            done: eMAIDs that it got in this session.
+            done: eMAIDs that it received in this session.
 
         Raises:
             Refusal: with the ResponseCode for the vehicle.
-            OSError: out of reach.
+            OSError: the back end cannot be reached.
         """
 
 
@@ -108,15 +108,15 @@ async def install(visit: Visit, request: common.CertificateInstallationReq) -> c
 
 
 def _empty(**fields: Any) -> common.CertificateInstallationRes:
-    """A response whose other fields say nothing: the schema wants them all."""
+    """A response with placeholders in its other fields: the schema requires them all."""
     return minimal(schema(SET), common.CertificateInstallationRes, **{"EVSEProcessing": "Finished", **fields})
 
 
 async def _answer(visit: Visit, backend: Backend, request: common.CertificateInstallationReq) -> Installation | None:
-    """What the back end has to say; None while it is at work."""
+    """The back end's answer; None while it is still working."""
     state = visit.installing
     if state.task is not None and state.request != _bare(request):
-        state.stop()  # it is asked for something else
+        state.stop()  # a different request
     if state.task is None:
         visit.over("installation")
         if state.complete:
@@ -141,7 +141,7 @@ async def _answer(visit: Visit, backend: Backend, request: common.CertificateIns
         return task.result()
     except OSError as why:
         raise Refusal(OUT_OF_REACH, f"the back end is out of reach: {why}") from why
-    except LocalError as why:  # a back end of ours with an unsuitable key
+    except LocalError as why:  # our own back end, with an unsuitable key
         raise Refusal(OUT_OF_REACH, str(why)) from why
 
 
@@ -156,7 +156,7 @@ def _core(emaid: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# A back end with a PKI at hand
+# A back end with its own PKI
 
 
 @dataclass
@@ -166,15 +166,15 @@ class LocalBackend:
     Attributes:
         provider: credential of the provisioning service (CPS), which signs.
         oem_authorities: manufacturers' roots and sub-CAs, in DER; a vehicle may leave out its sub-CAs.
-        issue: a new contract for an eMAID.
+        issue: makes a new contract for an eMAID.
         contracts: eMAIDs by PCID, in the order of delivery.
-        any_vehicle: eMAIDs for vehicles that :attr:`contracts` does not name; empty: they get none.
-        providers: ProviderIDs whose contracts it makes; empty: of all.
-        verdicts: ResponseCode by eMAID of contracts that are not delivered, e.g. ``WARNING_NoCertificateAvailable``.
+        any_vehicle: eMAIDs for vehicles that :attr:`contracts` does not name; empty: none.
+        providers: ProviderIDs whose contracts it issues; empty: all.
+        verdicts: ResponseCode by eMAID for contracts that are not delivered, e.g. ``WARNING_NoCertificateAvailable``.
         scheme: how the contract's key is sealed; None: the usual one.
-        grammar: of SignedInfo; None: the usual one.
-        delay: seconds that each contract takes.
-        issued: what was handed out.
+        grammar: grammar of SignedInfo; None: the usual one.
+        delay: time taken for each contract, s.
+        issued: contracts handed out.
     """
 
     provider: Credential
@@ -218,7 +218,7 @@ class LocalBackend:
         return self._deliver(emaid, leaf, len(left) - 1)
 
     def _wanted(self, pcid: str, first: common.EMAIDListType | None) -> list[str]:
-        """The vehicle's contracts, those that it wants first in front."""
+        """The vehicle's contracts, beginning with those that it wants first."""
         known = [plain_id(emaid) for emaid in self.contracts.get(pcid, self.any_vehicle)]
         wanted = [_core(emaid) for emaid in first.EMAID] if first is not None else []
         places = {emaid: place for place, emaid in enumerate(wanted)}

@@ -1,7 +1,7 @@
-"""Renegotiation of a schedule in ISO 15118-20: what is answered beside the charge loop, and what the loop says of it.
+"""Renegotiation of a schedule in ISO 15118-20: the answers on the side stream, and how the loop reports it.
 
 Charge parameters and schedules are answered as on the main stream. PowerDelivery carries the new profile and switches
-nothing: the standard does not say with which ChargeProgress, so that Start is taken as well as ScheduleRenegotiation.
+nothing. The standard does not specify its ChargeProgress, so both Start and ScheduleRenegotiation are accepted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ on = ANSWERS.on
 
 
 def check(visit: Visit) -> Callable[[Any], None]:
-    """What the stream presupposes: power flows by a schedule, and a loop message has been exchanged.
+    """The check of the stream: power must flow by a schedule, and a loop message must have been exchanged.
 
-    Or a tolerance was not confirmed, and the charger has asked for a renegotiation before it begins.
+    Or a tolerance was not confirmed, and the charger has requested a renegotiation before power starts.
     """
 
     def look(request: Any) -> None:
@@ -36,7 +36,7 @@ def check(visit: Visit) -> Callable[[Any], None]:
 
 
 def _begins(visit: Visit) -> None:
-    """The vehicle tries, or tries again: it has time anew."""
+    """Restarts the time limit when the vehicle tries, or tries again."""
     if visit.renegotiation.until is not None or visit.renegotiation.failures:
         visit.renegotiation.until = visit.session.now + GRACE
 
@@ -55,11 +55,11 @@ def ac_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) -> A
 
 @on(common.PowerDeliveryReq)
 def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.PowerDeliveryRes:
-    """Takes over the profile; it holds from the next message of the loop on."""
+    """Accepts the profile, which takes effect with the next message of the loop."""
     if request.EVProcessing != "Finished":
         return common.PowerDeliveryRes(ResponseCode="OK")
     code = iso20_profile.accept(visit, request)
-    if code.startswith("WARNING"):  # a tolerance that is not confirmed: the vehicle is to start over
+    if code.startswith("WARNING"):  # a tolerance was not confirmed: the vehicle has to start over
         wish = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
         return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=wish)
     visit.coming = visit.terms

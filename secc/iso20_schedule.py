@@ -1,8 +1,8 @@
-"""ScheduleExchange of ISO 15118-20: the schedules that are offered, with their prices, and the mobility needs.
+"""ScheduleExchange of ISO 15118-20: the schedules offered, with their prices, and the mobility needs.
 
 Up to three tuples, each with a charging schedule and, in bidirectional services, a discharging one of negative powers;
-each schedule has one price schedule, of the kind that the chosen parameter set says (Pricing). Without any prices that
-is one level for the whole time: some vehicles expect exactly one.
+each schedule has one price schedule, of the kind given by the chosen parameter set (Pricing). Without prices it has one
+level for the whole time: some vehicles expect exactly one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from v2g.prices import Tariff
 
 
 def chosen(visit: Visit) -> Control:
-    """What ServiceSelection chose; the order of messages sees to it that it did."""
+    """The control chosen by ServiceSelection; the message sequence ensures that one was chosen."""
     assert visit.control is not None
     return visit.control
 
@@ -54,7 +54,7 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
     asked = request.Scheduled_SEReqControlMode
     if asked is not None and asked.EVEnergyOffer is not None:
         heard(visit, asked.EVEnergyOffer)
-    # The schema wants a tuple even where the charger is still at work.
+    # The schema requires a tuple even while the charger is still planning.
     tuples = offer(visit, asked.DepartureTime if asked else None, request.MaximumSupportingPoints)
     response.Scheduled_SEResControlMode = common.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
     visit.terms.invited = ready and idle(visit) >= visit.evse.pauses_idle
@@ -68,20 +68,20 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
 
 
 class Needs(NamedTuple):
-    """DepartureTime in s from now, MinimumSOC and TargetSOC in percent; None: nothing is said."""
+    """DepartureTime in s from now, MinimumSOC and TargetSOC in percent; None: not given."""
 
     departure: int | None = None
     minimum_soc: int | None = None
     target_soc: int | None = None
 
     def fields(self) -> dict[str, Any]:
-        """What is said, by the name of its field."""
+        """The values given, by field name."""
         named = {"DepartureTime": self.departure, "MinimumSOC": self.minimum_soc, "TargetSOC": self.target_soc}
         return {name: value for name, value in named.items() if value is not None}
 
 
 def needs(visit: Visit) -> Needs:
-    """What somebody set at the charger, in the mode in which it may say so (MobilityNeedsMode 2)."""
+    """The needs set at the charger, in the mode in which it may send them (MobilityNeedsMode 2)."""
     said = visit.evse.mobility_needs
     if said is None or not chosen(visit).chosen.by_charger:
         return Needs()
@@ -90,7 +90,7 @@ def needs(visit: Visit) -> Needs:
 
 
 def consent(visit: Visit, departure: int, most: int) -> common.Dynamic_SEResControlModeType:
-    """What the charger says in dynamic mode: the needs, and the prices of its first plan."""
+    """The charger's answer in dynamic mode: the needs, and the prices of its first plan."""
     answer = common.Dynamic_SEResControlModeType(**needs(visit).fields())
     plan = visit.evse.plans[0] if visit.evse.plans else Plan()
     visit.terms.plans[1] = plan
@@ -106,10 +106,10 @@ def consent(visit: Visit, departure: int, most: int) -> common.Dynamic_SEResCont
 
 
 def offer(visit: Visit, departure: int | None, most: int) -> list[common.ScheduleTupleType]:
-    """The outlet's plans, or its own schedule; they cover until departure, or 24 hours [V2G20-1563].
+    """The outlet's plans, or its own schedule, for the time until departure, or 24 hours [V2G20-1563].
 
     Args:
-        most: MaximumSupportingPoints; no list is longer.
+        most: MaximumSupportingPoints, the maximum length of each list.
     """
     tuples = []
     for tuple_id, plan in enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1):
@@ -133,7 +133,7 @@ def offer(visit: Visit, departure: int | None, most: int) -> list[common.Schedul
 
 
 def heard(visit: Visit, offer: common.EVEnergyOfferType) -> None:
-    """The vehicle's offer of energy: told to the trace; what is taken back, and for how much, the plans decide."""
+    """Records the vehicle's energy offer in the trace; the plans decide how much is taken back, and at what price."""
     powers = offer.EVPowerSchedule.EVPowerScheduleEntries.EVPowerScheduleEntry
     prices_asked = offer.EVAbsolutePriceSchedule
     fee = number(prices_asked.EVPriceRuleStacks.EVPriceRuleStack[0].EVPriceRule[0].EnergyFee)
@@ -142,7 +142,7 @@ def heard(visit: Visit, offer: common.EVEnergyOfferType) -> None:
 
 
 def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.ChargingScheduleType:
-    """The schedule for giving back, as long as that for charging; nothing is taken back where its list is cut."""
+    """The discharging schedule, as long as the charging one; where its list is cut off, no energy is taken back."""
     least = -visit.evse.max_discharge_power
     wanted = [Slot(slot.start, max(min(slot.watts, 0.0), least)) for slot in plan.discharge] or [Slot(0, least)]
     slots = [slot for slot in wanted if slot.start < visit.terms.coverage]
@@ -152,14 +152,14 @@ def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.C
         slots = [*slots[: most - 1], Slot(slots[most - 1].start, 0.0)]
     visit.terms.discharge[tuple_id] = tuple(slots)
     made = common.ChargingScheduleType(PowerSchedule=_powers(visit, slots))
-    number = tuple_id + MAX_TUPLES  # PriceScheduleID, apart from those of charging
+    number = tuple_id + MAX_TUPLES  # PriceScheduleID, distinct from those for charging
     tariff, levels = _prices(visit, plan.discharge_tariff, plan.discharge_prices, number, most)
     made.AbsolutePriceSchedule, made.PriceLevelSchedule = tariff, levels
     return made
 
 
 def _powers(visit: Visit, slots: Sequence[Slot]) -> common.PowerScheduleType:
-    """Slots as entries with a duration each, rounded towards zero."""
+    """Slots as entries, each with a duration, rounded towards zero."""
     ends = [*(slot.start for slot in slots[1:]), visit.terms.coverage]
     entries = [
         common.PowerScheduleEntryType(Duration=end - slot.start, Power=inward(slot.watts))
@@ -174,7 +174,7 @@ def _powers(visit: Visit, slots: Sequence[Slot]) -> common.PowerScheduleType:
 def _prices(
     visit: Visit, tariff: Tariff | None, levels: Sequence[Price], number: int, most: int
 ) -> tuple[common.AbsolutePriceScheduleType | None, common.PriceLevelScheduleType | None]:
-    """The price schedule of the chosen Pricing, in one of both forms.
+    """The price schedule of the chosen Pricing, in one of the two forms.
 
     A plan without absolute prices has levels; one without levels, or a set without prices, has one level.
     """
@@ -202,7 +202,7 @@ def _prices(
 
 
 def idle(visit: Visit) -> float:
-    """Seconds from now for which no tuple on offer lets any power flow."""
+    """Seconds from now for which no offered tuple lets any power flow."""
     return min((_idle(visit, tuple_id) for tuple_id in visit.terms.schedule), default=0.0)
 
 
@@ -212,7 +212,7 @@ def _idle(visit: Visit, tuple_id: int) -> float:
 
 
 def may_pause(visit: Visit) -> bool:
-    """Scheduled: while the profile takes nothing, or before it after an invitation. Dynamic: when the charger asked."""
+    """Scheduled: while the profile is zero, or before it after an invitation. Dynamic: when the charger asked."""
     if visit.control is None:
         return False
     if visit.control.dynamic:

@@ -1,4 +1,4 @@
-"""Value added services in ISO 15118-20: the list, their parameter sets, and what the vehicle selected of them."""
+"""Value added services in ISO 15118-20: their list, their parameter sets, and the vehicle's selection."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from v2g.messages.iso20 import common, types
 from v2g.physical import number, rational
 
 MOST_SERVICES = 8
-"""Services in a list."""
+"""Maximum number of services in a list."""
 
 
 def offered(visit: Visit) -> list[Service]:
-    """The services on offer besides energy; their numbers are ``number20``."""
+    """The services offered besides energy; their numbers are ``number20``."""
     return [service for service in visit.services if service.number20][:MOST_SERVICES]
 
 
 def find(visit: Visit, service_id: int) -> Service | None:
-    """A service on offer."""
+    """The service offered with this ServiceID, or None."""
     return next((service for service in offered(visit) if service.number20 == service_id), None)
 
 
 def vas_list(visit: Visit, wanted: common.ServiceIDListType | None) -> common.ServiceListType | None:
-    """VASList of those that the vehicle supports, or of all; absent when empty."""
+    """VASList of the services that the vehicle supports, or of all; None if empty."""
     supported = None if wanted is None else set(wanted.ServiceID)
     chosen = [
         common.ServiceType(ServiceID=service.number20 or 0, FreeService=service.free)
@@ -35,7 +35,7 @@ def vas_list(visit: Visit, wanted: common.ServiceIDListType | None) -> common.Se
 
 
 def parameter_sets(service: Service) -> list[common.ParameterSetType]:
-    """Its parameter sets as they are sent; the schema wants one with one parameter at the least."""
+    """Its parameter sets as sent; the schema requires at least one set with one parameter."""
     sets = service.sets or {1: {"Offered": True}}
     return [
         common.ParameterSetType(ParameterSetID=key, Parameter=[_parameter(*item) for item in values.items()])
@@ -44,10 +44,10 @@ def parameter_sets(service: Service) -> list[common.ParameterSetType]:
 
 
 def select(visit: Visit, chosen: Sequence[common.SelectedServiceType]) -> None:
-    """Keeps the pairs of SelectedVASList.
+    """Stores the pairs of SelectedVASList.
 
     Raises:
-        Refusal: one is not on offer.
+        Refusal: a pair is not offered.
     """
     for one in chosen:
         service = find(visit, one.ServiceID)

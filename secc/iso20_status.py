@@ -1,4 +1,4 @@
-"""EVSEStatus of ISO 15118-20: what the charger wants from the vehicle, or nothing at all."""
+"""EVSEStatus of ISO 15118-20: what the charger wants from the vehicle, if anything."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ NOTIFICATIONS: dict[Wish, types.evseNotificationType] = {
     Wish.OTHER_SERVICE: "ServiceRenegotiation",
     Wish.EXIT_STANDBY: "ExitStandby",
 }
-"""EVSENotification of each wish."""
+"""EVSENotification for each wish."""
 
 
 GRACE = 60.0
-"""s: in which a vehicle shall have renegotiated, where the charger leaves it less in its wish."""
+"""Minimum time for a vehicle to renegotiate, s, even if the charger's wish gives it less."""
 
 
 def evse_status(visit: Visit) -> types.EVSEStatusType | None:
-    """EVSEStatus now; None where nothing is wanted."""
+    """Present EVSEStatus; None if the charger wants nothing."""
     wish, delay = visit.evse.notification
     if visit.fault is not None:
         return types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="Terminate")
@@ -47,7 +47,7 @@ def unsaid(visit: Visit, notification: types.evseNotificationType) -> str:
 
 
 def able(visit: Visit) -> None:
-    """There is no status for a charger that has broken down: it refuses.
+    """Checks that the charger has no fault; there is no status for a fault, so the charger refuses.
 
     Raises:
         Refusal: FAILED, with the fault.
@@ -58,10 +58,10 @@ def able(visit: Visit) -> None:
 
 
 def meter_info(visit: Visit, *, asked: bool = True) -> types.MeterInfoType:
-    """The meter's readings of this session; those of discharging and of an inductor in bidirectional services only.
+    """The meter's readings for this session; discharged and inductive energy only in bidirectional services.
 
-    Unasked, not before something was discharged: there are vehicles that cannot read that field. Reactive energy is
-    left out for the same reason as long as there is none.
+    Unless ``asked``, discharged energy is left out as long as it is zero: some vehicles cannot read that field.
+    Reactive energy is left out while it is zero for the same reason.
     """
     meter = visit.evse.meter
     both = visit.control is not None and visit.control.bidirectional
@@ -79,10 +79,10 @@ def meter_info(visit: Visit, *, asked: bool = True) -> types.MeterInfoType:
 
 
 def renegotiation_code(visit: Visit) -> types.responseCodeType:
-    """ResponseCode of a charge loop response where nothing else is wrong: a warning while no new schedule is agreed.
+    """ResponseCode of a charge loop response without other errors: a warning until a new schedule is agreed.
 
     Raises:
-        Refusal: it has failed for good.
+        Refusal: the renegotiation has finally failed.
     """
     state, now = visit.renegotiation, visit.session.now
     scheduled = visit.control is not None and not visit.control.dynamic
@@ -94,7 +94,7 @@ def renegotiation_code(visit: Visit) -> types.responseCodeType:
     if state.until is None:
         state.until = now + max(float(delay), GRACE)
     elif now >= state.until:
-        if not wanted:  # the vehicle's own idea, and it has dropped it
+        if not wanted:  # the vehicle began it by itself, and has given it up
             state.done()
             return "OK"
         state.failures += 1
