@@ -1,9 +1,10 @@
-"""TLS as ISO 15118 wants it, written for the bench: both ends, TLS 1.2 and 1.3, and every step open to deviation.
+"""TLS as ISO 15118 requires it, written for the bench: both ends, TLS 1.2 and 1.3, with deviations at every step.
 
-No TLS library at hand does what the standards ask for: static ECDH (0xC025), ``trusted_ca_keys``, one OCSP response
-per certificate (``status_request_v2``), ``certificate_authorities`` in the hello, exactly two groups; and none lets a
-tester send a chosen alert, a wrong chain or a broken signature. So this is one of our own, over the primitives of
-``cryptography``. It is made to test with: it takes no care against timing attacks, and does not resume sessions.
+No available TLS library does everything that the standards require: static ECDH (0xC025), ``trusted_ca_keys``, one OCSP
+response per certificate (``status_request_v2``), ``certificate_authorities`` in the hello, exactly two groups; and none
+lets a tester send a chosen alert, a wrong chain or a broken signature. So this is our own implementation on the
+primitives of ``cryptography``. It is made for testing: it has no protection against timing attacks, and does not resume
+sessions.
 
 ::
 
@@ -11,14 +12,14 @@ tester send a chosen alert, a wrong chain or a broken signature. So this is one 
     connection = await tls.start(context, reader, writer, observe)
 
 ========================  ====================================================================
-:mod:`v2g.tls.options`    what is offered, accepted, checked, and done wrong: plain data
+:mod:`v2g.tls.options`    what is offered, accepted, checked, and deliberately done wrong: plain data
 :mod:`v2g.tls.context`    certificates, trusted roots, the choice of a chain; :mod:`.files` makes them
 :mod:`v2g.tls.vehicle`    the vehicle's handshake, message by message
 :mod:`v2g.tls.charger`    the charger's
-:mod:`v2g.tls.checks`     what is checked of the other's certificates and OCSP responses
-:mod:`v2g.tls.endpoint`   records, handshake messages, alerts; :mod:`.connection` adds the data
+:mod:`v2g.tls.checks`     checks of the peer's certificates and OCSP responses
+:mod:`v2g.tls.endpoint`   records, handshake messages, alerts; :mod:`.connection` adds application data
 :mod:`v2g.tls.failure`    :class:`TlsFailure`: which check, certificate, file and alert
-:mod:`v2g.tls.tables`     names and numbers; what each alert means at a bench
+:mod:`v2g.tls.tables`     names and numbers; what each alert means on a bench
 ========================  ====================================================================
 """
 
@@ -44,13 +45,13 @@ async def start(
     writer: asyncio.StreamWriter,
     observe: Observe | None = None,
 ) -> Connection:
-    """The handshake over a pair of streams from which nothing was read yet.
+    """Performs the handshake over a pair of streams from which nothing has been read yet.
 
     Returns:
         The connection; it has the methods of the streams that :class:`v2g.channel.Channel` uses.
 
     Raises:
-        TlsFailure: it failed; the alert that is due was sent, the streams are still open.
+        TlsFailure: it failed; the alert due was sent, the streams are still open.
     """
     from v2g.tls import charger, vehicle
 

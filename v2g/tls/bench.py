@@ -1,4 +1,4 @@
-"""A temporary charger's certificate, for benches that only want encryption."""
+"""A temporary charger certificate, for benches that only want encryption."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from v2g.tls.context import Credential
 
 
 def make_store(now: datetime.datetime, suite: str = "iso2", *, vehicle: bool = False) -> Store:
-    """A V2G root, two sub-CAs and a charger's leaf after their profiles, in memory.
+    """A V2G root, two sub-CAs and a charger's leaf that follow their profiles, in memory.
 
     Args:
         suite: profile table: iso2 (P-256), iso20 (P-521) or iso20-ed448.
-        vehicle: an OEM root with a vehicle's leaf instead.
+        vehicle: make an OEM root with a vehicle's leaf instead.
     """
     authority = Authority(SUITES[suite], (now - datetime.timedelta(hours=1)).replace(microsecond=0), responder="")
     anchor, *below = (
@@ -44,7 +44,7 @@ def vehicle_credential(now: datetime.datetime, suite: str = "iso20") -> Credenti
 
 
 def make_certificate(directory: Path, now: datetime.datetime, suite: str = "iso2") -> tuple[Path, Path, Path]:
-    """As :func:`make_store`, in files of ``directory``: (chain, key, root); the key is readable by its owner only."""
+    """Like :func:`make_store`, as files in ``directory``: (chain, key, root); only its owner can read the key."""
     store = make_store(now, suite)
     chain, key, anchor = directory / "chain.pem", directory / "key.pem", directory / "root.pem"
     write.write(chain, store["secc"].chain_pem, public=True)
@@ -55,6 +55,6 @@ def make_certificate(directory: Path, now: datetime.datetime, suite: str = "iso2
 
 @contextlib.contextmanager
 def bench_certificate(now: datetime.datetime, suite: str = "iso2") -> Iterator[tuple[Path, Path, Path]]:
-    """As :func:`make_certificate`, in a directory that is removed afterwards."""
+    """Like :func:`make_certificate`, in a directory that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="plugfest-") as directory:
         yield make_certificate(Path(directory), now, suite)

@@ -1,7 +1,7 @@
-"""The charger's handshake: TLS 1.2 and TLS 1.3, in the order of their messages.
+"""The charger's handshake: TLS 1.2 and TLS 1.3, in message order.
 
-The charger decides: version, suite, group and signature algorithm in its own order of preference, and the chain whose
-root the vehicle names [V2G2-871, V2G20-2379].
+The charger chooses version, suite, group and signature algorithm by its own preference, and the chain whose root the
+vehicle names [V2G2-871, V2G20-2379].
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ def _groups(c: Endpoint, offered: ClientHello) -> list[int]:
 
 
 def _chain(c: Endpoint, offered: ClientHello) -> Credential:
-    """The chain to send: a key that fits what the vehicle verifies, a root that it names."""
+    """The chain to send: one with a key that the vehicle can verify, and a root that it names."""
     theirs = offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403]
     allowed = [scheme for scheme in theirs if scheme in c.context.numbers.schemes]
     fitting = [one for one in c.context.credentials if crypto.schemes_for(one.key.public_key(), c.version, allowed)]
-    if c.version == TLS12:  # there the curves hold for the certificate too (RFC 8422 5.1.1)
+    if c.version == TLS12:  # in TLS 1.2 the curves apply to the certificate too (RFC 8422 5.1.1)
         curves = set(offered.numbers(messages.SUPPORTED_GROUPS) or [23]) & set(c.context.numbers.groups)
         fitting = [one for one in fitting if crypto.group_of(one.key) in curves] or fitting
     if c.options.deviate.select_signature is not None:
@@ -150,7 +150,7 @@ def _wants_client(c: Endpoint) -> str:
 
 
 def _check_client(c: Endpoint, sent: Certificates) -> Any:
-    """The key of the vehicle's certificate, or None where it sent none."""
+    """The key of the vehicle's certificate, or None if it sent none."""
     c.peer_chain = sent.chain
     if sent.context:
         raise Fatal("illegal_parameter", "the vehicle's Certificate has another context than the request")
@@ -209,7 +209,7 @@ async def _tls12(c: Endpoint, offered: ClientHello) -> None:
 
 
 def _choose12(c: Endpoint, offered: ClientHello) -> tuple[Suite, Credential]:
-    """Suite and chain; notes them, and the group that goes with them."""
+    """Chooses suite and chain, and notes them with the group that belongs to them."""
     suites, groups = _suites(c, offered), _groups(c, offered)
     credential = _chain(c, offered)
     certified = crypto.group_of(credential.key)
@@ -225,7 +225,7 @@ def _choose12(c: Endpoint, offered: ClientHello) -> tuple[Suite, Credential]:
 async def _hello12(
     c: Endpoint, offered: ClientHello, suite: Suite, credential: Credential, random: bytes, extended: bool
 ) -> None:
-    """ServerHello with the answers to extensions, Certificate, CertificateStatus."""
+    """Sends ServerHello with the answers to extensions, Certificate, CertificateStatus."""
     answer = ServerHello(random, suite.code)
     extensions = answer.extensions
     if messages.RENEGOTIATION_INFO in offered.extensions or rules.RENEGOTIATION_SCSV in offered.suites:
@@ -239,7 +239,7 @@ async def _hello12(
         extensions[messages.POINT_FORMATS] = b"\x01\0"
     if extended:
         extensions[messages.EXTENDED_MASTER_SECRET] = b""
-    # Where both forms are asked for, the second is the standard's [V2G2-871].
+    # If both forms are requested, the second is the standard's [V2G2-871].
     multi = messages.asks_multi(offered.extensions.get(messages.STATUS_REQUEST_V2, b"\0\0"))
     asked = messages.STATUS_REQUEST_V2 if multi else messages.STATUS_REQUEST
     staples = credential.staples(c.options, multi, c.context.now()) if asked in offered.extensions else []
@@ -334,7 +334,7 @@ async def _tls13(c: Endpoint, offered: ClientHello) -> None:
 
 
 async def _retry(c: Endpoint, offered: ClientHello, suite: Suite, group: int) -> ClientHello:
-    """HelloRetryRequest: the vehicle sent no key for a group in common."""
+    """Sends HelloRetryRequest: the vehicle sent no key for a common group."""
     schedule.retry_transcript(c, suite)
     request = ServerHello(messages.RETRY_RANDOM, suite.code, session_id=offered.session_id)
     request.extensions = {

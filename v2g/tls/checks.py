@@ -1,4 +1,4 @@
-"""What a side checks of the other's certificates: chain (:mod:`pki.path`) and OCSP responses (:mod:`pki.ocsp`)."""
+"""How a side checks the peer's certificates: chain (:mod:`pki.path`) and OCSP responses (:mod:`pki.ocsp`)."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _ALERT_OF = {
 
 
 def check_peer(c: Endpoint) -> Any:
-    """Checks the chain and its OCSP responses; the public key of the leaf.
+    """Checks the chain and its OCSP responses; returns the public key of the leaf.
 
     Raises:
-        Fatal: a certificate cannot be used; names it, the check and the expectation.
+        Fatal: a certificate cannot be used; names it, the check and what was expected.
     """
     c.tell("certificates", "rx", b"".join(c.peer_chain), c.context.describe(c.peer_chain))
     if not c.peer_chain:
@@ -65,7 +65,7 @@ def _path(c: Endpoint, chain: list[x509.Certificate], key: Any) -> None:
     trust = c.context.trust
     found = validate(chain, trust.roots, role, c.context.now(), suite=suite, revoked=trust.revoked)
     refused = [one for one in found if one.fatal and str(one.code) not in c.options.tolerate]
-    refused.sort(key=lambda one: str(one.code) == "order")  # mostly what follows from something else
+    refused.sort(key=lambda one: str(one.code) == "order")  # last, because another error usually causes it
     for one in found:
         if one not in refused:
             c.tell("certificate-deviation", note=f"{one.code}: {one}")
@@ -82,7 +82,7 @@ def _path(c: Endpoint, chain: list[x509.Certificate], key: Any) -> None:
 def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
     assert c.context.trust is not None
     roots = c.context.trust.roots
-    # Without status_request_v2 only the leaf's response can come; some chargers know no more than that.
+    # Without status_request_v2 only the leaf's response can arrive; some chargers support no more than that.
     several = c.version == TLS13 or len(c.peer_staples) > 1
     asked = several or c.options.status_request in ("v2", "both")
     required = c.options.staple == "require" and "ocsp-missing" not in c.options.tolerate and not _private(chain, roots)
@@ -100,7 +100,7 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
                 missing.append(who)
             continue
         issuer = next((one for one in (*chain[1:], *roots) if issued(one, certificate)), None)
-        if issuer is None:  # possible only where the checks of the path are tolerated
+        if issuer is None:  # only possible if path errors are tolerated
             c.tell("certificate-deviation", note=f"the OCSP response for {who} cannot be checked without its issuer")
             continue
         found = ocsp.check(staple, certificate, issuer, c.context.now(), index=index)
@@ -118,6 +118,6 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
 
 
 def _private(chain: list[x509.Certificate], roots: list[x509.Certificate]) -> bool:
-    """The root of a private operator issued the leaf itself: there no OCSP response may come [V2G2-868, 872, 927]."""
+    """Whether a private operator's root issued the leaf itself: no OCSP response is due then [V2G2-868, 872, 927]."""
     root = next((one for one in roots if issued(one, chain[0])), None)
     return root is not None and "V2G" not in domains(root)

@@ -1,6 +1,6 @@
-"""A TLS connection after its handshake: what :class:`v2g.channel.Channel` uses of a pair of asyncio streams.
+"""A TLS connection after its handshake, with the stream methods that :class:`v2g.channel.Channel` uses.
 
-Records are read when data is: alerts, session tickets and new keys are seen to then.
+Records are read when data is read; alerts, session tickets and new keys are handled then.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ class Connection(Endpoint):
 
     @property
     def mutual(self) -> bool:
-        """Whether it is TLS 1.3, and both sides showed a certificate."""
+        """Whether it is TLS 1.3 and both sides presented a certificate."""
         return self.version == TLS13 and bool(self.peer_chain) and bool(self.own_chain)
 
     async def _fill(self) -> bool:
         """Reads a record of application data; False at the end of the connection.
 
-        Everything that ends the connection ends here, also while a record is answered: the peer may be gone by then.
+        Everything that ends the connection ends here, even while answering a record, when the peer may be gone.
 
         Raises:
-            ConnectionError: it broke, or one side sent a fatal alert.
+            ConnectionError: the connection broke, or one side sent a fatal alert.
         """
         try:
             while not self._eof:
@@ -67,10 +67,10 @@ class Connection(Endpoint):
         return False
 
     def _late(self, data: bytes) -> None:
-        """Handshake messages after the handshake: session tickets are of no use here, new keys are.
+        """Handles handshake messages after the handshake: ignores session tickets, takes new keys.
 
         Raises:
-            Fatal: one that may not come now.
+            Fatal: a message that is not allowed now.
         """
         if not data:
             raise Fatal("unexpected_message", "an empty handshake record")
@@ -92,7 +92,7 @@ class Connection(Endpoint):
             raise Fatal("decode_error", f"a handshake message of {length} bytes, at most {MAX_MESSAGE} are accepted")
 
     def _late12(self, name: str, body: bytes) -> None:
-        """The other side wants to renegotiate, which a warning declines (RFC 5246 7.4.1.1)."""
+        """Declines the peer's request to renegotiate with a warning (RFC 5246 7.4.1.1)."""
         if name != ("HelloRequest" if self.role == "client" else "ClientHello"):
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} after the handshake")
         if name == "HelloRequest" and body:
@@ -101,7 +101,7 @@ class Connection(Endpoint):
         self.send_record(ALERT, bytes((WARNING, ALERT_CODES["no_renegotiation"])))
 
     def _late13(self, name: str, body: bytes) -> None:
-        """New keys, and for a vehicle tickets that it has no use for (RFC 8446 4.6)."""
+        """Takes new keys; a vehicle ignores session tickets (RFC 8446 4.6)."""
         if name == "NewSessionTicket" and self.role == "client":
             read_ticket(body)
             return
@@ -120,7 +120,7 @@ class Connection(Endpoint):
             self._sealing.update()
 
     async def readexactly(self, count: int) -> bytes:
-        """As :meth:`asyncio.StreamReader.readexactly`."""
+        """Like :meth:`asyncio.StreamReader.readexactly`."""
         while len(self._application) < count:
             if not await self._fill():
                 partial = bytes(self._application)
@@ -131,7 +131,7 @@ class Connection(Endpoint):
         return data
 
     async def read(self, count: int) -> bytes:
-        """As :meth:`asyncio.StreamReader.read`."""
+        """Like :meth:`asyncio.StreamReader.read`."""
         if not self._application:
             await self._fill()
         data = bytes(self._application[:count])
@@ -139,7 +139,7 @@ class Connection(Endpoint):
         return data
 
     def write(self, data: bytes) -> None:
-        """As :meth:`asyncio.StreamWriter.write`."""
+        """Like :meth:`asyncio.StreamWriter.write`."""
         if self._closing:
             raise ConnectionResetError("the TLS connection is closed")
         for at in range(0, len(data), self._limit):
@@ -151,7 +151,7 @@ class Connection(Endpoint):
         await self._writer.drain()
 
     def close(self) -> None:
-        """Says close_notify and closes; the peer's is not waited for."""
+        """Sends close_notify and closes without waiting for the peer's."""
         says = self.connected and self.options.deviate.close_notify and not self._broken
         if says and not self._closing and not self._writer.is_closing():
             self.tell("alert", "tx", b"\x01\0", "close_notify")

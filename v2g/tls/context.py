@@ -1,6 +1,6 @@
-"""What a side brings to its handshakes: certificates with keys, trusted roots, options; and what it does with them.
+"""What a side brings to its handshakes: certificates with keys, trusted roots, options; and how it uses them.
 
-A charger may hold several chains: it sends one whose key the vehicle can verify and whose root the vehicle names
+A charger may hold several chains; it sends one whose key the vehicle can verify and whose root the vehicle names
 [V2G2-871, V2G20-1007, 2379]. A vehicle checks the chain with :mod:`pki.path`, and the OCSP responses stapled to it.
 """
 
@@ -33,7 +33,7 @@ def _der(certificate: x509.Certificate) -> bytes:
 
 
 def subject(certificate: x509.Certificate) -> str:
-    """The common name, or the whole subject where there is none."""
+    """The common name, or the whole subject if there is none."""
     return common_name(certificate) or certificate.subject.rfc4514_string() or "a certificate without a name"
 
 
@@ -44,8 +44,8 @@ class Credential:
     Attributes:
         chain: leaf first, then the sub-CAs, without the root.
         key: the private key.
-        root: where the chain ends, if known: to match what a vehicle names.
-        file: where it comes from, in words.
+        root: root of the chain, if known; compared with the roots that a vehicle names.
+        file: its origin, in words.
         stapler: makes or finds OCSP responses, see :mod:`v2g.tls.staples`.
     """
 
@@ -56,7 +56,7 @@ class Credential:
     stapler: staples.Stapler | None = None
 
     def sent(self, options: Options) -> list[bytes]:
-        """DER certificates in the order in which they are sent."""
+        """DER certificates in sending order."""
         ders = [_der(certificate) for certificate in self.chain]
         order: dict[str, Callable[[], list[bytes]]] = {
             "": lambda: ders,
@@ -70,19 +70,19 @@ class Credential:
         return order[options.deviate.chain]()
 
     def staples(self, options: Options, multi: bool, now: datetime.datetime) -> list[bytes]:
-        """OCSP responses for the chain, b"" where there is none; empty if there are none at all."""
+        """OCSP responses for the chain, b"" for a missing one; empty if there are none at all."""
         found = staples.gather(self.stapler, self.chain, options.deviate.staple, now)
         found = found if multi else found[:1]
         return found if any(found) else []
 
     @property
     def top_issuer(self) -> bytes:
-        """The name of the root, DER."""
+        """The name of the root in DER."""
         name: bytes = self.chain[-1].issuer.public_bytes()
         return name
 
     def ends_at(self, root: TrustedRoot) -> bool:
-        """Whether a root named in trusted_ca_keys is the one of this chain."""
+        """Whether a root named in trusted_ca_keys is this chain's root."""
         if root.kind == "pre_agreed":
             return True
         if root.kind == "x509_name":
@@ -101,7 +101,7 @@ def _authority_key(certificate: x509.Certificate) -> bytes | None:
 
 
 def identify(root: x509.Certificate, kind: str) -> TrustedRoot:
-    """A root as trusted_ca_keys names it."""
+    """A root in the form in which trusted_ca_keys names it."""
     if kind == "x509_name":
         return TrustedRoot(kind, root.subject.public_bytes())
     if kind == "cert_sha1_hash":
@@ -114,11 +114,11 @@ def identify(root: x509.Certificate, kind: str) -> TrustedRoot:
 
 @dataclass
 class Trust:
-    """The roots a side trusts for the other's certificate.
+    """The roots that a side trusts for the peer's certificate.
 
     Attributes:
-        file: where they come from, in words.
-        revoked: says whether a certificate (given with its issuer) is revoked, in words; None if nothing is known.
+        file: their origin, in words.
+        revoked: says in words whether a certificate, given with its issuer, is revoked; None if nothing is known.
     """
 
     roots: list[x509.Certificate]
@@ -126,17 +126,17 @@ class Trust:
     revoked: Callable[[x509.Certificate, x509.Certificate], bool | str] | None = None
 
     def names(self) -> list[bytes]:
-        """DER names."""
+        """The names of the roots in DER."""
         return [root.subject.public_bytes() for root in self.roots]
 
     def identifiers(self, kind: str) -> list[TrustedRoot]:
-        """The roots as trusted_ca_keys names them."""
+        """The roots in the form in which trusted_ca_keys names them."""
         return [TrustedRoot("pre_agreed")] if kind == "pre_agreed" else [identify(root, kind) for root in self.roots]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """The options' names as numbers of the protocol."""
+    """The names in the options as protocol numbers."""
 
     versions: list[int]
     suites: list[int]
@@ -168,16 +168,16 @@ def _utc() -> datetime.datetime:
 
 @dataclass
 class Context:
-    """A side of TLS; any number of connections may use it.
+    """One side of TLS; any number of connections may use it.
 
     Attributes:
         role: ``client`` (vehicle) or ``server`` (charger).
         credentials: chains to send; a charger chooses among them, a vehicle needs one for ISO 15118-20.
-        trust: roots for the other's certificate; None: it is not checked.
+        trust: roots for the peer's certificate; None: it is not checked.
         now: wall clock.
         key_log: file to which the session secrets are appended, for Wireshark.
         observe: called with each step, unless the connection has an observer of its own.
-        failures: of handshakes, in order.
+        failures: failed handshakes, in order.
     """
 
     role: Literal["client", "server"]
@@ -194,7 +194,7 @@ class Context:
         self.write_key()
 
     def write_key(self, line: str = "") -> None:
-        """Appends to the key log; only its owner can read it.
+        """Appends to the key log, which only its owner can read.
 
         Raises:
             SetupError: it cannot be written.
@@ -210,7 +210,7 @@ class Context:
     # What we send
 
     def unusable(self) -> str:
-        """What the keys of all chains are where no signature algorithm of the options fits any; "" where one does."""
+        """The kinds of the chains' keys if no signature algorithm of the options fits any of them; otherwise ""."""
         for one in self.credentials:
             public = one.key.public_key()
             if any(crypto.schemes_for(public, version, self.numbers.schemes) for version in self.numbers.versions):
@@ -221,7 +221,7 @@ class Context:
         """The signature algorithm for a key: ours first, if the peer offers it.
 
         Raises:
-            Fatal: handshake_failure; none fits.
+            Fatal: handshake_failure, if none fits.
         """
         ours = [scheme for scheme in self.numbers.schemes if scheme in theirs]
         found = crypto.schemes_for(credential.key.public_key(), version, ours)
@@ -232,7 +232,7 @@ class Context:
         return found[0]
 
     def choose(self, offered: ClientHello, fitting: Sequence[Credential], ignore_roots: bool) -> Chosen:
-        """The first chain whose root the vehicle names; the first of all where none does [V2G2-923]."""
+        """The first chain whose root the vehicle names; if there is none, the first chain [V2G2-923]."""
         first = fitting[0]
         if ignore_roots:
             return Chosen(first, f"{first.file}: the first chain, whatever roots the vehicle names, as configured")
@@ -248,7 +248,7 @@ class Context:
         return Chosen(first, f"{first.file}: no chain of ours ends at a root that the vehicle names [V2G2-923]")
 
     def choose_vehicle(self, requested: CertificateRequest, version: int) -> Credential | None:
-        """The vehicle's certificate for a request of the charger; None: there is no fitting one."""
+        """The vehicle's certificate for the charger's request; None if none fits."""
         allowed = [scheme for scheme in requested.algorithms if scheme in self.numbers.schemes]
         fitting = [c for c in self.credentials if crypto.schemes_for(c.key.public_key(), version, allowed)]
         named = [c for c in fitting if c.top_issuer in requested.authorities]
@@ -273,7 +273,7 @@ class Context:
         return (root.value.hex() + known) if root.value else ""
 
     def name_roots(self, ders: list[bytes]) -> str:
-        """DER names as text, as far as we know the names; else in hex."""
+        """DER names as text: known names in full, others by the strings in them, or in hex."""
         known: dict[bytes, str] = {}
         for root in self.trust.roots if self.trust else []:
             known[root.subject.public_bytes()] = root.subject.rfc4514_string()
@@ -291,7 +291,7 @@ class Context:
 
 
 def _name_text(der: bytes) -> str:
-    """A DER name in words: it is read as the issuer of nothing, so the strings inside have to do."""
+    """A DER name in words, made of the strings inside it."""
     words, at = [], 0
     while at < len(der) - 2:
         # UTF8String, PrintableString, IA5String

@@ -88,9 +88,9 @@ class KeyShare:
 
 
 def schemes_for(key: Any, version: int, offered: list[int]) -> list[int]:
-    """The signature schemes that a key can use, of those the peer offered, in its order.
+    """The signature schemes among the offered ones that a key can use, in the peer's order.
 
-    In TLS 1.2 the ECDSA numbers name a hash only; in TLS 1.3 the curve too.
+    In TLS 1.2 the ECDSA numbers only name a hash; in TLS 1.3 they also name the curve.
     """
     found = []
     for scheme in offered:
@@ -150,7 +150,7 @@ def prf(name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> byt
 
 
 def extract(name: str, salt: bytes, secret: bytes) -> bytes:
-    """HKDF-Extract; empty arguments stand for zeros of the length of the hash."""
+    """HKDF-Extract; an empty argument means zeros of the hash's length."""
     zeros = bytes(hashlib.new(name).digest_size)
     return hmac.digest(salt or zeros, secret or zeros, name)
 
@@ -168,5 +168,5 @@ def expand_label(name: str, secret: bytes, label: str, context: bytes, length: i
 
 
 def derive(name: str, secret: bytes, label: str, transcript: bytes) -> bytes:
-    """Derive-Secret of TLS 1.3; ``transcript`` is the messages so far."""
+    """Derive-Secret of TLS 1.3; ``transcript`` holds the messages so far."""
     return expand_label(name, secret, label, digest(name, transcript), hashlib.new(name).digest_size)

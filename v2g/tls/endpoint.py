@@ -1,8 +1,8 @@
 """One end of a TLS connection over a pair of asyncio streams: records, handshake messages and alerts.
 
 Nothing runs in the background: the handshake is a coroutine, and records are read when the connection is read. So the
-same code serves sockets and links in memory, in real and in virtual time. The deviations of
-:class:`v2g.tls.options.Deviations` that replace a message act here, where messages are sent.
+same code serves sockets and in-memory links, in real and in virtual time. Deviations of
+:class:`v2g.tls.options.Deviations` that replace a message take effect here, where messages are sent.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MAX_MESSAGE = 1 << 17
 """Longest handshake message accepted, bytes; a chain with its OCSP responses is below 10 kB."""
 
 MAX_WARNINGS = 5
-"""Warnings, empty records, requests to renegotiate and new keys one behind the other, without anything in between."""
+"""The most consecutive warnings, empty records, requests to renegotiate and new keys."""
 MAX_DROPPED = 32
-"""ChangeCipherSpecs of TLS 1.3 that are ignored."""
+"""The most ChangeCipherSpecs of TLS 1.3 that are ignored."""
 
 FATAL, WARNING = 2, 1
 
@@ -37,7 +37,7 @@ GONE = (ConnectionError, asyncio.IncompleteReadError, OSError)
 
 
 class PeerClosed(ConnectionError):
-    """The peer closed the TCP connection, or broke it."""
+    """The peer closed the TCP connection, or it broke."""
 
 
 class PeerAlert(Exception):
@@ -53,14 +53,14 @@ class Deliberate(Exception):
 
 
 class Endpoint:
-    """The TLS end over streams.
+    """One end of TLS over streams.
 
     Attributes:
-        version, suite, group: what was agreed, 0 or None before.
-        peer_chain: DER certificates the peer sent, leaf first.
-        peer_staples: DER OCSP responses, one for each of the first certificates, or b"".
+        version, suite, group: as agreed; 0 or None before that.
+        peer_chain: DER certificates that the peer sent, leaf first.
+        peer_staples: DER OCSP responses, in the order of the certificates, b"" for a missing one.
         hello: the vehicle's hello as sent or received, for reports and tests.
-        roots_named: text of the roots the peer named.
+        roots_named: the roots that the peer named, as text.
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class Endpoint:
         self.roots_named = ""
 
     # ------------------------------------------------------------------------------------------------------------
-    # Telling
+    # Reporting
 
     def tell(self, name: str, direction: str = "", data: bytes = b"", note: str = "") -> None:
         self._observe(Event(asyncio.get_running_loop().time(), "tls", name, direction, data, note=note))
 
     def log_key(self, label: str, secret: bytes) -> None:
-        """A secret in the form of the NSS key log, for Wireshark: as an event, and to the context's file."""
+        """Logs a secret in NSS key log format for Wireshark, as an event and to the context's file."""
         line = f"{label} {self.client_random.hex()} {secret.hex()}"
         self.tell("keylog", data=line.encode())
         self.context.write_key(line)
@@ -121,13 +121,13 @@ class Endpoint:
 
     def send_record(self, kind: int, data: bytes) -> None:
         outer, body = self._sealing.seal(kind, data)
-        # The first hello says TLS 1.0 here, as nearly every peer does and some servers want it.
+        # The first hello says TLS 1.0 here, as nearly every peer does and some servers require.
         version = 0x0301 if self._first and self.role == "client" else TLS12
         self._first = False
         self._out += records.record(outer, body, version)
 
     async def flush(self) -> None:
-        """Sends what was put together, with one write."""
+        """Sends the collected records in one write."""
         data, self._out = bytes(self._out), bytearray()
         if data:
             try:
@@ -156,7 +156,7 @@ class Endpoint:
         self.tell(name, "tx", message, argument)
 
     async def send_change(self) -> None:
-        """ChangeCipherSpec: part of TLS 1.2, only for compatibility in 1.3."""
+        """Sends ChangeCipherSpec: part of TLS 1.2, but only for compatibility in TLS 1.3."""
         action, _ = await self._deviate("ChangeCipherSpec")
         if action != "omit":
             self.send_record(CHANGE_CIPHER_SPEC, b"\x01")
@@ -183,11 +183,11 @@ class Endpoint:
         return action, argument
 
     async def after_handshake(self) -> None:
-        """The deviations at the moment after the handshake."""
+        """Applies the deviations for the moment after the handshake."""
         await self._deviate(CONNECTED)
 
     async def send_alert(self, name: str, *, fatal: bool = True) -> None:
-        """After a fatal alert nothing else is sent, also no close_notify (RFC 5246 7.2.2, RFC 8446 6.2)."""
+        """Sends an alert; after a fatal one nothing else is sent, not even close_notify (RFC 5246 7.2.2, 8446 6.2)."""
         if self._broken:
             return
         self._broken = fatal
@@ -200,7 +200,7 @@ class Endpoint:
     # Receiving
 
     async def _record(self) -> tuple[int, bytes]:
-        """The next record, opened."""
+        """The next record, decrypted."""
         try:
             head = await self._reader.readexactly(5)
             kind, version, length = head[0], int.from_bytes(head[1:3], "big"), int.from_bytes(head[3:], "big")
@@ -229,7 +229,7 @@ class Endpoint:
             raise Fatal("protocol_version", f"{PEER[self.role]} sent {what}", check="no-tls")
         if kind not in KINDS:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent a record of the unknown type {kind}")
-        # In TLS 1.3, and in a hello, the number says nothing (RFC 8446 5.1, RFC 5246 E.1).
+        # In TLS 1.3, and in a hello, the version number has no meaning (RFC 8446 5.1, RFC 5246 E.1).
         if head[1] != 3 or (self.version == TLS12 and version != TLS12):
             raise Fatal("protocol_version", f"{PEER[self.role]} sent a record of version 0x{version:04x}")
 
@@ -247,7 +247,7 @@ class Endpoint:
         """Notes an alert.
 
         Raises:
-            PeerAlert: it is the end.
+            PeerAlert: it ends the connection.
         """
         if self._handshake_bytes:
             raise Fatal("unexpected_message", "an alert inside a handshake message")
@@ -256,7 +256,7 @@ class Endpoint:
             raise Fatal(alert, f"an alert of {len(data)} bytes")
         level, code = data
         self.tell("alert", "rx", data, ALERTS[code].name if code in ALERTS else str(code))
-        # In TLS 1.3 the level says nothing: all but one are the end.
+        # In TLS 1.3 the level has no meaning: all alerts but one end the connection.
         if code == 0 or level == FATAL or (self.version == TLS13 and code != ALERT_CODES["user_canceled"]):
             self._broken = self._broken or code != 0
             raise PeerAlert(code)
@@ -265,7 +265,7 @@ class Endpoint:
         self._wasted("warnings")
 
     def _wasted(self, what: str) -> None:
-        """Bounds what a peer may send without making progress."""
+        """Limits what a peer may send without making progress."""
         self._idle += 1
         if self._idle > MAX_WARNINGS:
             raise Fatal("unexpected_message", f"more than {MAX_WARNINGS} {what} one behind the other", check="flood")
@@ -275,7 +275,7 @@ class Endpoint:
         Finished.
 
         Raises:
-            Fatal: it is one at a wrong time, or no proper one (RFC 8446 5).
+            Fatal: it comes at a wrong time, or is malformed (RFC 8446 5).
         """
         pending = self.role == "client" and self.version == 0 and "1.3" in self.options.versions
         if self.version != TLS13 and not pending:
@@ -292,11 +292,11 @@ class Endpoint:
         return True
 
     async def receive(self, *expected: str) -> tuple[str, bytes]:
-        """The next handshake message: name and body; it is part of the transcript.
+        """The next handshake message, as name and body; adds it to the transcript.
 
         Raises:
             Fatal: another message came.
-            PeerAlert, PeerClosed: none came.
+            PeerAlert, PeerClosed: no message came.
         """
         self.step = " or ".join(expected)
         while True:
@@ -305,7 +305,7 @@ class Endpoint:
                 break
             if len(message) > 4:
                 raise Fatal("decode_error", f"a HelloRequest of {len(message) - 4} bytes, which has to be empty")
-            self._wasted("HelloRequests")  # ignored while a handshake is under way (RFC 5246 7.4.1.1)
+            self._wasted("HelloRequests")  # ignored during a handshake (RFC 5246 7.4.1.1)
         self._idle = 0
         if name not in expected:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} where {self.step} was due")
@@ -342,7 +342,7 @@ class Endpoint:
         return name, message
 
     async def receive_change(self) -> None:
-        """ChangeCipherSpec of TLS 1.2."""
+        """Receives ChangeCipherSpec of TLS 1.2."""
         self.step = "ChangeCipherSpec"
         if self._handshake_bytes:
             raise Fatal("unexpected_message", "ChangeCipherSpec inside a handshake message")
@@ -354,13 +354,13 @@ class Endpoint:
             raise Fatal(alert, f"a ChangeCipherSpec of {data[:8].hex()}, expected 01")
 
     def agree(self, version: int) -> None:
-        """The version is agreed."""
+        """Notes the agreed version."""
         self.version = version
         if version == TLS12 and self._dropped:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent ChangeCipherSpec before ServerHello")
 
     def finish(self) -> None:
-        """The peer's Finished was received."""
+        """Notes that the peer's Finished was received."""
         self._finished = True
 
     def seal_with(self, protection: Protection) -> None:
@@ -372,5 +372,5 @@ class Endpoint:
         self._opening = protection
 
     def limit(self, length: int) -> None:
-        """max_fragment_length was agreed: for both directions (RFC 6066 4)."""
+        """Applies an agreed max_fragment_length to both directions (RFC 6066 4)."""
         self._limit = length

@@ -1,5 +1,5 @@
-"""Why a handshake failed, in the words of the bench: which message, which certificate, which check, which file, and
-which alert went over the line."""
+"""Why a handshake failed, in the bench's terms: which message, certificate, check and file, and which alert was sent or
+received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Fatal(Exception):
         alert: name of the alert to send.
         text: why, in words.
         check: stable word for the check that failed.
-        certificate: subject of the certificate it is about.
+        certificate: subject of the certificate concerned.
     """
 
     def __init__(self, alert: str, text: str, *, check: str = "", certificate: str = "") -> None:
@@ -29,13 +29,13 @@ class TlsFailure(SetupError):
     """A TLS handshake failed.
 
     Attributes:
-        role: ours, ``client`` (vehicle) or ``server`` (charger).
+        role: our role, ``client`` (vehicle) or ``server`` (charger).
         step: the handshake message that was being read or awaited.
-        check: stable word for what failed; of a received alert its name.
-        certificate: subject of the certificate it is about, or "".
-        file: the file of ours to look at, or "".
-        sent: name of the alert we sent, or "".
-        received: name of the alert the peer sent, or "".
+        check: stable word for the check that failed; for a received alert, its name.
+        certificate: subject of the certificate concerned, or "".
+        file: our file to look at, or "".
+        sent: name of the alert that we sent, or "".
+        received: name of the alert that the peer sent, or "".
     """
 
     def __init__(
@@ -61,15 +61,15 @@ class TlsFailure(SetupError):
 
 
 PEER = {"client": "the charger", "server": "the vehicle"}
-"""Who is at the other end, by our role."""
+"""The peer, by our role."""
 
 
 def of_alert(role: str, code: int, step: str, about: str) -> str:
-    """The text for an alert received: who, which, when, and what it means here.
+    """The text for a received alert: who sent which alert when, and what it means here.
 
     Args:
-        step: what we waited for.
-        about: what of ours it is likely about: chain, offer.
+        step: the message that we were waiting for.
+        about: what it probably refers to: our chain or our offer.
     """
     text = f"{PEER[role]} answered with the alert {alert_text(code)}"
     if step:
@@ -84,10 +84,10 @@ CERTIFICATE_ALERTS = frozenset(
         "certificate_unknown", "unknown_ca", "access_denied", "bad_certificate_status_response", "decrypt_error",
     )
 )  # fmt: skip
-"""Alerts that are about our certificates."""
+"""Alerts that refer to our certificates."""
 
 OFFER_ALERTS = frozenset(
     ALERT_CODES[name]
     for name in ("handshake_failure", "insufficient_security", "protocol_version", "illegal_parameter")
 )
-"""Alerts that are about what was offered or chosen."""
+"""Alerts that refer to the offer or the choice."""

@@ -45,10 +45,10 @@ def credential(
     """A chain and its key from files.
 
     Args:
-        chain: leaf first, then the sub-CAs; a root at the end is taken as ``root``.
-        key: of the leaf.
-        root: where the chain ends: needed to find a root that a vehicle names by its hash.
-        ocsp: OCSP responses in DER, to be stapled.
+        chain: leaf first, then the sub-CAs; a root at the end is used as ``root``.
+        key: the leaf's key.
+        root: root of the chain, needed to match a root that a vehicle names by its hash.
+        ocsp: OCSP responses in DER to staple.
 
     Raises:
         SetupError: a file cannot be read, or key and certificate do not fit.
@@ -76,7 +76,7 @@ def trust(*files: Path) -> Trust:
 
 
 def revoked_by(files: Sequence[Path]) -> Callable[[x509.Certificate, x509.Certificate], str] | None:
-    """What revocation lists say of a certificate; None without any.
+    """A function that says what revocation lists say about a certificate; None without any lists.
 
     Raises:
         SetupError: a file cannot be read or is not a revocation list.
@@ -109,7 +109,7 @@ def server(
     Args:
         chain, key, password, root, ocsp: see :func:`credential`.
         key_log: file to which the session secrets are appended, for Wireshark.
-        vehicle_roots: roots for the vehicle's certificate (ISO 15118-20); None: any is taken.
+        vehicle_roots: roots for the vehicle's certificate (ISO 15118-20); None: any certificate is accepted.
 
     Raises:
         SetupError: a file cannot be read, or key and certificate do not fit.
@@ -129,7 +129,7 @@ def client(
 
     Args:
         roots: PEM file of trusted V2G roots; None: any certificate is accepted (nothing is authenticated).
-        vehicle: certificate of the vehicle, for ISO 15118-20.
+        vehicle: the vehicle's certificate, for ISO 15118-20.
 
     Raises:
         SetupError: the file cannot be read or holds no certificate.
@@ -150,15 +150,16 @@ def of_store(
     key_log: Path | None = None,
     vehicle: Role = Role.VEHICLE,
 ) -> Context:
-    """A side from PKI directories: the charger's chain and the vehicle's roots from the same place, or the reverse.
+    """A side from PKI directories: its own chain and the roots for the peer come from the same place.
 
     Args:
         role: ``client`` (vehicle) or ``server`` (charger).
-        stores: of one or several suites; a charger for both standards has a chain of each.
-        vehicle: whose chain a vehicle shows; benches without vehicle certificates show the provisioning certificate.
+        stores: stores of one or several suites; a charger for both standards has a chain of each.
+        vehicle: the certificate that a vehicle presents; benches without vehicle certificates present the provisioning
+            certificate.
 
     Raises:
-        SetupError: what the role needs is missing; says what.
+        SetupError: something that the role needs is missing; says what.
     """
     client_side = role == "client"
     wanted, anchors = (

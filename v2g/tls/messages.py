@@ -1,4 +1,4 @@
-"""The handshake messages and their extensions, as values. Pure; every parse is bounded and says where it fails."""
+"""The handshake messages and their extensions as values. Pure; every parser is bounded and says where it fails."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e07
 """The random of a ServerHello that is a HelloRetryRequest."""
 
 DOWNGRADE = b"DOWNGRD\x01"
-"""End of the random of a server that could do TLS 1.3 and takes 1.2."""
+"""End of a server's random if the server supports TLS 1.3 but chooses 1.2."""
 DOWNGRADE_11 = b"DOWNGRD\x00"
-"""Likewise of one that takes an older version."""
+"""The same if it chooses an older version."""
 
 FRAGMENT_LENGTHS = {512: 1, 1024: 2, 2048: 3, 4096: 4}
 
@@ -33,11 +33,11 @@ def _extension_name(code: int) -> str:
 
 
 MAX_EXTENSIONS = 64
-"""Extensions of one message; a browser's hello has about 20."""
+"""The most extensions in one message; a browser's hello has about 20."""
 MAX_CHAIN = 16
-"""Certificates of one chain; the standards allow 3 below the root, ISO 15118-20 with a cross certificate 4."""
+"""The most certificates in one chain; the standards allow 3 below the root, ISO 15118-20 4 with a cross certificate."""
 MAX_CERTIFICATE = 16384
-"""Octets of one certificate or OCSP response; the standards allow 800 and 1600."""
+"""The most octets of one certificate or OCSP response; the standards allow 800 and 1600."""
 
 
 def read_extensions(reader: Reader) -> Extensions:
@@ -91,7 +91,7 @@ class ClientHello:
         return cls(random, suites, extensions, session_id, compression, version)
 
     def numbers(self, code: int, octets: int = 2) -> list[int]:
-        """An extension that is a list of 16-bit numbers."""
+        """The numbers of an extension that is a list of 16-bit numbers."""
         return words(self.extensions[code], _extension_name(code), octets) if code in self.extensions else []
 
 
@@ -125,13 +125,13 @@ class ServerHello:
 
     @property
     def retry(self) -> bool:
-        """It is a HelloRetryRequest."""
+        """Whether it is a HelloRetryRequest."""
         return self.random == RETRY_RANDOM
 
 
 @dataclass
 class CertificateRequest:
-    """Of TLS 1.3, or of TLS 1.2 (no context, client certificate types instead of extensions)."""
+    """CertificateRequest of TLS 1.3, or of TLS 1.2 (no context; client certificate types instead of extensions)."""
 
     algorithms: list[int]
     authorities: list[bytes]
@@ -171,7 +171,7 @@ class CertificateRequest:
 
 @dataclass
 class Certificates:
-    """The Certificate message: DER, leaf first, and with TLS 1.3 a stapled OCSP response beside each (or b"")."""
+    """The Certificate message: DER, leaf first; in TLS 1.3, each with a stapled OCSP response (or b"")."""
 
     chain: list[bytes]
     staples: list[bytes] = field(default_factory=list)
@@ -200,10 +200,10 @@ class Certificates:
 
     @classmethod
     def parse13(cls, body: bytes, asked: bool = True) -> Certificates:
-        """With TLS 1.3.
+        """Parses the message of TLS 1.3.
 
         Args:
-            asked: whether OCSP responses were asked for; else an extension that brings one is refused.
+            asked: whether OCSP responses were requested; if not, an extension with one is refused.
         """
         reader = Reader(body, "Certificate")
         found = cls([], [], reader.vector(1, "context"))
@@ -233,7 +233,7 @@ class Certificates:
 
 
 def pack_status(staples: list[bytes], multi: bool) -> bytes:
-    """CertificateStatus of TLS 1.2: one OCSP response, or a list of them (RFC 6961, empty for "none")."""
+    """CertificateStatus of TLS 1.2: one OCSP response, or a list of them (RFC 6961; an empty one means "none")."""
     if multi:
         return b"\x02" + vector(3, b"".join(vector(3, staple) for staple in staples))
     return b"\x01" + vector(3, staples[0] if staples else b"")
@@ -261,7 +261,7 @@ def parse_status(body: bytes) -> list[bytes]:
 
 
 def words(body: bytes, where: str, octets: int = 2) -> list[int]:
-    """A list of 16-bit numbers behind a length of so many octets."""
+    """A list of 16-bit numbers after a length of ``octets`` octets."""
     reader = Reader(body, where)
     inner, values = reader.inner(octets, "list"), []
     reader.end()
@@ -273,7 +273,7 @@ def words(body: bytes, where: str, octets: int = 2) -> list[int]:
 
 
 def number16(body: bytes, where: str) -> int:
-    """An extension that is one 16-bit number."""
+    """The value of an extension that is one 16-bit number."""
     reader = Reader(body, where)
     value = reader.integer(2)
     reader.end()
@@ -281,12 +281,12 @@ def number16(body: bytes, where: str) -> int:
 
 
 def empty(body: bytes, where: str) -> None:
-    """An extension without content."""
+    """Checks that an extension has no content."""
     Reader(body, where).end()
 
 
 def names(distinguished: Iterable[bytes]) -> bytes:
-    """DER names, as CertificateRequest and certificate_authorities have them."""
+    """DER names in the format of CertificateRequest and certificate_authorities."""
     return vector(2, b"".join(vector(2, name) for name in distinguished))
 
 
@@ -301,7 +301,7 @@ def read_names(body: bytes) -> list[bytes]:
 
 @dataclass(frozen=True)
 class TrustedRoot:
-    """An entry of trusted_ca_keys (RFC 6066): a type, and what identifies the root."""
+    """An entry of trusted_ca_keys (RFC 6066): a type, and the value that identifies the root."""
 
     kind: str
     value: bytes = b""
@@ -341,7 +341,7 @@ STATUS_REQUEST_V2_BODY = vector(2, b"\x02" + vector(2, b"\0\0\0\0"))
 
 
 def asks_multi(body: bytes) -> bool:
-    """status_request_v2 has an item of type ocsp_multi."""
+    """Whether status_request_v2 has an item of type ocsp_multi."""
     reader = Reader(body, "status_request_v2")
     inner, multi = reader.inner(2, "list"), False
     while inner.more:
@@ -381,7 +381,7 @@ def read_share(body: bytes) -> tuple[int, bytes]:
 
 
 def read_ticket(body: bytes) -> None:
-    """NewSessionTicket of TLS 1.3: only its form matters, as sessions are not resumed."""
+    """Checks the form of TLS 1.3's NewSessionTicket, which is not used because sessions are not resumed."""
     reader = Reader(body, "NewSessionTicket")
     reader.integer(4, "ticket_lifetime")
     reader.integer(4, "ticket_age_add")
@@ -393,7 +393,7 @@ def read_ticket(body: bytes) -> None:
 
 
 def check_points(body: bytes) -> None:
-    """ec_point_formats: uncompressed points have to be among them (RFC 8422 5.1.2)."""
+    """Checks that ec_point_formats includes uncompressed points (RFC 8422 5.1.2)."""
     reader = Reader(body, "ec_point_formats")
     formats = reader.vector(1, "formats")
     reader.end()
@@ -404,6 +404,6 @@ def check_points(body: bytes) -> None:
 
 
 def check_renegotiation(body: bytes) -> None:
-    """renegotiation_info of a first handshake is empty (RFC 5746 3.4, 3.6)."""
+    """Checks that renegotiation_info is empty, as required in a first handshake (RFC 5746 3.4, 3.6)."""
     if body != b"\0":
         raise Fatal("handshake_failure", "renegotiation_info in a first handshake is not empty", check="renegotiation")

@@ -1,8 +1,8 @@
-"""What a side of TLS offers, accepts and checks, and how it deviates: plain data, for a configuration file to fill.
+"""What a side of TLS offers, accepts and checks, and how it deviates: plain data that a configuration file can fill.
 
 Profiles: ``iso2`` (TLS 1.2, server certificate only), ``iso20`` (TLS 1.3, both certificates), ``both`` (one handshake
-that serves either), ``lab`` (as ``both``, with the suites, curves and P-256 certificates that test equipment is seen to
-use, and no client certificate required).
+that serves either), ``lab`` (like ``both``, plus the suites, curves and P-256 certificates that test equipment uses in
+practice, and no client certificate required).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ class Deviations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Deliberate deviations. Everything is off by default.
 
     Attributes:
-        chain: of the certificates sent: "reversed" (sub-CAs in the wrong order), "leaf-last", "leaf-only" (no sub-CAs),
+        chain: in the certificates sent: "reversed" (sub-CAs in the wrong order), "leaf-last", "leaf-only" (no sub-CAs),
             "with-root", "duplicate" (the leaf twice), "empty".
-        staple: of the OCSP responses sent: "missing", "stale" (validity over), "wrong" (about another certificate),
-            "revoked", "unknown", "forged" (signature broken), "garbage" (no OCSP response), "leaf-only" (one where
-            several were asked for). "stale", "revoked" and "unknown" need the key of an OCSP responder.
-        at: handshake message of ours -> what happens in its place: "alert NAME", "warning NAME" (before it), "close",
-            "stall" (silence), "delay SECONDS", "omit", "repeat", "corrupt" (last byte changed). ``Connected`` stands
-            for the moment after the handshake.
-        extensions: raw extensions of our hello, by name or number: hex, or None to leave it out.
-        select_suite, select_group, select_signature, select_version: a charger's choice, whatever was offered.
-        ignore_roots: a charger takes its first chain, whichever roots the vehicle names.
-        record_size: handshake messages are split into records of so many bytes.
+        staple: in the OCSP responses sent: "missing", "stale" (validity over), "wrong" (about another certificate),
+            "revoked", "unknown", "forged" (signature broken), "garbage" (not an OCSP response), "leaf-only" (one
+            although several were requested). "stale", "revoked" and "unknown" need the key of an OCSP responder.
+        at: our handshake message -> what happens instead: "alert NAME", "warning NAME" (before it), "close", "stall"
+            (silence), "delay SECONDS", "omit", "repeat", "corrupt" (last byte changed). ``Connected`` is the moment
+            after the handshake.
+        extensions: raw extensions of our hello, by name or number: hex, or None to omit the extension.
+        select_suite, select_group, select_signature, select_version: a charger's choice, regardless of the offer.
+        ignore_roots: a charger sends its first chain, regardless of the roots that the vehicle names.
+        record_size: handshake messages are split into records of this many bytes.
         close_notify: False: the connection is closed without the alert.
     """
 
@@ -57,24 +57,24 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         versions: "1.2", "1.3", or both.
         suites, groups, signature_algorithms: offered or accepted, preferred first; names as IANA or OpenSSL write them,
             or numbers.
-        key_shares: groups for which a vehicle sends a key with TLS 1.3; by default the first.
+        key_shares: groups for which a vehicle sends a key in TLS 1.3; by default the first.
         trusted_ca_keys: how a vehicle names its roots with TLS 1.2 [V2G2-651]: "cert_sha1_hash", "key_sha1_hash",
             "x509_name", "pre_agreed", or "none".
-        answer_trusted_ca_keys: a charger says in its ServerHello that it used trusted_ca_keys (RFC 6066 6). There is a
-            vehicle that ends the handshake then; it goes on without the answer, which other vehicles do not miss.
-        certificate_authorities: the roots are named with TLS 1.3 [V2G20-1006, 2401].
-        status_request: how a vehicle asks for OCSP responses: "v1" (of the leaf), "v2" (of each certificate, TLS 1.2
-            only), "both", "none". A charger answers what it supports of it.
-        staple: what a vehicle does about OCSP responses: "ignore", "check" those that come, "require" them too, but
+        answer_trusted_ca_keys: a charger says in its ServerHello that it used trusted_ca_keys (RFC 6066 6). One known
+            vehicle then ends the handshake; it continues without the answer, which other vehicles do not need.
+        certificate_authorities: name the roots in TLS 1.3 [V2G20-1006, 2401].
+        status_request: how a vehicle requests OCSP responses: "v1" (for the leaf), "v2" (for each certificate, TLS 1.2
+            only), "both", "none". A charger answers the forms it supports.
+        staple: how a vehicle treats OCSP responses: "ignore", "check" those that come, "require" them as well, except
             for the chain of a private operator's root [V2G2-872, 873].
-        client_certificate: what a charger wants: "none", "request", "require", or "auto": require it with TLS 1.3 only.
-        tolerate: checks (:class:`pki.path.Code`) whose failure is reported and accepted: "curve", "expired" ...
-        max_fragment_length: asked for by a vehicle: 512, 1024, 2048 or 4096; 0 not at all.
+        client_certificate: what a charger requests: "none", "request", "require", or "auto": require in TLS 1.3 only.
+        tolerate: checks (:class:`pki.path.Code`) whose failure is reported but accepted: "curve", "expired" ...
+        max_fragment_length: requested by a vehicle: 512, 1024, 2048 or 4096; 0: not requested.
         extended_master_secret: RFC 7627, TLS 1.2.
-        server_name: sent by a vehicle; V2G has none.
-        compatibility: the ChangeCipherSpec and session id with which TLS 1.3 looks like 1.2.
+        server_name: sent by a vehicle; V2G does not use it.
+        compatibility: send the ChangeCipherSpec and session id that make TLS 1.3 look like 1.2.
         timeout: seconds that each handshake message may take.
-        deviate: wrong on purpose.
+        deviate: deliberate deviations.
     """
 
     versions: tuple[str, ...] = ("1.2",)
@@ -130,7 +130,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return msgspec.structs.replace(self, **changes)
 
     def wrong(self, **deviations: Any) -> Options:
-        """A copy with these deviations too."""
+        """A copy with these deviations added."""
         return self.change(deviate=msgspec.structs.replace(self.deviate, **deviations))
 
 
@@ -188,10 +188,10 @@ PROFILES: Mapping[str, Options] = {"iso2": ISO2, "iso20": ISO20, "both": BOTH, "
 
 
 def options_of(values: Mapping[str, Any]) -> Options:
-    """Options from plain data: keys as the attributes of :class:`Options`, and ``profile`` to start from.
+    """Options from plain data: keys are the attributes of :class:`Options`, and ``profile`` to start from.
 
     Raises:
-        SetupError: an unknown key, profile or name, or a value of the wrong type; says which.
+        SetupError: an unknown key, profile or name, or a value of the wrong type; says which one.
     """
     values = dict(values)
     name = values.pop("profile", "iso2")
@@ -213,7 +213,7 @@ def parse_changes(texts: list[str]) -> dict[str, Any]:
     """``["groups=[x448]", "deviate.staple=missing"]`` as the data that :func:`options_of` takes; values are YAML.
 
     Raises:
-        SetupError: no ``KEY=VALUE``.
+        SetupError: a text is not ``KEY=VALUE``.
     """
     values: dict[str, Any] = {}
     for text in texts:

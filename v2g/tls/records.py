@@ -1,7 +1,7 @@
-"""The record layer: protection of records, in both directions and for each kind of suite.
+"""The record layer: protection of records in both directions, for each kind of suite.
 
-A cipher seals and opens the records of one direction. ``Plain`` is before the keys. CBC is MAC-then-encrypt with an
-explicit IV (RFC 5246 6.2.3.2); no care is taken against timing attacks, for this is a test bench.
+A cipher seals and opens the records of one direction. ``Plain`` is used before there are keys. CBC is MAC-then-encrypt
+with an explicit IV (RFC 5246 6.2.3.2), without protection against timing attacks, because this is a test bench.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 KINDS = {20: "ChangeCipherSpec", 21: "Alert", 22: "Handshake", 23: "ApplicationData"}
 MAX_PLAIN = 1 << 14
 MAX_SEALED = MAX_PLAIN + 2048
-"""Longest protected record of TLS 1.2 (RFC 5246 6.2.3)."""
+"""Longest protected record of TLS 1.2, bytes (RFC 5246 6.2.3)."""
 MAX_SEALED_13 = MAX_PLAIN + 256
-"""Likewise of TLS 1.3 (RFC 8446 5.2)."""
+"""The same for TLS 1.3 (RFC 8446 5.2)."""
 
 
 def _bad() -> Fatal:
@@ -35,7 +35,7 @@ class Protection(Protocol):
     """Seals or opens the records of one direction.
 
     Attributes:
-        longest: bytes of a record's body at most.
+        longest: the most bytes in a record's body.
     """
 
     longest: int
@@ -52,7 +52,7 @@ class Protection(Protocol):
 
 
 class Plain:
-    """Before the keys."""
+    """No protection, before there are keys."""
 
     longest = MAX_PLAIN
 
@@ -64,7 +64,7 @@ class Plain:
 
 
 class Cbc:
-    """AES-CBC with HMAC, of TLS 1.2."""
+    """AES-CBC with HMAC in TLS 1.2."""
 
     longest = MAX_SEALED
 
@@ -109,7 +109,7 @@ def _aead(suite: Suite, key: bytes) -> Any:
 
 
 class Gcm12:
-    """AES-GCM of TLS 1.2 (RFC 5288)."""
+    """AES-GCM in TLS 1.2 (RFC 5288)."""
 
     longest = MAX_SEALED
 
@@ -158,7 +158,7 @@ class Aead13:
         self._sequence = 0
 
     def update(self) -> None:
-        """The next generation of keys, after a KeyUpdate."""
+        """Switches to the next generation of keys after a KeyUpdate."""
         self._secret = crypto.expand_label(self._suite.hash, self._secret, "traffic upd", b"", len(self._secret))
         self._start()
 
@@ -174,7 +174,7 @@ class Aead13:
 
     def open(self, kind: int, version: int, body: bytes) -> tuple[int, bytes]:
         if kind != APPLICATION_DATA:
-            # Before it has our keys, a peer can only send its alert in plain text.
+            # Until it has our keys, a peer can only send its alert in plain text.
             if kind == ALERT and self._sequence == 0 and len(body) == 2:
                 return kind, body
             name = KINDS.get(kind, str(kind))
@@ -198,7 +198,7 @@ class Aead13:
 
 
 def keys12(suite: Suite, master: bytes, client_random: bytes, server_random: bytes) -> tuple[Protection, Protection]:
-    """The protections of the client's and of the server's records in TLS 1.2."""
+    """The protections of the client's and the server's records in TLS 1.2."""
     mac, key, iv = suite.mac, suite.key, suite.iv
     block = crypto.prf(suite.hash, master, b"key expansion", server_random + client_random, 2 * (mac + key + iv))
     parts, at = [], 0

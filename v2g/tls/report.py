@@ -1,4 +1,4 @@
-"""How a handshake that failed is reported."""
+"""How a failed handshake is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from v2g.tls.tables import ALERTS, group_name, suite_name, version_name
 
 
 async def failed(c: Endpoint, why: BaseException) -> TlsFailure:
-    """Sends the alert that is due and says what happened."""
+    """Sends the alert due and returns what happened."""
     details: dict[str, Any] = {"role": c.role, "step": c.step, "file": ""}
     if isinstance(why, Fatal):
         with contextlib.suppress(PeerClosed):
@@ -38,7 +38,7 @@ async def failed(c: Endpoint, why: BaseException) -> TlsFailure:
 
 
 def about(c: Endpoint, code: int) -> str:
-    """What of ours an alert is likely about: the chain that was sent, or the offer."""
+    """What an alert probably refers to: the chain that we sent, or our offer."""
     if code in CERTIFICATE_ALERTS and c.credential is not None:
         text = f"We sent {c.context.describe(c.own_chain)} of {c.credential.file or 'memory'}"
         return text + (f"; the roots it named: {c.roots_named}" if c.roots_named else "")

@@ -1,4 +1,4 @@
-"""What hellos have to contain and must not contain (RFC 5246, 5746, 6066, 8422, 8446): for each breach, the alert.
+"""What hellos must and must not contain (RFC 5246, 5746, 6066, 8422, 8446), and the alert for each violation.
 
 Pure: each function takes what was sent, and raises :class:`v2g.tls.failure.Fatal`.
 """
@@ -26,7 +26,7 @@ def _name(code: int) -> str:
 
 
 def client_hello(hello: ClientHello, version: int, ours: list[int]) -> None:
-    """A vehicle's hello, once the version is chosen.
+    """Checks a vehicle's hello, once the version is chosen.
 
     Args:
         ours: the versions that this charger accepts.
@@ -108,11 +108,11 @@ _CLIENT_BODIES = {
     messages.EXTENDED_MASTER_SECRET: lambda body: messages.empty(body, "extended_master_secret"),
     messages.CERTIFICATE_AUTHORITIES: messages.read_names,
 }
-"""Extension -> a check of its form."""
+"""Extension -> the check of its form."""
 
 
 def second_hello(first: ClientHello, second: ClientHello, group: int) -> None:
-    """The hello after a HelloRetryRequest is the first one but for key, padding and early data (RFC 8446 4.1.2)."""
+    """Checks that the hello after a HelloRetryRequest only differs in key, padding and early data (RFC 8446 4.1.2)."""
     for what, one, other in (
         ("version", first.version, second.version),
         ("random", first.random, second.random),
@@ -148,7 +148,7 @@ def server_version(hello: ClientHello, answer: ServerHello, ours: list[int]) -> 
     """The version that the charger chose.
 
     Raises:
-        Fatal: it was not offered, or somebody has altered the hellos on the way.
+        Fatal: it was not offered, or the hellos were altered on the way.
     """
     if answer.version == SSL3:
         raise Fatal("protocol_version", "the charger answers with SSL 3.0")
@@ -179,13 +179,13 @@ def _names(versions: list[int]) -> str:
 
 
 def server_hello(hello: ClientHello, answer: ServerHello, version: int, fragment: int) -> None:
-    """ServerHello or HelloRetryRequest, once version and suite are known.
+    """Checks a ServerHello or HelloRetryRequest, once version and suite are known.
 
     Args:
-        fragment: max_fragment_length that was asked for, 0 for none.
+        fragment: max_fragment_length requested; 0: none.
 
     Raises:
-        Fatal: it holds what was not asked for, or may not be there.
+        Fatal: it contains something that was not requested or is not allowed there.
     """
     if version == TLS13:
         if answer.session_id != hello.session_id:
@@ -201,7 +201,7 @@ def server_hello(hello: ClientHello, answer: ServerHello, version: int, fragment
 
 
 def encrypted_extensions(hello: ClientHello, extensions: Extensions, fragment: int) -> None:
-    """EncryptedExtensions."""
+    """Checks EncryptedExtensions."""
     _only(extensions, _ENCRYPTED, hello, "EncryptedExtensions")
     _bodies(extensions, fragment)
 
@@ -243,4 +243,4 @@ _EMPTY = (
     messages.SERVER_NAME, messages.TRUSTED_CA_KEYS, messages.STATUS_REQUEST, messages.STATUS_REQUEST_V2,
     messages.EXTENDED_MASTER_SECRET,
 )  # fmt: skip
-"""Extensions of the charger that carry nothing."""
+"""Extensions of the charger without content."""

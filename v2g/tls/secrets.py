@@ -16,7 +16,7 @@ from v2g.tls.wire import Reader, vector
 def master12(
     c: Endpoint, suite: Suite, secret: bytes, client_random: bytes, server_random: bytes, extended: bool
 ) -> bytes:
-    """The master secret; with RFC 7627 bound to the whole handshake up to ClientKeyExchange."""
+    """The master secret; with RFC 7627, bound to the whole handshake up to ClientKeyExchange."""
     if extended:
         seed = crypto.digest(suite.hash, bytes(c.transcript))
         master = crypto.prf(suite.hash, secret, b"extended master secret", seed, 48)
@@ -34,7 +34,7 @@ def finished12(c: Endpoint, suite: Suite, master: bytes, side: str) -> bytes:
 
 
 def check_finished(received: bytes, expected: bytes) -> None:
-    """Raises Fatal unless equal."""
+    """Raises Fatal unless both are equal."""
     if len(received) != len(expected):
         raise Fatal("decode_error", f"a Finished of {len(received)} bytes, expected {len(expected)}")
     if not hmac.compare_digest(received, expected):
@@ -43,14 +43,14 @@ def check_finished(received: bytes, expected: bytes) -> None:
 
 
 def retry_transcript(c: Endpoint, suite: Suite) -> None:
-    """After a HelloRetryRequest the first hello counts as its hash (RFC 8446 4.4.1)."""
+    """Replaces the first hello in the transcript by its hash, after a HelloRetryRequest (RFC 8446 4.4.1)."""
     length = 4 + int.from_bytes(c.transcript[1:4], "big")
     first = crypto.digest(suite.hash, bytes(c.transcript[:length]))
     c.transcript[:length] = b"\xfe" + len(first).to_bytes(3, "big") + first
 
 
 class Schedule13:
-    """The keys of TLS 1.3 from the shared secret on; call the methods in the order of the handshake."""
+    """The key schedule of TLS 1.3 from the shared secret on; call the methods in the order of the handshake."""
 
     def __init__(self, c: Endpoint, suite: Suite, shared: bytes) -> None:
         self._c = c
@@ -68,14 +68,14 @@ class Schedule13:
             c.log_key(f"{side.upper()}_HANDSHAKE_TRAFFIC_SECRET", traffic)
 
     def handshake(self, *, opens: str) -> None:
-        """From here on the records of a side are opened with its handshake key."""
+        """From here on, the records of side ``opens`` are opened with its handshake key."""
         self._c.open_with(Aead13(self._suite, self._traffic[opens]))
 
     def seal_handshake(self, side: str) -> None:
         self._c.seal_with(Aead13(self._suite, self._traffic[side]))
 
     def application(self) -> dict[str, Aead13]:
-        """The protections of application data; the transcript has to end with the server's Finished."""
+        """The protections of application data; the transcript must end with the server's Finished."""
         c, name = self._c, self._hash
         master = crypto.extract(name, crypto.derive(name, self._secret, "derived", b""), b"")
         transcript = bytes(c.transcript)

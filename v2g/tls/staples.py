@@ -1,7 +1,7 @@
-"""OCSP responses to send beside certificates: where they come from, and how they are spoiled on purpose.
+"""OCSP responses to send with certificates: where they come from, and how they are spoiled deliberately.
 
-Checking them is :func:`pki.ocsp.check`: about this certificate, "good", signed by the issuer or a responder certified
-by it, and of this week [V2G2-649, 873, 876; V2G20-1021, 1240].
+:func:`pki.ocsp.check` checks them: about this certificate, "good", signed by the issuer or a responder certified by it,
+and of this week [V2G2-649, 873, 876; V2G20-1021, 1240].
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ It raises SetupError for a kind that it cannot make."""
 def gather(
     stapler: Stapler | None, chain: Sequence[x509.Certificate], deviation: str, now: datetime.datetime
 ) -> list[bytes]:
-    """The responses for a chain, leaf first, spoiled as a deviation wants it; b"" where there is none.
+    """The responses for a chain, leaf first, spoiled according to a deviation; b"" for a missing one.
 
     Args:
-        deviation: of :attr:`v2g.tls.options.Deviations.staple`.
+        deviation: a value of :attr:`v2g.tls.options.Deviations.staple`.
 
     Raises:
         SetupError: the deviation is not possible with this stapler.
@@ -85,7 +85,7 @@ def from_files(paths: Sequence[Path]) -> Stapler:
 
 
 def from_store(store: Store) -> Stapler:
-    """Responses made on the spot, in the name of the store's authorities; revoked is what the store says is."""
+    """Responses made on demand in the name of the store's authorities; the store says what is revoked."""
 
     def make(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
         entry = next((e for e in store.values() if e.certificate == certificate), None)
@@ -97,7 +97,7 @@ def from_store(store: Store) -> Stapler:
             ocsp.signer(store, entry.issuer)
         except PkiError:
             if kind == "good":
-                return b""  # a PKI from elsewhere, without the authorities' keys
+                return b""  # a foreign PKI, without the authorities' keys
             raise SetupError(
                 f"deviate.staple: {kind} needs the key of {entry.issuer.name} or of its OCSP signer"
             ) from None

@@ -1,9 +1,9 @@
-"""The numbers of TLS and their names, and what an alert means at a charger or in a vehicle.
+"""The numbers of TLS and their names, and what an alert means in a charger or a vehicle.
 
 Suites, groups and signature schemes are those of ISO 15118-2 (TLS 1.2: ECDHE or static ECDH with ECDSA, AES-128-CBC,
 SHA-256, P-256) and ISO 15118-20 (TLS 1.3: AES-256-GCM, ChaCha20; secp521r1, x448; ECDSA P-521, Ed448), and those that
-test equipment is seen to use instead. A name may be written as IANA or as OpenSSL writes it, or as a number: numbers
-that are not in the tables can be offered, but not used.
+test equipment uses instead in practice. A name may be spelled as by IANA or OpenSSL, or given as a number: numbers that
+are not in the tables can be offered, but not used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Suite:
     """A cipher suite.
 
     Attributes:
-        static: static ECDH: the key of the certificate itself takes part in the key exchange.
+        static: static ECDH: the certificate's own key takes part in the key exchange.
         key, iv, mac: lengths in bytes; ``iv`` is the implicit part of the nonce, 0 for CBC.
     """
 
@@ -107,7 +107,7 @@ MESSAGES: Mapping[str, int] = {name: code for code, name in HANDSHAKE.items()}
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert and what usually causes it between a vehicle and a charger."""
+    """An alert, and its usual causes between a vehicle and a charger."""
 
     code: int
     name: str
@@ -149,7 +149,7 @@ ALERTS: Mapping[int, Alert] = {
 }  # fmt: skip
 ALERT_CODES: Mapping[str, int] = {alert.name: code for code, alert in ALERTS.items()}
 
-# Names -> numbers, as people write them.
+# Names as users write them -> numbers.
 _OTHER_NAMES: Mapping[str, Mapping[str, int]] = {
     "suite": {n: s.code for s in SUITES.values() for n in (s.name.lower(), s.openssl.lower())},
     "group": {
@@ -178,7 +178,7 @@ def number(kind: str, name: str | int) -> int:
         name: in any spelling, or the number itself, also as text ("0xC023").
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is none with that name.
     """
     if isinstance(name, int):
         return name
@@ -193,7 +193,7 @@ def number(kind: str, name: str | int) -> int:
 
 
 def numbers(kind: str, names: Iterable[str | int]) -> list[int]:
-    """Several of :func:`number`."""
+    """The :func:`number` of several names."""
     return [number(kind, name) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""The vehicle's handshake: TLS 1.2 (RFC 5246, 8422) and TLS 1.3 (RFC 8446), in the order of their messages."""
+"""The vehicle's handshake: TLS 1.2 (RFC 5246, 8422) and TLS 1.3 (RFC 8446), in message order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from v2g.tls.wire import Reader, u16s, vector
 
 
 def hello(c: Endpoint) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
-    """The ClientHello of the options, and the private keys of its key shares."""
+    """The ClientHello that the options describe, and the private keys of its key shares."""
     options, offer, trust = c.options, c.context.numbers, c.context.trust
     tls12, tls13 = TLS12 in offer.versions, TLS13 in offer.versions
     shares: dict[int, crypto.KeyShare] = {}
@@ -57,12 +57,12 @@ def hello(c: Endpoint) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
         extensions[messages.RENEGOTIATION_INFO] = b"\0"
     session_id = os.urandom(32) if tls13 and options.compatibility else b""
     change_extensions(c, extensions)
-    version = min(TLS12, max(offer.versions))  # TLS 1.3 is named in an extension only
+    version = min(TLS12, max(offer.versions))  # TLS 1.3 is only named in an extension
     return ClientHello(os.urandom(32), offer.suites, extensions, session_id, version=version), shares
 
 
 def change_extensions(c: Endpoint, extensions: messages.Extensions) -> None:
-    """The deviations of the hello's extensions."""
+    """Applies the deviations of the hello's extensions."""
     for name, value in c.options.deviate.extensions.items():
         code = number("extension", name)
         if value is None:
@@ -93,7 +93,7 @@ async def handshake(c: Endpoint) -> None:
 
 
 def _accept(c: Endpoint, offered: ClientHello, answer: ServerHello) -> Suite:
-    """Version, suite and extensions of a ServerHello or HelloRetryRequest; the suite."""
+    """Checks version, suite and extensions of a ServerHello or HelloRetryRequest; returns the suite."""
     version = rules.server_version(offered, answer, c.context.numbers.versions)
     c.agree(version)
     suite = SUITES.get(answer.suite)
@@ -170,7 +170,7 @@ def _certified_group(c: Endpoint, leaf: object) -> int:
 def _server_key_exchange(
     c: Endpoint, leaf: object, offered: ClientHello, answer: ServerHello, body: bytes
 ) -> tuple[crypto.KeyShare, bytes]:
-    """Our key share, and the secret shared with the charger's signed one."""
+    """Our key share, and the secret shared with the charger's signed key share."""
     reader = Reader(body, "ServerKeyExchange")
     kind, group, public = reader.integer(1, "curve_type"), reader.integer(2, "group"), reader.vector(1, "public")
     scheme, signature = reader.integer(2, "algorithm"), reader.vector(2, "signature")
@@ -196,7 +196,7 @@ def _server_key_exchange(
 async def _retry(
     c: Endpoint, offered: ClientHello, shares: dict[int, crypto.KeyShare], answer: ServerHello, suite: Suite
 ) -> ServerHello:
-    """A second hello, with a key for the group that the charger wants."""
+    """Sends a second hello, with a key for the group that the charger requests."""
     schedule.retry_transcript(c, suite)
     if not {messages.KEY_SHARE, messages.COOKIE} & answer.extensions.keys():
         raise Fatal("illegal_parameter", "HelloRetryRequest asks for nothing that would change the hello")

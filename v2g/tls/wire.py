@@ -9,7 +9,7 @@ class Reader:
     """Takes fields off a byte string.
 
     Args:
-        where: name of the message, for errors.
+        where: name of the message, for error texts.
     """
 
     def __init__(self, data: bytes, where: str) -> None:
@@ -21,7 +21,7 @@ class Reader:
         """The next ``count`` bytes.
 
         Raises:
-            Fatal: decode_error; there are fewer.
+            Fatal: decode_error, if there are fewer.
         """
         end = self._at + count
         if end > len(self._data):
@@ -35,11 +35,11 @@ class Reader:
         return int.from_bytes(self.take(octets, what), "big")
 
     def vector(self, octets: int, what: str = "") -> bytes:
-        """A byte string behind a length of so many octets."""
+        """A byte string after a length of ``octets`` octets."""
         return self.take(self.integer(octets, what), what)
 
     def inner(self, octets: int, what: str) -> Reader:
-        """A reader of a vector."""
+        """A reader for the content of a vector."""
         return Reader(self.vector(octets, what), f"{self.where}.{what}")
 
     @property
@@ -56,12 +56,12 @@ class Reader:
 
 
 def vector(octets: int, data: bytes) -> bytes:
-    """``data`` behind its length."""
+    """``data`` with its length in front."""
     return len(data).to_bytes(octets, "big") + data
 
 
 def u16s(values: list[int]) -> bytes:
-    """A list of 16-bit numbers behind its length in bytes."""
+    """A list of 16-bit numbers with its length in bytes in front."""
     return vector(2, b"".join(value.to_bytes(2, "big") for value in values))
 
 
