@@ -2,8 +2,8 @@
 
 Like :mod:`secc.iso2`; :mod:`secc.iso20_dc` and :mod:`secc.iso20_ac` have the DC and AC messages,
 :mod:`secc.iso20_schedule` the offer of ScheduleExchange, :mod:`secc.iso20_profile` the rules for the vehicle's power
-profile. Differences that shape these answers: every FAILED ends the session, a WARNING does not change its state; there
-is no status field, so a charger that cannot continue answers FAILED, and one that wants something uses EVSEStatus.
+profile. Differences that shape these answers: every FAILED ends the session, a WARNING does not change its state.
+Without a status field, a charger that cannot continue answers FAILED, and one that wants something uses EVSEStatus.
 """
 
 from __future__ import annotations

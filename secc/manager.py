@@ -1,11 +1,11 @@
 """The energy manager of a charger: the power it wants at its outlet, now and over time.
 
-Positive charges the vehicle, negative takes energy out of it. In dynamic mode of ISO 15118-20 the charger's answers
-follow it, within every limit of both sides; in other modes and protocols the vehicle decides, and nobody asks here.
+Positive power charges the vehicle, negative power discharges it. In dynamic mode of ISO 15118-20 the charger's answers
+follow it, within every limit of both sides; in other modes and protocols the vehicle decides, and it is not used.
 
-A curve holds each of its values until the next one, and the last one for ever. Its time begins when power first flows
-in a session and runs on through a pause; the next session starts over. What is asked for by hand counts until it is
-withdrawn, also in later sessions.
+A curve keeps each value until the next one, and the last one forever. Its time begins when power first flows in a
+session and continues through a pause; the next session starts over. A manual request counts until it is withdrawn, even
+in later sessions.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class Point(NamedTuple):
 
 
 Curve = tuple[Point, ...]
-"""In the order of time, the first at 0."""
+"""In chronological order, the first at 0."""
 UNLIMITED: Curve = (Point(0.0, math.inf),)
 """As much as the vehicle takes."""
 
 
 class EnergyManager:
-    """Says which power the charger wants.
+    """Decides which power the charger wants.
 
     Attributes:
-        plan: what the bench wants, unless something else is asked for by hand.
+        plan: the curve of the bench, used unless a manual request is in force.
     """
 
     def __init__(self, plan: Curve = UNLIMITED, *, clock: Clock = loop_time) -> None:
@@ -46,20 +46,20 @@ class EnergyManager:
         self._asked_at = 0.0
 
     def begin(self) -> None:
-        """Power flows: the time of the plan begins, unless it runs already."""
+        """Starts the time of the plan when power flows, unless it is already running."""
         if self._began is None:
             self._began = self._clock()
 
     def rest(self) -> None:
-        """A new session: the plan is at its beginning."""
+        """Resets the plan to its beginning for a new session."""
         self._began = None
 
     def ask(self, curve: Curve) -> None:
-        """Wants something else from now on; the curve's time begins now."""
+        """Makes a manual request that replaces the plan; the curve's time begins now."""
         self._asked, self._asked_at = curve, self._clock()
 
     def withdraw(self) -> None:
-        """What was asked for by hand counts no more, the plan does."""
+        """Withdraws the manual request, so that the plan counts again."""
         self._asked = None
 
     @property
@@ -76,7 +76,7 @@ def constant(watts: float) -> Curve:
 
 
 def at(curve: Sequence[Point], second: float) -> float:
-    """Power in W at a second of a curve; a moment belongs to the value that begins there."""
-    # Times are sums of floats: what is a nanosecond away has begun.
+    """Power in W at a second of a curve; at a boundary, the later value applies."""
+    # Times are sums of floats: a value that begins within a nanosecond has begun.
     place = bisect_right(curve, second + 1e-9, key=lambda point: point.start)
     return curve[max(place - 1, 0)].watts

@@ -1,4 +1,4 @@
-"""Energy meter: watt-hours, and reactive ones, by integrating power over the loop's time."""
+"""Energy meter: active and reactive energy, by integrating power over the loop's time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def loop_time() -> float:
 
 
 class Registers:
-    """What a power adds up to, in one register for each of its signs; neither ever falls.
+    """The integral of a power, in one register per sign; neither register ever decreases.
 
     Attributes:
-        positive, negative: both as magnitudes, in hours of the power's unit.
+        positive, negative: both as magnitudes, in the power's unit times hours.
     """
 
     def __init__(self, power: Callable[[], float], positive: float = 0.0) -> None:
@@ -27,7 +27,7 @@ class Registers:
         self._last: tuple[float, float] | None = None
 
     def count(self, now: float, *, stands: bool) -> None:
-        """Takes the power at this moment, s; ``stands``: what came since the last one is not counted."""
+        """Reads the power at this moment, s; with ``stands``, the interval since the last reading is not counted."""
         power = self._power()
         if self._last is not None and not stands:
             then, before = self._last
@@ -37,12 +37,12 @@ class Registers:
         self._last = (now, power)
 
     def start(self, positive: float) -> None:
-        """Sets the register of the positive sign, and forgets the power before."""
+        """Sets the positive register, and forgets the previous power."""
         self.positive, self._last = positive, None
 
 
 class Reactive(NamedTuple):
-    """Reactive energy, VARh: taken as by an inductor, and as by a capacitor."""
+    """Reactive energy, VARh: inductive and capacitive."""
 
     inductive: float = 0.0
     capacitive: float = 0.0
@@ -56,7 +56,7 @@ class Meter:
 
     Attributes:
         meter_id: identification as sent to the vehicle.
-        fault: text of a meter fault, or None; the readings stand still while it is set.
+        fault: text of a meter fault, or None; the readings do not change while it is set.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Meter:
         start_wh: float = 0.0,
         clock: Clock = loop_time,
     ) -> None:
-        """``power`` gives watts at the moment of the call, negative out of the vehicle.
+        """``power`` returns the present power, W; negative: from the vehicle.
 
-        ``reactive`` gives VAr, negative where the vehicle is capacitive; ``start_wh`` is what the register of charging
-        shows at first.
+        ``reactive`` returns the reactive power, VAr; negative: capacitive. ``start_wh`` is the initial reading of the
+        charging register.
         """
         self.meter_id = meter_id
         self.fault: str | None = None
@@ -81,25 +81,25 @@ class Meter:
         self._reactive_start = NO_REACTIVE
 
     def start(self, wh: float) -> None:
-        """Sets the register of charging, Wh."""
+        """Sets the charging register, Wh."""
         self._session_start = wh
         self._active.start(wh)
 
     def read(self) -> float:
-        """Energy into the vehicle, now: the register in Wh."""
+        """Present reading of the register for energy into the vehicle, Wh."""
         self._count()
         return self._active.positive
 
     def read_discharged(self) -> float:
-        """Energy out of the vehicle, now: the register in Wh."""
+        """Present reading of the register for energy from the vehicle, Wh."""
         self._count()
         return self._active.negative
 
     def begin(self, charged: float = 0.0, discharged: float = 0.0, reactive: Reactive = NO_REACTIVE) -> None:
-        """Starts a session: what is named after the session counts from here.
+        """Starts a session: the session readings count from here.
 
         Args:
-            charged, discharged, reactive: Wh and VARh of the same session before a pause.
+            charged, discharged, reactive: energy of the same session before a pause, Wh and VARh.
         """
         self._session_start, self._discharged_start = self.read() - charged, self.read_discharged() - discharged
         now = self._reactive
@@ -107,12 +107,12 @@ class Meter:
 
     @property
     def session_wh(self) -> float:
-        """Wh into the vehicle since `begin`."""
+        """Energy into the vehicle since `begin`, Wh."""
         return self.read() - self._session_start
 
     @property
     def session_discharged_wh(self) -> float:
-        """Wh out of the vehicle since `begin`."""
+        """Energy from the vehicle since `begin`, Wh."""
         return self.read_discharged() - self._discharged_start
 
     @property

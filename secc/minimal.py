@@ -1,4 +1,4 @@
-"""The smallest legal message of a class, from its facets: what a refusal carries besides its code [V2G2-736]."""
+"""The smallest legal message of a class, by its facets: the content of a refusal besides its code [V2G2-736]."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from exi.schema import (
 
 M = TypeVar("M")
 
-# Where the smallest value would be misread: a refusal must not look like a charger that is ready or still at work.
+# Values whose smallest would mislead: a refusal must not look like a charger that is ready or still working.
 _PREFERRED: dict[str, Any] = {
     "EVSEStatusCode": "EVSE_NotReady",
     "EVSEProcessing": "Finished",
@@ -34,17 +34,17 @@ _PREFERRED: dict[str, Any] = {
     "ServiceID": 1,
 }
 _UNITS = {"Voltage": "V", "Current": "A", "Power": "W", "PMax": "W", "Energy": "Wh", "EAmount": "Wh"}
-"""By what the name of a physical value contains."""
+"""Unit by a part of the name of a physical value."""
 
 
 def minimal(schema: Schema, message: type[M], *, dc: bool = True, request: object = None, **given: Any) -> M:
-    """An instance of a message class: required fields smallest, optional ones absent, ``given`` as given.
+    """An instance of a message class: required fields minimal, optional ones absent, ``given`` as given.
 
     Args:
-        schema: the set the class belongs to.
-        dc: which member stands for a group that has one for DC and one for AC.
-        request: that it responds to: members of groups are of the same kind, scheduled or dynamic, for one direction
-            or both (ISO 15118-20).
+        schema: the schema set of the class.
+        dc: whether to use the DC or the AC member of a group that has both.
+        request: the request answered; group members are of the same kind: scheduled or dynamic, for one direction or
+            both (ISO 15118-20).
     """
     kind = next(t for t in schema.model.types if t.cls is message)
     parts = (getattr(request, name) for name in getattr(request, "__struct_fields__", ()))

@@ -1,18 +1,18 @@
 """A second connection while a session is under way: which of the two is the vehicle?
 
-A vehicle that vanishes without closing its connection, because it restarts or its cable is pulled, comes back on a new
-one. The old one is then dead, and looks like one whose vehicle is merely slow. So the new one does not win by coming,
-or anybody in the network could end the charging of another; it wins where the old one is silent:
+A vehicle that vanishes without closing its connection, because it restarts or its cable is pulled, returns on a new
+one. The old one is then dead, but looks like one with a slow vehicle. So a new connection must not win just by
+arriving, or any node in the network could end another vehicle's charging; it wins if the old one has been silent:
 
-* the same vehicle (the same address, or the only vehicle that SLAC let into the network) after `SAME`: one that charges
-  asks every quarter of a second, and one that has opened another connection has given up its first;
-* another one after `OTHER`, the longest that a vehicle may be silent between two messages
+* for `SAME`, if it is the same vehicle (the same address, or the only vehicle that SLAC let into the network): a
+  charging vehicle sends a request every quarter of a second, and by opening another connection it gives up the first;
+* for `OTHER`, if it is another vehicle: the longest silence allowed to a vehicle between two messages
   (V2G_EVCC_Sequence_Performance_Time);
-* any one after `SAME`, where nothing at all has come on the old one: that is not a vehicle yet.
+* for `SAME`, for any vehicle, if nothing has ever arrived on the old one: that is not a vehicle yet.
 
-TCP itself finds out sooner about most dead connections: it asks a silent peer whether it is there (`v2g.channel`). A
-vehicle that has restarted answers with a reset. The newcomer waits for that, up to `WAITS`. In any case the old session
-ends in order first: its output is off before the new one begins.
+TCP itself detects most dead connections sooner: it probes a silent peer (`v2g.channel`), and a vehicle that has
+restarted answers with a reset. The newcomer waits for that, up to `WAITS`. In any case the old session ends normally
+first: its output is off before the new one begins.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from __future__ import annotations
 from enum import StrEnum
 
 SAME = 2.0
-"""s of silence."""
+"""Silence, s."""
 
 OTHER = 40.0
-"""s of silence."""
+"""Silence, s."""
 
 WAITS = 6.0
-"""s: so long a newcomer is kept waiting; longer than TCP needs to find a peer dead."""
+"""Longest wait of a newcomer, s; longer than TCP needs to detect a dead peer."""
 
 
 class Policy(StrEnum):
-    """What ends the session under way for a new connection."""
+    """What ends a running session in favour of a new connection."""
 
     SILENCE = "silence"
     SAME_VEHICLE = "same-vehicle"
@@ -38,11 +38,11 @@ class Policy(StrEnum):
 
 
 def silence(policy: Policy, *, same: bool, spoke: bool) -> float | None:
-    """For how many seconds the old connection must have been silent; None: it stays, however long.
+    """Seconds for which the old connection must have been silent; None: it stays, however long it is silent.
 
     Args:
-        same: the new connection is of the same vehicle.
-        spoke: something has come on the old one.
+        same: whether the new connection comes from the same vehicle.
+        spoke: whether any data has arrived on the old one.
     """
     if policy is Policy.NOTHING:
         return None

@@ -1,15 +1,15 @@
-"""AC charging at the nominal duty, without messages: what a charger offers a vehicle that does not do SLAC.
+"""AC charging at the nominal duty, without messages, offered to a vehicle that does not do SLAC.
 
 Rules (IEC 61851-1 Annex A, ISO 15118-3):
 
-- From 5 % without communication to a nominal duty: F for T_step_EF, steady (X1) for T_step_X1, then the duty. Where
-  somebody has paid, the duty follows on F; with communication, or after C_sequ_retry times F, on X1 alone (`Entry`).
-- The duty is the current that the outlet can give; a change of it waits 5 s after the one before.
-- The contactor closes in C and D while a duty is offered, and opens when the vehicle goes back to B or leaves.
-- A charger that wants to end switches PWM off; a vehicle that draws on is cut off after 6 s.
+- From 5 % without communication to a nominal duty: F for T_step_EF, steady (X1) for T_step_X1, then the duty. If it has
+  been paid, the duty follows F directly; with communication, or after C_sequ_retry times F, it follows X1 (`Entry`).
+- The duty announces the current that the outlet can deliver; consecutive changes are at least 5 s apart.
+- The contactor closes in C and D while a duty is offered, and opens when the vehicle returns to B or leaves.
+- To end charging, the charger switches PWM off; a vehicle that continues to draw is cut off after 6 s.
 
-The pilot has to be readable. A vehicle may talk meanwhile: `secc.arrivals` answers its SLAC, and where a session begins
-`Nominal.hand_over` leaves it the outlet as it is.
+The pilot must be readable. A vehicle may talk meanwhile: `secc.arrivals` answers its SLAC, and when a session begins,
+`Nominal.hand_over` leaves the outlet to it unchanged.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from v2g.outcome import Cause, Outcome
 from v2g.trace import Event, Observe, ignore
 
 LEAST, MOST = 6.0, 80.0
-"""A: what a duty can say; below the first nothing is offered."""
+"""Range of currents that a duty can announce, A; below the first, nothing is offered."""
 CUT_OFF = 6.0
-"""s: from PWM off to the contactor opened under load."""
+"""Time from PWM off until the contactor opens under load, s."""
 POLL = 1.0
-"""s: between two looks at the meter and the limits."""
+"""Interval between two checks of the meter and the limits, s."""
 NOTE = "charged at the nominal duty, without messages (IEC 61851-1)"
 
 _GONE = (State.A, State.E, State.F)
 
 
 def duty(evse: Evse) -> float:
-    """The duty that offers what the outlet can give now, percent; steady where that is less than 6 A."""
+    """The duty for the current that the outlet can deliver now, percent; steady if that is below 6 A."""
     assert evse.ac is not None
     amps = min(evse.ac.max_current, evse.connector.ac_max_a or MOST, MOST)
     return duty_of(amps) if amps >= LEAST else STEADY
@@ -48,9 +48,9 @@ class Entry(enum.Enum):
     """The way to the nominal duty."""
 
     AT_ONCE = "at once"  # paid before plugging in; or steady so far
-    THROUGH_X1 = "X1"  # with communication, or where F and 5 % were to no avail
-    THROUGH_F = "F"  # without, and somebody has paid
-    THROUGH_BOTH = "F and X1"  # nobody talked at 5 %, and there was no F yet
+    THROUGH_X1 = "X1"  # with communication, or after F and 5 % without success
+    THROUGH_F = "F"  # without communication, and paid
+    THROUGH_BOTH = "F and X1"  # no vehicle talked at 5 %, and F was not used yet
 
 
 async def serve_nominal(
@@ -62,25 +62,25 @@ async def serve_nominal(
     observe: Observe = ignore,
     tick: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Charges the vehicle that is plugged in, until it leaves or the charger has to end it.
+    """Charges the plugged-in vehicle until it leaves or the charger has to end the charging.
 
-    However it ends, the outlet is off then and the pilot steady, unless somebody holds it at E or F.
+    Afterwards the outlet is always off and the pilot steady, unless the pilot is held at E or F.
 
     Args:
-        evse: with an AC supply, and a pilot that can be read.
+        evse: a plant with an AC supply and a readable pilot.
         entry: how to get to the duty.
         step_ef, step_x1: T_step_EF and T_step_X1, s.
-        observe: gets what happens.
+        observe: receives the events.
         tick: called about once a second.
     """
     return await Nominal(evse, observe, tick).run(entry, step_ef, step_x1)
 
 
 class Nominal:
-    """The same as an object, which can be left to a session.
+    """The same as an object that can hand the vehicle over to a session.
 
     Attributes:
-        handed_over: whether it was.
+        handed_over: whether it has been handed over.
     """
 
     def __init__(self, evse: Evse, observe: Observe = ignore, tick: Callable[[], None] = lambda: None) -> None:
@@ -98,7 +98,7 @@ class Nominal:
         self.before_last = self.last
 
     def hand_over(self) -> None:
-        """A session begins: duty and contactor stay as they are, and are the session's."""
+        """Hands the vehicle over to a session, with duty and contactor unchanged."""
         if not self.handed_over:
             self.handed_over = True
             self.energy_wh = self.evse.meter.session_wh
@@ -214,7 +214,7 @@ class Nominal:
         return None
 
     async def _stop(self) -> None:
-        """PWM off; the vehicle has `CUT_OFF` seconds to stop drawing."""
+        """Switches PWM off; the vehicle has `CUT_OFF` seconds to stop drawing."""
         self.pilot.offer(STEADY)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CUT_OFF):

@@ -1,4 +1,4 @@
-"""An outlet on a network: SDP answers, TCP and TLS ports, one vehicle at a time."""
+"""An outlet on a network: answers SDP, opens TCP and TLS ports, and serves one vehicle at a time."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from v2g import tls
 
 DIGITAL = 5.0
-"""Percent: the duty cycle of a charger that is ready to talk."""
+"""Duty cycle of a charger that is ready to communicate, percent."""
 
 LONGEST_PULSE = 0.6
-"""s: a vehicle that shows C for longer in a pause is not toggling; it wants to be woken up nevertheless."""
+"""Longest C pulse of a toggle in a pause, s; a vehicle that shows C for longer still wants to be woken up."""
 
 
 @dataclass
@@ -38,21 +38,21 @@ class Outlet:
     """Serves one vehicle after another on an interface.
 
     Attributes:
-        interface: where.
+        interface: the network interface.
         evse: the plant.
-        options: how it behaves.
-        policy: TLS or not.
-        context: for TLS; needed unless the policy is NONE.
+        options: how the charger behaves.
+        policy: whether TLS is used.
+        context: TLS context; required unless the policy is NONE.
         port, tls_port: fixed ports, or None for free ones.
         on_begin, on_end: called for each connection that is served, and for each session that ended.
-        ports: by security (TLS or not), once open.
+        ports: the open ports by security (TLS or not).
         paused: sessions that a vehicle may resume.
-        wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.
-        newcomers: what ends a session under way for a new connection (`secc.newcomer`).
-        matched: SLAC let one vehicle into the network, and nobody else.
-        step_x1: shortest time without duty before it comes back, s (ISO 15118-3 T_step_X1).
+        wakes_after: time after which the charger wakes a paused vehicle, s; None: never. B-C-B wakes it at any time.
+        newcomers: what ends a running session in favour of a new connection (`secc.newcomer`).
+        matched: SLAC let exactly one vehicle into the network.
+        step_x1: shortest time without a duty before it returns, s (ISO 15118-3 T_step_X1).
         awake: cleared in a pause; set when the duty is back.
-        listen, answer_on: how vehicles get here; a network in memory has its own.
+        listen, answer_on: how vehicles connect; a network in memory has its own functions.
     """
 
     interface: Interface
@@ -84,10 +84,10 @@ class Outlet:
     _was: State | None = None
 
     def link_is_up(self) -> None:
-        """The data link came up: from now on a strict charger has so long to get to SessionSetupRes [V2G2-716].
+        """Notes that the data link is up, which starts a strict charger's time until SessionSetupRes [V2G2-716].
 
-        After that it answers no discovery and takes no connection until the link comes up again. Without this call,
-        and where it is tolerant, it serves whenever a vehicle comes: real vehicles are slow at times.
+        After that time it answers no discovery and accepts no connection until the link comes up again. Without this
+        call, or if it is tolerant, it serves a vehicle at any time: real vehicles are sometimes slow.
         """
         timing = ISO2.timing.replace(self.options.timing)
         self._setup_until = self._now() + timing.V2G_SECC_CommunicationSetup_Performance_Time
@@ -103,15 +103,15 @@ class Outlet:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """While the context is open, vehicles are served.
+        """Serves vehicles while the context is open.
 
         Raises:
-            SetupError: a port is taken, or the group cannot be joined.
+            SetupError: a port is in use, or the multicast group cannot be joined.
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.evse.pilot.subscribe(self._pilot_changed))
             stack.callback(self._drop, "pulse", "wake", "by itself")
-            # The listener stands before SDP is answered: some cars connect within milliseconds.
+            # The listener is ready before SDP is answered: some cars connect within milliseconds.
             for secure in (False, True):
                 if (self.policy is sdp.TlsPolicy.NONE) if secure else (self.policy is sdp.TlsPolicy.REQUIRED):
                     continue
@@ -132,11 +132,11 @@ class Outlet:
 
     @property
     def asleep(self) -> bool:
-        """Whether a paused vehicle waits for the duty."""
+        """Whether a paused vehicle is waiting for the duty."""
         return bool(self.paused) and self._channel is None and not self.awake.is_set()
 
     def _pilot_changed(self, reading: Reading) -> None:
-        """B-C-B while nothing is offered: the vehicle wants to be talked to."""
+        """Detects B-C-B while nothing is offered: the vehicle wants to communicate."""
         before, self._was = self._was, reading.state
         if reading.state in (State.A, State.E, State.F):
             self._drop("pulse", "wake", "by itself")
@@ -147,7 +147,7 @@ class Outlet:
             self._steady_since = self._now()
         if reading.duty != STEADY or not self.paused:
             return
-        if reading.state in READY and before is State.B:  # not a C that has lasted since the session
+        if reading.state in READY and before is State.B:  # not a C left from the session
             self._later("pulse", LONGEST_PULSE, self._toggled)
         elif reading.state is State.B and "pulse" in self._timers:
             self._toggled()
@@ -157,10 +157,10 @@ class Outlet:
         if self.asleep:
             self.wake("B-C-B")
         elif self._channel is not None:
-            self._asked = True  # the session is just ending; its pause will be short
+            self._asked = True  # the session is just ending; the pause will be short
 
     def wake(self, why: str) -> None:
-        """Offers the duty again to a paused vehicle, T_step_X1 after it ended; nothing to do where nobody sleeps."""
+        """Offers the duty to a paused vehicle again, T_step_X1 after it ended; does nothing if none is paused."""
         if not self.asleep or self.evse.pilot.state in (State.A, State.E, State.F):
             return
         since = self._now() if self._steady_since is None else self._steady_since
@@ -174,7 +174,7 @@ class Outlet:
         self.evse.pilot.offer(DIGITAL)
 
     def _sleep(self) -> None:
-        """A session has paused."""
+        """Begins the pause after a session has paused."""
         self.awake.clear()
         if self.wakes_after is not None:
             self._later("by itself", self.wakes_after, lambda: self.wake("by itself"))
@@ -204,11 +204,11 @@ class Outlet:
 
     @property
     def awaited(self) -> bool:
-        """Whether a vehicle on a new connection waits for the end of the session under way."""
+        """Whether a vehicle on a new connection is waiting for the running session to end."""
         return self._newcomer is not None
 
     async def _gives_way(self, new: Channel, old: Channel) -> bool:
-        """Whether a new connection is to be served: at once after the old one ended, or was ended for it."""
+        """Whether to serve a new connection: as soon as the old one has ended, or was ended in its favour."""
         same = self.matched or (bool(new.peer) and new.peer == old.peer)
         needed = silence(self.newcomers, same=same, spoke=old.spoke)
         if self._newcomer is not None:
@@ -234,7 +234,7 @@ class Outlet:
             self._newcomer = None
 
     def _refuse(self, new: Channel, why: str) -> bool:
-        """Refuses a new connection, which is told once for each peer and session."""
+        """Refuses a new connection, and reports this once per peer and session."""
         new.abort()
         if new.peer not in self._refused and len(self._refused) < 100:
             self._refused.add(new.peer)
@@ -262,11 +262,11 @@ class Outlet:
             self._tell("tcp", "connected", channel.description)
             self.on_begin()
             reading = self.evse.pilot.reading
-            nominal = reading.offer is not None and reading.offer[0] is Offer.CURRENT  # it stays, in AC
+            nominal = reading.offer is not None and reading.offer[0] is Offer.CURRENT  # stays, in AC
             if reading.state not in (State.E, State.F) and not nominal:
                 self.evse.pilot.offer(DIGITAL)
             await serve(channel, self.evse, self.options, paused=self.paused, outcome=outcome)
-        finally:  # an end that nobody thought of is told and counted too, or the next session would not start over
+        finally:  # an unforeseen end is reported and counted too, or the next session would not start over
             self._channel = None
             self._idle.set()
             if not self._cancelled():
@@ -278,14 +278,14 @@ class Outlet:
         return task is not None and task.cancelling() > 0
 
     def _ended(self, outcome: Outcome) -> None:
-        if outcome.session_id:  # the link stays up, and a vehicle may start over
+        if outcome.session_id:  # the link stays up, and the vehicle may start over
             self._setup_until = None
         if outcome.paused:
             self._sleep()
         self.on_end(outcome)
 
     async def hang_up(self, why: str) -> None:
-        """Breaks off the session under way, where there is one, and waits until it is over."""
+        """Breaks off the running session, if any, and waits until it is over."""
         if self._channel is not None:
             self._tell("tcp", "hung-up", why)
             self._channel.abort(why)

@@ -1,7 +1,7 @@
-"""Sessions that a vehicle has paused and may resume: so many, and for so long.
+"""Sessions that a vehicle has paused and may resume, limited in number and age.
 
-One that is gone is unknown: a vehicle that asks for it gets a new session [V2G2-754, 756]. No standard gives figures; a
-pause lasts a night or a weekend, and a charger has one vehicle plugged in.
+A dropped session is unknown: a vehicle that asks for it gets a new session [V2G2-754, 756]. No standard gives figures;
+a pause lasts a night or a weekend, and a charger has one vehicle plugged in.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from secc.visit import Paused
 
 LONGEST = 72 * 3600.0
-"""s: after that a paused session is forgotten."""
+"""Time after which a paused session is dropped, s."""
 MOST = 16
-"""Paused sessions that are kept; the oldest is forgotten first."""
+"""Maximum number of paused sessions kept; the oldest is dropped first."""
 
 
 class Pauses(MutableMapping[bytes, "Paused"]):
-    """Paused sessions by their id; needs a running event loop, whose clock counts."""
+    """Paused sessions by id; needs a running event loop, whose clock it uses."""
 
     def __init__(self, *, longest: float = LONGEST, most: int = MOST) -> None:
         self._longest, self._most = longest, most

@@ -1,9 +1,9 @@
-"""The DC output of a charger: what a driver has to do. `secc.simulated` has one in software.
+"""The DC output of a charger: the interface of a driver. `secc.simulated` has one in software.
 
-Answers to requests never see a driver: they have a `secc.envelope.LimitedOutput` around it.
+Answers to requests never see a driver, only the `secc.envelope.LimitedOutput` around it.
 
-Volts, amperes, watts, ohms, seconds. Current flows to the vehicle; it is negative where the output takes power out of
-the vehicle, which needs ratings and a ceiling that allow it. By default neither does.
+Volts, amperes, watts, ohms, seconds. Current flows to the vehicle; a negative current takes power from the vehicle,
+which requires ratings and a ceiling that allow it. By default neither does.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple, Protocol
 
 from slac.connector import PowerClass
 
-SAFE_VOLTAGE = 60.0  # touchable; IEC 61851-23 wants the output below it within 1 s of an emergency stop
-FAULT_OHM_PER_VOLT = 100.0  # IEC 61851-23: below, no charging
-WARNING_OHM_PER_VOLT = 500.0  # below, charging with a warning
+SAFE_VOLTAGE = 60.0  # safe to touch; IEC 61851-23: output below it within 1 s after an emergency stop
+FAULT_OHM_PER_VOLT = 100.0  # IEC 61851-23: no charging below this
+WARNING_OHM_PER_VOLT = 500.0  # charging with a warning below this
 
 
 class Insulation(enum.Enum):
@@ -33,9 +33,9 @@ class Insulation(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the output can do: V, A, W; ripple is peak to peak, tolerance the deviation of regulated current.
+    """Ratings of the output: V, A, W; ripple is peak to peak, tolerance the deviation of regulated current.
 
-    The two of discharging are magnitudes; 0, one or both of them: it cannot take power out of a vehicle.
+    The two discharge limits are magnitudes; if either is 0, the output cannot take power from a vehicle.
     """
 
     max_voltage: float
@@ -50,12 +50,12 @@ class Limits:
 
     @property
     def sinks(self) -> bool:
-        """Whether it can take power out of a vehicle."""
+        """Whether it can take power from a vehicle."""
         return self.max_discharge_current > 0.0 and self.max_discharge_power > 0.0
 
     @property
     def ceiling(self) -> Ceiling:
-        """The same as the most that an output may give and take."""
+        """The same as the maximum that an output may deliver and take."""
         return Ceiling(
             self.max_voltage,
             self.max_current,
@@ -72,9 +72,9 @@ class Limits:
 
 
 class Ceiling(NamedTuple):
-    """The most that an output may give: V, A, W; and what it may take out of the vehicle, which is nothing by default.
+    """The maximum that an output may deliver: V, A, W; and that it may take from the vehicle, zero by default.
 
-    The two of discharging are magnitudes; discharging stops where the voltage would fall below ``least_voltage``.
+    The two discharge limits are magnitudes; discharging stops before the voltage falls below ``least_voltage``.
     """
 
     voltage: float = math.inf
@@ -86,30 +86,29 @@ class Ceiling(NamedTuple):
 
 
 def lower(one: Ceiling, other: Ceiling) -> Ceiling:
-    """What both allow."""
+    """The ceiling that both allow."""
     least_voltage = max(one.least_voltage, other.least_voltage)
     return Ceiling(*map(min, one, other))._replace(least_voltage=least_voltage)
 
 
 class PowerSource(Protocol):
-    """A DC output. Hardware drivers implement these members; `secc.envelope.LimitedOutput` alone calls the verbs."""
+    """A DC output. Hardware drivers implement these members; only `secc.envelope.LimitedOutput` calls the methods."""
 
     @property
     def limits(self) -> Limits:
-        """Limits now, with derating."""
+        """Present limits, with derating."""
 
     def bound(self, ceiling: Ceiling) -> None:
-        """From now on never gives or takes more than this, whatever its targets; at once, also from an output above it.
+        """From now on never delivers or takes more than this, whatever its targets; at once, even if it exceeds it now.
 
-        The last ceiling holds, also through `off`. Between messages nobody else looks, so the power too has to be kept
-        here: voltage and current move on their ramps.
+        The last ceiling stays in force, even through `off`. Between messages only the driver can enforce it, including
+        the power: voltage and current move on their ramps.
         """
 
     def aim(self, voltage: float, current: float) -> None:
-        """Charging: goes for these targets, V and A; clips what is beyond the limits. Ends a running test.
+        """Charges: drives to these targets, V and A, clipped to the limits. Ends a running test.
 
-        A negative current takes power out of the vehicle: as much as the ceiling allows, and at whatever voltage the
-        vehicle has.
+        A negative current takes power from the vehicle: as much as the ceiling allows, at the vehicle's voltage.
 
         Raises:
             ValueError: a target is not finite.
@@ -120,7 +119,7 @@ class PowerSource(Protocol):
 
     @property
     def on(self) -> bool:
-        """Whether it drives its output: from `aim`, `precharge` or a test until `off` or the end of the test."""
+        """Whether the output is driven: from `aim`, `precharge` or a test until `off` or the end of the test."""
 
     @property
     def voltage(self) -> float:
@@ -128,18 +127,18 @@ class PowerSource(Protocol):
 
     @property
     def current(self) -> float:
-        """Present current, A; negative out of the vehicle."""
+        """Present current, A; negative: from the vehicle."""
 
     def start_insulation_test(self, voltage: float) -> None:
         """Tests insulation at this voltage, V (clipped to the limits); the output is below 60 V when it ends."""
 
     @property
     def insulation(self) -> Insulation:
-        """State of the test, and of the monitor after it."""
+        """State of the test, then of the monitor."""
 
     def off(self) -> None:
-        """Output off at once: current gone within 0.1 s, open output below 60 V within 1 s. Insulation INVALID."""
+        """Switches off at once: current gone within 0.1 s, open output below 60 V within 1 s. Insulation INVALID."""
 
     @property
     def fault(self) -> str | None:
-        """What broke, or None. With a fault the output is off and stays off."""
+        """The fault, or None. With a fault the output is off and stays off."""

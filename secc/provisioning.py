@@ -1,8 +1,8 @@
 """Certificate installation and update at the charger: the request goes to a back end, its answer to the vehicle.
 
-A back end checks who asks, finds or makes the contract, seals its key for the vehicle and has the provisioning service
-sign. :class:`LocalBackend` does so with a PKI at hand. One that is a server gets the request's EXI from
-``visit.session.last_received.data``. A refusal ends the session, unless the charger has the option to go on
+A back end checks the request, finds or makes the contract, seals its key for the vehicle and has the provisioning
+service sign. :class:`LocalBackend` does so with its own PKI. A back end that is a server gets the request's EXI from
+``visit.session.last_received.data``. A refusal ends the session, unless the charger has the option to continue
 [V2G2-557, 558].
 """
 
@@ -92,14 +92,14 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
     except RemoteError as why:
         fields = why.fields if isinstance(why, Refusal) else {}
         raise Refusal(why.response_code, str(why), survivable=True, **fields) from why
-    except LocalError as why:  # a back end of ours with an unsuitable key
+    except LocalError as why:  # our own back end, with an unsuitable key
         raise Refusal("FAILED", str(why), survivable=True) from why
     visit.signature = signed.signature
     return signed.response
 
 
 def completed(chain: Sequence[bytes], authorities: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """A vehicle's chain with the sub-CAs that it left out and we know, and the roots among the authorities."""
+    """A vehicle's chain, completed with known sub-CAs that it left out, and the roots among the authorities."""
     from pki.store import issued, self_signed
 
     known = {der: read(der) for der in authorities}
@@ -115,7 +115,7 @@ def completed(chain: Sequence[bytes], authorities: Sequence[bytes]) -> tuple[lis
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# A back end with a PKI at hand
+# A back end with its own PKI
 
 
 @dataclass
@@ -125,14 +125,14 @@ class LocalBackend:
     Attributes:
         provider: credential of the provisioning service (CPS), which signs.
         oem_authorities: manufacturers' roots and sub-CAs, in DER: the vehicle sends no sub-CAs.
-        mo_roots: trusted for contracts that are to be updated, in DER.
-        issue: a new contract for an eMAID.
+        mo_roots: roots trusted for contracts to be updated, in DER.
+        issue: makes a new contract for an eMAID.
         contracts: eMAID by PCID.
-        any_vehicle: eMAID for vehicles that :attr:`contracts` does not name; "": they get none.
-        verdicts: ResponseCode by eMAID of contracts that are not renewed, e.g. ``FAILED_ContractCanceled``.
-        retry_counter: RetryCounter of a refused update: 0 try again next time, -1 do not, n after n days [V2G2-696].
-        delay: seconds an answer takes.
-        issued: what was handed out.
+        any_vehicle: eMAID for vehicles that :attr:`contracts` does not name; "": none.
+        verdicts: ResponseCode by eMAID for contracts that are not renewed, e.g. ``FAILED_ContractCanceled``.
+        retry_counter: RetryCounter of a refused update: 0 retry next time, -1 do not retry, n after n days [V2G2-696].
+        delay: time taken for an answer, s.
+        issued: contracts handed out.
     """
 
     provider: Credential
@@ -174,7 +174,7 @@ class LocalBackend:
         return self._deliver(iso2.CertificateUpdateRes, emaid, leaf.public_key(), RetryCounter=0)
 
     def _check_provisioning(self, visit: Visit, leaf: bytes) -> Any:
-        """Holds a provisioning certificate against its profile, in the chain that the authorities we know make of it.
+        """Checks a provisioning certificate against its profile, in the chain completed by the known authorities.
 
         Returns:
             The certificate.

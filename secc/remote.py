@@ -1,9 +1,9 @@
-"""Contract certificates from a service elsewhere: the raw request goes there, the raw response comes back.
+"""Contract certificates from a remote service: the raw request goes there, the raw response comes back.
 
-The form is that of OCPP 2.0.1 and 2.1 (Get15118EVCertificate), in JSON: ``iso15118SchemaVersion``, ``action`` and
-``exiRequest`` in base64, answered with ``status`` and ``exiResponse``. How it gets there is passed in. The signature in
-the response covers its signed part only, so that the header is that of the session. A service that fails, or answers
-with what cannot be used, has no certificate for the vehicle.
+The format is that of OCPP 2.0.1 and 2.1 (Get15118EVCertificate), in JSON: ``iso15118SchemaVersion``, ``action`` and
+``exiRequest`` in base64, answered with ``status`` and ``exiResponse``. The caller supplies the transport. The signature
+in the response covers only its signed part, so the header is that of the session. A service that fails, or whose answer
+is unusable, has no certificate for the vehicle.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from v2g.messages.iso20 import common
 from v2g.messages.xmldsig import SignatureType
 
 Post = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-"""Sends a JSON object to the service and returns its answer; raises OSError where that fails."""
+"""Sends a JSON object to the service and returns its answer; raises OSError on failure."""
 
 R = TypeVar("R")
 
 SCHEMAS = {"iso2": "urn:iso:15118:2:2013:MsgDef", "iso20-common": common.NAMESPACE}
 """iso15118SchemaVersion by schema set."""
 NOTHING = {"iso2": "FAILED_NoCertificateAvailable", "iso20-common": "WARNING_NoCertificateAvailable"}
-"""ResponseCode where the service has nothing that can be used."""
+"""ResponseCode if the service has nothing usable."""
 
 PAUSE = 1.0
-"""s: before a service that is still at work (EVSEProcessing Ongoing) is asked again."""
+"""Wait before a service that is still working (EVSEProcessing Ongoing) is asked again, s."""
 
 
 @dataclass
 class Remote:
-    """A back end of either generation that is a service elsewhere.
+    """A back end for both generations that uses a remote service.
 
     Attributes:
-        post: how to ask it.
+        post: sends a request to it.
     """
 
     post: Post
@@ -85,8 +85,8 @@ class Remote:
         """The response of the service to the request being answered.
 
         Raises:
-            OSError: it is out of reach.
-            Refusal: it has nothing, or nothing that can be used.
+            OSError: the service cannot be reached.
+            Refusal: it has nothing, or nothing usable.
         """
         received, nothing = visit.session.last_received, NOTHING[schema_set]
         assert received is not None
@@ -121,4 +121,4 @@ class Remote:
 
 
 _UNSIGNED: Any = None
-"""In place of a signature where the service is still at work."""
+"""Replaces the signature while the service is still working."""

@@ -1,8 +1,8 @@
-"""Schedules: what an outlet offers as SAScheduleTuples, with prices as SalesTariffs. A plan holds for any protocol.
+"""Schedules that an outlet offers as SAScheduleTuples, with prices as SalesTariffs. A plan serves all protocols.
 
-Prices have levels, 1 the cheapest [ISO 15118-2 section 8.5.2.10]; costs may be added. In contract payment the mobility
-operator signs the tariffs, with the key of the sub-CA that issued contracts; without that key they are left out,
-because a vehicle would have to ignore them [V2G2-905].
+Prices have levels, 1 being the cheapest [ISO 15118-2 section 8.5.2.10]; costs may be added. With contract payment, the
+mobility operator signs the tariffs with the key of the sub-CA that issues contracts; without that key they are left
+out, because a vehicle would have to ignore them [V2G2-905].
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from v2g.prices import Tariff
 watt = Quantities(iso2, iso2.PhysicalValueType).watt
 
 MAX_TUPLES = 3
-"""SAScheduleTuples in a list."""
+"""Maximum number of SAScheduleTuples in a list."""
 
 
 class Price(NamedTuple):
-    """What energy costs from ``start`` (s after the schedule begins) until the next price.
+    """Price of energy from ``start`` (s after the beginning of the schedule) until the next price.
 
     Attributes:
         level: EPriceLevel, 1 is the cheapest.
@@ -52,10 +52,9 @@ class Plan:
         description: SalesTariffDescription, at most 32 characters.
         tariff: absolute prices (ISO 15118-20), or None.
         tolerance: PowerTolerance, W, or None (ISO 15118-20, as the following).
-        available: AvailableEnergy, Wh: no more than that is given, or None.
-        discharge: limits of what is taken back in bidirectional services, W not above zero; empty: all that the outlet
-            can take.
-        discharge_prices, discharge_tariff: what that is paid with, a fee above zero going to the vehicle.
+        available: AvailableEnergy, the maximum energy delivered, Wh, or None.
+        discharge: discharge limits in bidirectional services, W, zero or negative; empty: all that the outlet can take.
+        discharge_prices, discharge_tariff: prices for discharging; a fee above zero goes to the vehicle.
     """
 
     slots: Sequence[Slot] = ()
@@ -81,8 +80,8 @@ def sales_tariff(plan: Plan, number: int, coverage: int, max_entries: int) -> is
 
     Args:
         number: SAScheduleTupleID, also the SalesTariffID and part of the Id to sign.
-        coverage: s, where the schedule ends.
-        max_entries: the vehicle's limit; what goes beyond it shortens the tariff.
+        coverage: end of the schedule, s.
+        max_entries: the vehicle's limit; entries beyond it are dropped, which shortens the tariff.
     """
     prices = [price for price in plan.prices if price.start < coverage]
     if not prices:
@@ -126,7 +125,7 @@ def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
 
 
 def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
-    """The SAScheduleTuples on offer; after a pause only what is left of the one chosen before [V2G2-740]."""
+    """The SAScheduleTuples offered; after a pause only the rest of the one chosen before [V2G2-740]."""
     plans = dict(zip(visit.evse.tuple_ids, visit.evse.plans[:MAX_TUPLES] or (Plan(),), strict=False))
     visit.schedule_began = visit.terms.offered_at = visit.session.now
     visit.terms.profile = ()
@@ -167,7 +166,7 @@ def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[
 
 
 def left(plan: Plan, schedule: Sequence[Slot], seconds: int) -> Plan:
-    """The rest of a plan this many seconds after it began; ``schedule`` is the outlet's, for a plan without slots."""
+    """The rest of a plan after this many seconds; ``schedule`` is the outlet's, for a plan without slots."""
 
     def later(start: int) -> int:
         return max(start - seconds, 0)
@@ -178,7 +177,7 @@ def left(plan: Plan, schedule: Sequence[Slot], seconds: int) -> Plan:
 
 
 def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:
-    """Makes the response's Signature over its tariffs; without the operator's key there are none [V2G2-905]."""
+    """Signs the response's tariffs; without the operator's key there are none [V2G2-905]."""
     signer = visit.contracts.tariff_key if visit.contracts else None
     tariffs = [signed_parts.Part("SalesTariff", entry.SalesTariff) for entry in tuples if entry.SalesTariff]
     if signer is None:
@@ -189,7 +188,7 @@ def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:
 
 
 def keep(profile: iso2.ChargingProfileType) -> tuple[Step, ...]:
-    """A charging profile as it will be kept, in order of time."""
+    """A charging profile as it is stored, in chronological order."""
     entries = sorted(profile.ProfileEntry, key=lambda entry: entry.ChargingProfileEntryStart)
     return tuple(
         Step(

@@ -1,6 +1,6 @@
-"""The services a charger offers besides charging, as data: ServiceDiscovery, ServiceDetail and selection draw on it.
+"""The services that a charger offers besides charging, as data for ServiceDiscovery, ServiceDetail and selection.
 
-The certificate service and Internet access need TLS; what a charger adds of its own has a ServiceID from 60000 on
+The certificate service and Internet access need TLS; a charger's own services have ServiceIDs from 60000 on
 [ISO 15118-2 section 8.6.3.6]. A parameter is a bool, an int (``intValue``), a `Byte`, a `Short`, a str, or a
 physical value.
 """
@@ -19,7 +19,7 @@ CERTIFICATE_SERVICE = 2
 FIRST_OWN = 60000
 """ServiceIDs from here on are a charger's own, in both generations."""
 MANUAL_EXTERNAL = 4
-"""ParkingStatusType: the driver parks, and somebody else watches."""
+"""ParkingStatusType: the driver parks, and another person watches."""
 
 
 class Byte(int):
@@ -36,7 +36,7 @@ ParameterSets = Mapping[int, Mapping[str, Parameter]]
 
 @dataclass(frozen=True)
 class Service:
-    """A service on offer.
+    """A service that a charger offers.
 
     Attributes:
         number: ServiceID.
@@ -46,8 +46,7 @@ class Service:
         sets: parameter sets by ParameterSetID.
         needs_tls: offered over TLS only.
         scope: ServiceScope, at most 64 characters; "" for none.
-        number20: its ServiceID in ISO 15118-20; 0: it is not offered there; by default the same, for services of a
-            charger's own.
+        number20: its ServiceID in ISO 15118-20; 0: not offered there; by default the same for a charger's own services.
     """
 
     number: int
