@@ -31,7 +31,7 @@ def protocol_names(text: str | None) -> set[str] | None:
 
 
 def chosen(args: argparse.Namespace) -> list[Case]:
-    """The cases that the filters leave."""
+    """The cases that pass the filters."""
 
     protocols = protocol_names(args.protocol)
     try:
@@ -61,7 +61,7 @@ def list_cases(args: argparse.Namespace) -> int:
 
 
 def show_case(args: argparse.Namespace) -> int:
-    from plugfest.conformance.campaign.describe import describe  # the scripts of both sides; a list needs none
+    from plugfest.conformance.campaign.describe import describe  # the scripts of both sides; a list does not need them
     from plugfest.conformance.pair.tell import sections
 
     try:

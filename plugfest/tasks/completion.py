@@ -1,4 +1,4 @@
-"""Shell completion by argcomplete, which asks the program itself what may come next."""
+"""Shell completion by argcomplete, which asks the program itself what may follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bench files checked, and what can stand in them."""
+"""Checks bench files, and shows what they may contain."""
 
 from __future__ import annotations
 

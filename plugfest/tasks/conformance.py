@@ -50,7 +50,7 @@ def judge_recording(args: argparse.Namespace) -> int:
 
 
 def _reach(args: argparse.Namespace) -> Any:
-    """Where the system is, or None: in memory."""
+    """Where the system is; None: in memory."""
 
     if not args.interface and not args.address:
         if args.slac or args.port or args.pilot != "assumed":
@@ -131,7 +131,7 @@ def run_campaign(args: argparse.Namespace) -> int:
 def _campaign(
     args: argparse.Namespace, folder: Path, runs: list[Run], part: str
 ) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
-    """A campaign against one side, the runs that are executed, and the others with the reason."""
+    """A campaign against one side, the runs to execute, and the others with the reasons."""
     pairs.refuse(args)
     pics = _pics(args)
     reach = _reach(args)
@@ -167,7 +167,7 @@ def _seed(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _panel(args: argparse.Namespace, made: Campaign, show: Show) -> CampaignPanel:
-    """The campaign in the browser; the terminal shows it as ever."""
+    """The campaign in the browser; the terminal shows it as usual."""
 
     panel = CampaignPanel(args.web, f"campaign, {UNDER_TEST[args.sut]} under test", made.folder, show)
     panel.known(read_results(made.folder).values())
@@ -175,7 +175,7 @@ def _panel(args: argparse.Namespace, made: Campaign, show: Show) -> CampaignPane
 
 
 def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str:
-    """What is going to happen: how many runs, how many are done already, how long it takes."""
+    """What is going to happen: how many runs, how many are already done, how long it takes."""
 
     known = read_results(made.folder)
     open_ = [run for run in mine if run.id not in known or (again and known[run.id].verdict in AGAIN)]
@@ -187,7 +187,7 @@ def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str
 
 
 def _command_line() -> str:
-    """As it was typed, without passwords of brokers."""
+    """The command line as typed, without broker passwords."""
 
     return re.sub(r"://[^/@\s]*@", "://", f"plugfest {shlex.join(sys.argv[1:])}")
 
@@ -203,7 +203,7 @@ def _actions(texts: list[str]) -> dict[str, str]:
 
 
 def _tell(results: Collection[Result]) -> None:
-    """What a campaign came to: the common cause first, where there is one."""
+    """The outcome of a campaign: the common cause first, if there is one."""
     if cause := outcome.common_cause_text(results):
         say(cause)
     say(outcome.total(results))

@@ -37,11 +37,11 @@ from v2g.outcome import Outcome
 from v2g.trace import Observe
 
 DURATION = 15.0
-"""s: how long the demo charges, unless told otherwise."""
+"""s for which the demo charges by default."""
 
 
 TAKES, GIVES = 11.0, 10.0
-"""kW: with ``--bpt``, an outlet at home and the onboard charger of a car manage both."""
+"""kW: with ``--bpt``; a home outlet and the onboard charger of a car can both do this."""
 
 
 CONTRACTS = ("DEPLFC00000001", "DEXYZC00000002")
@@ -49,11 +49,11 @@ CONTRACTS = ("DEPLFC00000001", "DEXYZC00000002")
 
 
 MILLENNIUM = 946_684_800.0
-"""Unix time of 2000-01-01: where virtual time begins, if its stamps are to be read by size."""
+"""Unix time of 2000-01-01: start of virtual time if the unit of its time stamps is recognised by their size."""
 
 
 RECEIPTS = 5.0
-"""s: how often it asks for receipts with ``--pnc``."""
+"""s between requests for receipts with ``--pnc``."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,13 +61,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def bench_of(args: argparse.Namespace, **defaults: Any) -> Bench:
-    """The bench with both roles that options describe; with ``--pnc`` its PKI is made if it is missing.
+    """The bench with both roles that the options describe; with ``--pnc`` its PKI is made if it is missing.
 
     Args:
-        defaults: of the command, by option name with underscores.
+        defaults: the command's defaults, by option name with underscores.
 
     Raises:
-        UserError: a value that cannot be.
+        UserError: a value is invalid.
     """
     if hasattr(args, "pnc"):
         defaults |= {"pki": "pki", "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
@@ -85,16 +85,16 @@ def bench_of(args: argparse.Namespace, **defaults: Any) -> Bench:
 
 
 def both_ways(duration: float) -> list[tuple[float, float]]:
-    """What the charger wants with ``--bpt``, over the time of the demo, kW: to charge, to discharge, to charge."""
+    """What the charger wants with ``--bpt`` during the demo, kW: to charge, to discharge, to charge."""
     third = max(round(duration / 3.0, 1), 0.1)
     return [(0.0, TAKES), (third, -GIVES), (2.0 * third, TAKES)]
 
 
 def make_pki(bench: Bench) -> None:
-    """The bench's PKI, if it is missing.
+    """Makes the bench's PKI, if it is missing.
 
     Raises:
-        UserError: the directory has other things in it, and no certificate.
+        UserError: the directory contains other files, but no certificate.
     """
     directory = Path(bench.pki or "pki")
     newest = any(protocol.abilities.mutual for protocol in named.protocols(bench))
@@ -123,7 +123,7 @@ async def _both(bench: Bench, title: str) -> int:
     now = datetime.datetime.now(datetime.UTC)
     rng = random.Random(bench.seed if bench.seed is not None else 1)
     # In virtual time the same run has the same trace; certificates need the real date.
-    virtual = MILLENNIUM if bench.stamps == "us" else 0.0  # microseconds are told from seconds by their size
+    virtual = MILLENNIUM if bench.stamps == "us" else 0.0  # microseconds are distinguished from seconds by their size
     epoch = virtual if bench.fast and bench.pki is None else now.timestamp() - loop.time()
     pair = plants.make_pair(bench, rng)
     soc = pair.vehicle.battery.soc * 100.0
@@ -159,7 +159,7 @@ async def _both(bench: Bench, title: str) -> int:
 async def _stay(
     bench: Bench, now: Any, stage: Stage, pair: Pair, charger: Any, vehicle: Any, say: Callable[[str], None]
 ) -> list[tuple[str, Outcome]]:
-    """The session, and after each pause that the vehicle sleeps through, the next one."""
+    """Runs the session, and the next one after each pause that the vehicle sleeps through."""
 
     ended: list[Outcome] = []
     arrived: list[Callable[[Channel], Coroutine[Any, Any, None]]] = []
@@ -197,7 +197,7 @@ async def _stay(
 
 
 def _contexts(bench: Bench, now: Any) -> dict[str, Any]:
-    """TLS of both sides, made once: a paused session is resumed with the certificates that it had."""
+    """TLS of both sides, made once: a paused session is resumed with the same certificates."""
 
     if bench.tls == "none":
         return {}
@@ -206,7 +206,7 @@ def _contexts(bench: Bench, now: Any) -> dict[str, Any]:
         vehicle = security.vehicle(bench)
     if vehicle.trust is None and bench.cert is None:
         vehicle.trust = security.made_on_the_fly(charger)
-    charger.key_log = None  # one end's lines are enough
+    charger.key_log = None  # the lines of one end are enough
     charger.now = vehicle.now = lambda: now
     return {"server": charger, "client": vehicle}
 

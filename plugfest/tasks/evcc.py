@@ -47,9 +47,8 @@ class Network:
     """Where and how the vehicle looks for a charger.
 
     Attributes:
-        name: of the interface.
-        interface: None where SLAC brings its address up first.
-        policy, context: with TLS or without.
+        name: name of the interface. interface: None if SLAC must first bring up its address.
+        policy, context: with or without TLS.
     """
 
     name: str
@@ -63,8 +62,7 @@ class Trip:
     """A vehicle at a charger, from plugging in to unplugging.
 
     Attributes:
-        settings: of its sessions.
-        how: what it does in pauses.
+        settings: for its sessions. how: what it does in pauses.
     """
 
     bench: Bench
@@ -76,7 +74,7 @@ class Trip:
     how: Stay
 
     async def charge(self, resume: Paused | None) -> Outcome:
-        """Finds the charger by SDP and charges; goes on with a paused session where there is one."""
+        """Finds the charger by SDP and charges; resumes a paused session if there is one."""
         self.settings.resume = resume or self.settings.resume
         search = Search(
             self.network.interface or await interfaces.usable(self.network.name),
@@ -95,7 +93,7 @@ class Trip:
         return outcome
 
     async def nominal(self) -> Outcome:
-        """Charges at the nominal duty, without messages."""
+        """Charges at the nominal duty cycle, without messages."""
         self._listen_to_ctrl_c()
         self.stage.begin()
         return await charge_nominal(
@@ -106,7 +104,7 @@ class Trip:
         )
 
     async def run(self, pilot: VehiclePilot, controls: Controls, stack: contextlib.AsyncExitStack) -> Outcome:
-        """From the control pilot on, as the bench has it: without messages, with SLAC, or on a plain cable."""
+        """Starts at the control pilot, as the bench has it: without messages, with SLAC, or on a plain cable."""
         if self.bench.vehicle.basic:
             return await handoff.charge_basic(pilot, controls, self.nominal, self.looks.say)
         if not self.bench.slac:
@@ -118,13 +116,13 @@ class Trip:
         )
 
     def tell(self, outcome: Outcome) -> None:
-        """Says how a session went."""
+        """Reports how a session went."""
         self.looks.say("")
         for line in summary(outcome, role="vehicle"):
             self.looks.say(line)
 
     def _listen_to_ctrl_c(self) -> None:
-        """The first Ctrl-C ends charging in order, the second at once."""
+        """The first Ctrl-C ends charging normally, the second at once."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._stop)
 
     def _stop(self) -> None:
@@ -149,7 +147,7 @@ def _network(bench: Bench) -> Network:
 
 
 async def drive(bench: Bench) -> int:
-    """Finds a charger, charges, and says how it went; returns the exit code."""
+    """Finds a charger, charges, and reports the outcome; returns the exit code."""
     network = _network(bench)
     now = datetime.datetime.now(datetime.UTC)
     async with contextlib.AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Single messages decoded, encoded and explained, or lines of them filtered."""
+"""Decodes, encodes and explains single messages, or filters lines of them."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class _Sets:
         self.asked = () if args.protocol is None else self._meant(args.protocol)
 
     def _meant(self, protocol: str) -> tuple[str, ...]:
-        """The sets that a name stands for: its own, or that of a protocol, of which ISO 15118-20 has several.
+        """The sets that a name stands for: the set of that name, or those of a protocol; ISO 15118-20 has several.
 
         Raises:
-            UserError: it stands for none.
+            UserError: there is no such name.
         """
         name, fragment = protocol.removesuffix("-fragment"), "-fragment" if protocol.endswith("-fragment") else ""
         own = PROTOCOLS.get(name, name)
@@ -64,11 +64,11 @@ class _Sets:
 
     @property
     def complete(self) -> bool:
-        """Whether every set is there."""
+        """Whether every set is available."""
         return self._args.xsd is None
 
     def has(self, name: str) -> bool:
-        """Whether a set is there: of XSD files there may be some."""
+        """Whether a set is available: only some XSD files may be present."""
         if self.complete:
             return True
         try:
@@ -108,7 +108,7 @@ class _Sets:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A payload that could be decoded: under which protocol, and what is to be said about it."""
+    """A decoded payload: its protocol, and remarks about it."""
 
     protocol: str
     decoded: Decoded
@@ -116,10 +116,11 @@ class _Read:
 
 
 def _read(piece: Piece, sets: _Sets) -> _Read:
-    """Decodes a payload; without a protocol under the most plausible one.
+    """Decodes a payload; without a protocol, with the most plausible one.
 
     Raises:
-        OctetsError: it cannot be; says what the V2GTP header says, and how far the most plausible protocol reads it.
+        OctetsError: it cannot be decoded; quotes the V2GTP header, and says how far the most plausible protocol reads
+            it.
     """
 
     _hold(piece)
@@ -147,7 +148,7 @@ def _read(piece: Piece, sets: _Sets) -> _Read:
 
 
 def _recognised(piece: Piece, sets: _Sets) -> tuple[bytes, Recognition]:
-    """The EXI of a payload and its most plausible reading: with what the header does not announce, if that helps."""
+    """The EXI of a payload and its most plausible reading, with bytes beyond the header's length if that helps."""
     found = _recognise(piece, sets)
     if found.best.decoded is None and piece.rest:
         longer = replace(piece, data=piece.data + piece.rest)
@@ -166,7 +167,7 @@ def _recognise(piece: Piece, sets: _Sets) -> Recognition:
 
 
 def _hold(piece: Piece) -> None:
-    """Refuses what holds no EXI.
+    """Refuses input without EXI.
 
     Raises:
         OctetsError: says what it is.
@@ -194,7 +195,7 @@ def _remarks(protocol: str, stream: Decoded) -> Iterator[str]:
 
 
 def _filter(args: argparse.Namespace, split: Callable[[str], list[T]], convert: Callable[[T], str]) -> int:
-    """Converts each part of the input given, or of every line of standard input: there in one line."""
+    """Converts each part of the given input, or of every line of standard input, then to one line each."""
     failed = 0
     if args.input is not None and args.input != "-":
         try:

@@ -1,4 +1,4 @@
-"""Pages of what the tables know, printed."""
+"""Prints pages made from the tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOPICS: Mapping[str, Callable[[Any], Page]] = {
     "message": protocols.message,
     "code": protocols.code,
 }
-"""What makes the page of a topic, given its argument."""
+"""The function that makes the page of a topic from its argument."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Wireshark's extcap protocol: what there is, how it is set up, and packets into a pipe."""
+"""Wireshark's extcap protocol: lists interfaces and options, and writes packets into a pipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from plugfest.traces.follow import follow
 
 INTERFACE = "plugfest"
 FOLDER = Path("~/.local/lib/wireshark/extcap")
-"""Of a user's own programs, from Wireshark 4.2 on; before, it was ~/.config/wireshark/extcap."""
+"""Directory of a user's own programs, from Wireshark 4.2 on; before, it was ~/.config/wireshark/extcap."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,12 +66,12 @@ def _capture(trace: Path | None, pipe: Path) -> None:
     except RecordingError as why:
         raise UserError(str(why)) from why
     except OutputError as why:
-        if why.errno != errno.EPIPE:  # which is how a capture ends
+        if why.errno != errno.EPIPE:  # this is how a capture ends
             raise
 
 
 def _close(pipe: Path) -> None:
-    """Ends a capture that has not begun: Wireshark waits until somebody has opened its pipe."""
+    """Ends a capture that has not started: Wireshark waits until its pipe is opened."""
     with contextlib.suppress(OSError):
         os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
 

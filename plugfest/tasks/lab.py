@@ -21,6 +21,6 @@ def run(args: argparse.Namespace) -> int:
     cable = both.Cable(args.attenuation, args.loss)
     with network.made(place, lambda text: complain(f"note: {text}")):
         if hasattr(args, "peer"):
-            bench = msgspec.structs.replace(bench, plain=True)  # the terminal is the program's
+            bench = msgspec.structs.replace(bench, plain=True)  # the terminal belongs to the program
             return asyncio.run(peer.run(bench, place, cable, args.peer, args.peer_end, args.ready_after))
         return asyncio.run(both.run(bench, place, cable, getattr(args, "times", None)))

@@ -20,15 +20,15 @@ from v2g import interfaces
 from v2g.errors import SetupError
 
 ONE_SIDE = ("protocol", "pics", "command", "reset_command", "pki", "address", "port", "slac")
-"""Options of the bench of one side, which a pair has none of."""
+"""Options for testing one side, which a pair does not have."""
 OF_PAIRS = ("guide", "play", "answers", "write_answers", "key_log")
-"""Options of a pair, which one side has none of."""
+"""Options for a pair, which a single side does not have."""
 
 
 def campaign(
     args: argparse.Namespace, folder: Path, runs: list[Run], part: str
 ) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
-    """A campaign with a pair, the runs that are executed, and the others with the reason."""
+    """A campaign with a pair, the runs to execute, and the others with the reasons."""
     _refuse(args, ONE_SIDE, "is for one side under test, not for --sut pair")
     if not (args.interface or args.guide or args.answers or args.play):
         _refuse(args, ("write_answers", "key_log", "action"), "needs a real pair: -i IFACE, --guide or --answers FILE")
@@ -74,7 +74,7 @@ def _guide(args: argparse.Namespace) -> Guide:
 
 
 def refuse(args: argparse.Namespace) -> None:
-    """Refuses options of pairs where one side is tested."""
+    """Refuses options of pairs if one side is tested."""
     _refuse(args, OF_PAIRS, "is for --sut pair")
 
 

@@ -1,4 +1,4 @@
-"""What `plugfest pki` does: the work is in `plugfest.certificates`; its errors are one line here."""
+"""What `plugfest pki` does: `plugfest.certificates` does the work; here its errors become one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plugfest.errors import UserError
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does ``args.work``, a ``module.function`` of `plugfest.certificates`; returns the exit code."""
+    """Runs ``args.work``, a ``module.function`` of `plugfest.certificates`; returns the exit code."""
     try:
         code: int = resolve_name("plugfest.certificates." + args.work.replace(".", ":"))(args)
     except PkiError as why:

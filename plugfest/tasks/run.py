@@ -1,4 +1,4 @@
-"""The bench that a file describes."""
+"""Runs the bench that a file describes."""
 
 from __future__ import annotations
 

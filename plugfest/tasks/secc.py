@@ -40,10 +40,9 @@ class Sessions:
     """The sessions of a charger as they end.
 
     Attributes:
-        code: exit code of the first one that failed; 0: none did.
-        served: how many there were.
+        code: exit code of the first one that failed; 0: none did. served: number of sessions.
         finished: set when there were as many as the bench wants.
-        outcomes: of those over SLAC, for who matches the next vehicle.
+        outcomes: those of SLAC sessions, for the code that matches the next vehicle.
     """
 
     bench: Bench
@@ -55,13 +54,13 @@ class Sessions:
     outcomes: asyncio.Queue[Outcome] = field(default_factory=asyncio.Queue)
 
     def ended(self, outcome: Outcome) -> None:
-        """A session over the network is over."""
+        """A session over the network has ended."""
         self.told(outcome)
-        if self.bench.slac:  # nobody else takes them out
+        if self.bench.slac:  # nobody else removes them
             self.outcomes.put_nowait(outcome)
 
     def told(self, outcome: Outcome) -> None:
-        """A session is over, with messages or without."""
+        """A session has ended, with messages or without."""
         self.served += 1
         self.code = self.code or (0 if outcome.ok else int(outcome.cause))
         self.stage.end({"charger": outcome})
@@ -72,13 +71,13 @@ class Sessions:
 
 
 async def serve(bench: Bench) -> int:
-    """Serves vehicles until so many sessions are over, or for ever; returns the exit code."""
+    """Serves vehicles until a number of sessions have ended, or forever; returns the exit code."""
     rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
     name = bench.interface or ""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(pilots.user_errors())
         if bench.slac:
-            from plugfest import handoff  # SLAC takes its time to load, and a plain cable needs none of it
+            from plugfest import handoff  # SLAC takes time to load, and a plain cable does not need it
 
             handoff.check(name)
         else:

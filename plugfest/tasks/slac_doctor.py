@@ -1,4 +1,4 @@
-"""One end of a power line examined, from the modem up to a matching."""
+"""Examines one end of a power line, from the modem up to a matching."""
 
 from __future__ import annotations
 

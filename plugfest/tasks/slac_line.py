@@ -22,7 +22,7 @@ from slac.powerline_veth import attached
 
 ENDS = ("vehicle", "charger")
 _STAY = 5.0
-"""s that a second vehicle keeps its match."""
+"""s for which a second vehicle keeps its match."""
 
 
 def _lost(word: str) -> tuple[type[Message], int | None]:
@@ -37,7 +37,7 @@ def _lost(word: str) -> tuple[type[Message], int | None]:
 
 
 def _cut(word: str, stations: dict[str, Station]) -> None:
-    """Takes the power of a modem away, and gives it back. Raises UserError: it is not so to be read."""
+    """Switches a modem's power off and on again. Raises UserError: the value cannot be read."""
 
     end, _, span = word.partition("=")
     first, dash, last = span.partition("-")
@@ -95,11 +95,11 @@ async def _run(args: argparse.Namespace) -> None:
 
 @contextlib.asynccontextmanager
 async def _neighbour(line: Powerline, car: Station, attenuation: float, seed: int) -> AsyncIterator[None]:
-    """A charger of its own on the line, which takes one vehicle after another."""
+    """A separate charger on the line, which takes one vehicle after another."""
 
     station = line.charger("neighbour")
     line.connect(car, station, attenuation)
-    # Its own outlet is taken by some other vehicle, as far as it can tell from its pilot.
+    # As far as it can tell from its pilot, another vehicle occupies its own outlet.
     pilot = SimulatedPilot(plugged=True)
     async with evse.ready(station, pilot.evse, rng=random.Random(seed)) as charger:
 
@@ -118,7 +118,7 @@ async def _neighbour(line: Powerline, car: Station, attenuation: float, seed: in
 
 @contextlib.asynccontextmanager
 async def _second_vehicle(line: Powerline, post: Station, attenuation: float, seed: int) -> AsyncIterator[None]:
-    """A vehicle of its own on the line that tries to match, over and over."""
+    """A separate vehicle on the line that tries to match again and again."""
     station = line.vehicle("second vehicle")
     line.connect(station, post, attenuation)
     rng = random.Random(seed + 1)

@@ -1,4 +1,4 @@
-"""Who is on the cable: firmware, role, key state, link."""
+"""Which modems are on the cable: firmware, role, key state, link."""
 
 from __future__ import annotations
 

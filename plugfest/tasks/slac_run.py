@@ -1,4 +1,4 @@
-"""Matching alone, without a session, and a report of each attempt."""
+"""Matching only, without a session, and a report of each attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAILED = 1
 
 
 def timing(args: argparse.Namespace) -> Timing:
-    """The timers of ``--slac-timer``. Raises UserError: one that there is not."""
+    """The timers of ``--slac-timer``. Raises UserError: there is no such timer."""
 
     try:
         return STANDARD.replace(**timers(args.slac_timer or (), "--slac-timer"))
@@ -35,11 +35,10 @@ def timing(args: argparse.Namespace) -> Timing:
 
 
 class Reporter:
-    """Judges our own frames, and prints what became of each attempt.
+    """Judges our own frames, and prints the outcome of each attempt.
 
     Attributes:
-        judge: who does it.
-        feeding: whether it gets the frames of the host; False where another source has them too.
+        judge: the judge. feeding: whether it gets the frames of the host; False if another source also has them.
     """
 
     def __init__(self, limits: Timing) -> None:
@@ -49,7 +48,7 @@ class Reporter:
         self._shown: set[int] = set()
 
     def observe(self, event: Any) -> None:
-        """For the host."""
+        """The observer for the host."""
         if event.data:
             if self.feeding:
                 self.judge.feed(event.time, event.data)
@@ -59,7 +58,7 @@ class Reporter:
             say(f"{event.name}: {event.note}", flush=True)
 
     def report(self, now: float, *, given_up: bool = False) -> None:
-        """Prints the attempts not printed yet. ``given_up``: none of them goes on."""
+        """Prints the attempts not printed yet. ``given_up``: none of them continues."""
         self.judge.now = now
         if given_up:
             self.judge.give_up(now)

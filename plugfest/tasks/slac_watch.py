@@ -1,4 +1,4 @@
-"""Every matching in a capture judged, or on an interface as it happens."""
+"""Judges every matching in a capture, or on an interface as it happens."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Show:
 
 
 def _of_file(path: Path) -> Judge:
-    """A judge that has seen a file: whatever the other commands read, sessions over the link among it.
+    """A judge that has seen a file: any file that the other commands read, also with sessions over the link.
 
     Raises:
         UserError: it is not a recording, or cannot be read.
@@ -73,7 +73,7 @@ def _of_file(path: Path) -> Judge:
 
 
 async def _interface(name: str, judge: Judge, show: _Show, duration: float | None) -> None:
-    """Shows each attempt when it is decided."""
+    """Shows each attempt once it is decided."""
 
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -116,7 +116,7 @@ def _summary(judge: Judge, source: str) -> int:
 
 
 def _good(exchange: Exchange, judge: Judge) -> bool:
-    """Whether an attempt was matched; one that was still open when the watching ended was not."""
+    """Whether an attempt was matched; one still open when watching ended was not."""
     return verdict(exchange, judge.now).step is Step.MATCHED
 
 

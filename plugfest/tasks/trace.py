@@ -1,4 +1,4 @@
-"""Recorded sessions, ours and any capture: shown, checked, compared and converted."""
+"""Shows, checks, compares and converts recorded sessions, ours and any capture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from plugfest.traces.talks import talks, title
 from v2g.messages import schema
 
 DIFFERENT = 1
-"""Exit code of diff and check when there is something to say."""
+"""Exit code of diff and check if they find something."""
 
 
 def read(path: Path, key_log: Path | None = None) -> Recording:

@@ -1,4 +1,4 @@
-"""Identifiers of the standards by what they ask for and by protocol, for findings; content rules have their own."""
+"""Identifiers of requirements by subject and protocol, for findings; content rules have their own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import Enum
 
 DIN, ISO2, ISO20 = "din70121", "iso2", "iso20"
 LOOP = "loop"
-"""Behind the name of a timer: its value in the charge loop."""
+"""Suffix of a timer's name for its value in the charge loop."""
 
 
 class Topic(Enum):
-    """What is asked for."""
+    """What is required."""
 
     ORDER = "requests follow the protocol's order"
     RESPONSE = "a response has the type of its request"
@@ -47,7 +47,7 @@ _TIMERS: Mapping[str, Mapping[str, str]] = {
 
 
 def requirement(topic: Topic, protocol: str) -> str:
-    """The identifier of what is asked for in a protocol; "" where none is known."""
+    """The identifier of a requirement in a protocol; "" if none is known."""
     return _IDS[topic].get(protocol, "")
 
 

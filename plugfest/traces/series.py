@@ -1,4 +1,4 @@
-"""Numbers over time out of a recording: voltages, currents, power, state of charge."""
+"""Numbers over time from a recording: voltages, currents, power, state of charge."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FIELDS = {
 }
 """Field of a message -> series."""
 _PHASES = ("_L2", "_L3")
-"""Endings of the companions of a power in ISO 15118-20; with them the field itself is the first phase."""
+"""Name endings of the fields that accompany a power in ISO 15118-20; with them, the field itself is the first phase."""
 
 _TELEMETRY = {
     "soc": ("plant_soc", "simulated", "%"),
@@ -117,7 +117,7 @@ def _companions(value: Any, name: str) -> Iterator[float]:
 
 
 def energies(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """kWh under a curve of kW over seconds: into the vehicle, and out of it as a magnitude."""
+    """kWh under a curve of kW over seconds: into the vehicle, and from it as a magnitude."""
     into = out = 0.0
     for (t0, p0), (t1, p1) in pairwise(points):
         hours = (t1 - t0) / 3600

@@ -1,6 +1,6 @@
-"""HomePlug management frames as recordings show them: name, sender, the few fields a person looks for, and the rounds.
+"""HomePlug management frames in recordings: name, sender, the few fields a person looks for, and the rounds.
 
-Frames may have VLAN tags. What became of the matchings is `slac.rounds`, for files as for interfaces.
+Frames may have VLAN tags. `slac.rounds` judges the outcome of matchings, for files and interfaces alike.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _FROM_VEHICLE = {"CM_SLAC_PARM.REQ", "CM_START_ATTEN_CHAR.IND", "CM_MNBC_SOUND.I
 _FROM_CHARGER = {"CM_SLAC_PARM.CNF", "CM_ATTEN_CHAR.IND", "CM_VALIDATE.CNF", "CM_SLAC_MATCH.CNF"}
 
 MATCHING = _FROM_VEHICLE | _FROM_CHARGER
-"""What the two hosts say to each other."""
+"""Messages between the two hosts."""
 
 SIDES = {End.VEHICLE: "evcc", End.CHARGER: "secc"}
 
 
 def parse(data: bytes) -> frames.Frame | None:
-    """The frame in captured bytes, or None where it is broken."""
+    """The frame in captured bytes, or None if it is broken."""
     try:
         return frames.parse(untagged(data).data)
     except frames.FrameError:
@@ -36,7 +36,7 @@ def parse(data: bytes) -> frames.Frame | None:
 
 
 def judge(recording: Recording) -> Judge:
-    """A judge that has seen the whole recording; the places that it keeps are indexes of entries."""
+    """A judge that has seen the whole recording; the places it keeps are indexes of entries."""
     found = Judge()
     ordinary = iter(recording.passed)
     following = next(ordinary, None)
@@ -62,7 +62,7 @@ def judge(recording: Recording) -> Judge:
 
 
 def _running(recording: Recording, time: float) -> bool:
-    """Whether a session was going on at a time."""
+    """Whether a session was running at a time."""
     running = False
     for entry in recording.entries:
         if entry.time > time:
@@ -81,19 +81,19 @@ def rounds(recording: Recording) -> list[Round]:
 
 
 def name(data: bytes) -> str:
-    """The name of the message in an Ethernet frame, e.g. ``CM_SLAC_PARM.REQ``; ``broken`` where it cannot be read."""
+    """The name of the message in an Ethernet frame, e.g. ``CM_SLAC_PARM.REQ``; ``broken`` if it cannot be read."""
     frame = parse(data)
     return frame.name if frame is not None else "broken"
 
 
 def sender(frame_name: str) -> str:
-    """``evcc`` or ``secc``, for what the two hosts say to each other; "" for the rest."""
+    """``evcc`` or ``secc``, for messages between the two hosts; "" for others."""
     return "evcc" if frame_name in _FROM_VEHICLE else "secc" if frame_name in _FROM_CHARGER else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attenuation:
-    """An attenuation profile: dB per carrier group, and how many sounds it is the mean of (0: it is of one sound)."""
+    """An attenuation profile: dB per carrier group, and the number of sounds averaged (0: it is of one sound)."""
 
     groups: tuple[int, ...]
     sounds: int = 0
@@ -115,18 +115,18 @@ def attenuation(data: bytes) -> Attenuation | None:
 
 
 def _pilot(letter: str, duty: float) -> str:
-    """A reading of the control pilot: its letter and level, and what the duty says."""
+    """A reading of the control pilot: its letter and level, and the meaning of the duty cycle."""
     level = f" ({volts(State(letter))})" if letter in State.__members__ else ""
     return f"{letter}{level} {told(duty)}"
 
 
 def describe(data: bytes) -> str:
-    """Who to whom, and what a person would look for in it."""
+    """Sender, receiver, and what a person would look for in it."""
     frame = parse(data)
     if frame is None:
         return f"{len(data)} bytes"
     note = frames.mac_text(frame.source)
-    if any(frame.destination):  # which captures of the interface "any" do not have
+    if any(frame.destination):  # missing in captures of the interface "any"
         note += f" > {frames.mac_text(frame.destination)}"
     match frame.message:
         case frames.CM_SLAC_PARM_REQ(run_id=run):

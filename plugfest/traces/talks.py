@@ -1,4 +1,4 @@
-"""A recording by conversations: requests with their responses, per connection, and what was agreed on."""
+"""A recording as conversations: requests with their responses, per connection, and what was agreed on."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Exchange:
 
     @property
     def name(self) -> str:
-        """Of the request, or of the lone response."""
+        """The name of the request, or of a response without request."""
         return self.first.name
 
     @property
     def first(self) -> Entry:
-        """The request, or the lone response."""
+        """The request, or a response without request."""
         entry = self.request or self.response
         assert entry is not None
         return entry
 
     @property
     def seconds(self) -> float | None:
-        """From the request to its response."""
+        """Time from the request to its response, s."""
         if self.request is None or self.response is None:
             return None
         return self.response.time - self.request.time
@@ -52,7 +52,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bytes of one side that the capture misses, between two of its messages: indices of the entries."""
+    """Bytes of one side that are missing from the capture, between two of its messages: indices of the entries."""
 
     sender: str
     start: int
@@ -64,14 +64,13 @@ class Talk:
     """The messages of one connection.
 
     Attributes:
-        number: of the connection.
-        entries: its messages, those of side streams included.
+        number: number of the connection. entries: its messages, including those of side streams.
         exchanges: requests and responses of the main stream, in order.
         sides: the same of its side streams, by payload type.
         others: what else happened on it: TCP, TLS, V2GTP.
         offers: namespaces that the vehicle offered, by SchemaID, preferred first.
-        protocol: ``din70121``, ``iso2``, ``iso20``, or "" where none was agreed on.
-        gaps: what the capture misses.
+        protocol: ``din70121``, ``iso2``, ``iso20``, or "" if none was agreed on.
+        gaps: what is missing from the capture.
     """
 
     number: int
@@ -89,17 +88,17 @@ class Talk:
         return [entry for entry in self.entries if not entry.stream]
 
     def misses(self, sender: str, start: Entry, end: Entry) -> bool:
-        """Whether a message of a side may have been sent from one entry to another, and not been captured."""
+        """Whether a message of a side may have been sent between two entries without being captured."""
         return any(gap.sender == sender and gap.start < end.index and gap.end > start.index for gap in self.gaps)
 
     @property
     def title(self) -> str:
-        """The protocol as people call it."""
+        """The common name of the protocol."""
         return TITLES[self.protocol]
 
     @property
     def timing(self) -> Timing:
-        """Its timers; those of ISO 15118-2 before a protocol is agreed on."""
+        """The protocol's timers; those of ISO 15118-2 until a protocol is agreed on."""
         return TIMINGS.get(self.protocol, timing.ISO2)
 
     @property
@@ -114,7 +113,7 @@ class Talk:
 
     @property
     def secure(self) -> bool:
-        """Whether it was over TLS."""
+        """Whether it used TLS."""
         return any(e.layer == "tls" for e in self.others)
 
     @property
@@ -127,7 +126,7 @@ class Talk:
 
     @property
     def mode(self) -> str:
-        """``AC``, ``DC``, or "" where the session ended before it was told."""
+        """``AC``, ``DC``, or "" if the session ended before this was known."""
         known = PROTOCOLS[self.protocol].abilities.energy if self.protocol else ()
         if len(known) == 1:
             return next(iter(known))
@@ -142,12 +141,12 @@ class Talk:
 
     @property
     def ac(self) -> bool:
-        """Whether it was about AC."""
+        """Whether it was an AC session."""
         return self.mode == "AC"
 
     @property
     def completed(self) -> bool:
-        """Whether it came to a SessionStopRes that is OK, and not to go on with another service."""
+        """Whether it reached a SessionStopRes that is OK, and that does not continue with another service."""
         return any(
             x.name == "SessionStopReq"
             and x.response is not None
@@ -158,17 +157,17 @@ class Talk:
 
 
 def protocol_of(schema: str) -> str:
-    """The protocol of a talk that a schema set is of, "" of an unknown one."""
+    """The protocol of a talk that a schema set belongs to; "" if unknown."""
     return next((name for name, protocol in PROTOCOLS.items() if schema in protocol.modules), "")
 
 
 def timer(protocol: str, name: str) -> str:
-    """A timer under the name that it has in a protocol of a talk."""
+    """A timer's name in the protocol of a talk."""
     return PROTOCOLS[protocol].timer(name) if protocol in PROTOCOLS else name
 
 
 def title(talk: Talk) -> str:
-    """Its protocol, and AC or DC as far as it is known."""
+    """Its protocol, and AC or DC if known."""
     return talk.title + (f", {talk.mode}" if talk.mode else "")
 
 
@@ -197,9 +196,9 @@ def talks(recording: Recording) -> list[Talk]:
 
 
 def _exchanges(talk: Talk, stream: int) -> list[Exchange]:
-    """Those of one stream; each pairs for itself."""
+    """The exchanges of one stream; each stream is paired separately."""
     own = [entry for entry in talk.entries if entry.stream == stream]
-    # The main stream ends with a time-out; on a side stream the vehicle asks anew, and the answer is for that.
+    # The main stream ends with a time-out; on a side stream the vehicle asks again, and the answer belongs to that.
     gives_up = timing.ISO20.message_timeout if stream else None
     return sorted(_pairs(own, talk.gaps, gives_up), key=lambda exchange: exchange.first.index)
 
@@ -210,18 +209,18 @@ def _gaps(talk: Talk) -> Iterator[Gap]:
             own = [e.index for e in talk.entries if e.sender == entry.sender]
             start = max((index for index in own if index < entry.index), default=-1)
             yield Gap(entry.sender, start, min((index for index in own if index > entry.index), default=entry.index))
-        elif entry.layer == "tls" and entry.name == "remark":  # nothing more of this direction can be read
+        elif entry.layer == "tls" and entry.name == "remark":  # nothing more can be read in this direction
             yield Gap(entry.sender, entry.index, sys.maxsize)
 
 
 def _pairs(
     messages: list[Entry], gaps: list[Gap], gives_up: Callable[[str], float] | None = None
 ) -> Iterator[Exchange]:
-    """Requests with the response that has their name, else with the next one that has no other request.
+    """Pairs requests with the response of their name, otherwise with the next one that has no other request.
 
-    With ``gives_up``, seconds by request, one that nobody waits for any more has no response.
+    With ``gives_up``, seconds by request, a request that is no longer awaited has no response.
 
-    Next to a gap a response has no request unless it has to be that one: the capture may miss the right one.
+    Next to a gap a response has no request unless it must be that one: the right one may be missing from the capture.
     """
     behind = {gap.end for gap in gaps if gap.sender == SECC}
     waiting: list[Entry] = []

@@ -1,7 +1,7 @@
-"""TCP streams out of captured segments: retransmissions, segments out of order, and gaps. Pure.
+"""TCP streams from captured segments: retransmissions, segments out of order, and gaps. Pure.
 
-Bytes that the capture missed are known to be missing once the receiver acknowledged past them, too much waits behind
-them, or the capture ends; then reading goes on behind the gap and says so. What waits is bounded.
+Bytes count as missing from the capture once the receiver acknowledged past them, too much waits behind them, or the
+capture ends; then reading continues after the gap and reports it. The number of waiting bytes is bounded.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Direction:
         return self._first is not None
 
     def start(self, sequence: int) -> None:
-        """A SYN with this sequence number was seen."""
+        """Records a SYN with this sequence number."""
         self._first = (sequence + 1) & 0xFFFFFFFF
 
     def add(self, sequence: int, data: bytes, packet: int, ns: int) -> Iterator[Chunk]:
-        """Takes a segment's payload; yields what can be read now."""
+        """Takes a segment's payload; yields what can now be read."""
         if not data:
             return
         if self._first is None:
@@ -83,11 +83,11 @@ class Direction:
             yield from self._skip()
 
     def missing(self, number: int) -> bool:
-        """Whether the receiver acknowledged bytes before a sequence number, or a FIN, that were not captured yet."""
+        """Whether the receiver acknowledged bytes before a sequence number, or a FIN, that are not captured yet."""
         return self._first is not None and self._place(number) > self._next + self.ended
 
     def acknowledge(self, number: int) -> Iterator[Chunk]:
-        """The receiver has everything before a sequence number: what is missing of it will not come."""
+        """The receiver has everything before a sequence number, so missing parts of it will not come."""
         if self._first is None:
             return
         place = self._place(number)
@@ -97,16 +97,16 @@ class Direction:
 
     @property
     def tail(self) -> int:
-        """Bytes at the end of what was acknowledged that the capture misses."""
+        """Number of acknowledged bytes that are missing at the end of the capture."""
         return max(self._acknowledged - self._next - self.ended, 0)
 
     def finish(self) -> Iterator[Chunk]:
-        """The capture is over."""
+        """Finishes the stream at the end of the capture."""
         while self._waiting:
             yield from self._skip()
 
     def _place(self, sequence: int) -> int:
-        """The position of a sequence number: the one nearest to where reading is."""
+        """The position of a sequence number: the one nearest to the reading position."""
         assert self._first is not None
         distance = (sequence - self._first - self._next) & 0xFFFFFFFF
         return self._next + (distance - (1 << 32) if distance >= _HALF else distance)
@@ -139,11 +139,11 @@ class Direction:
 
 @dataclass
 class Unheard:
-    """The oldest bytes of one direction that nobody has acknowledged: since when, and how often they were sent.
+    """The oldest unacknowledged bytes of one direction: since when, and how often they were sent.
 
     Attributes:
         first: number and time (ns) of the packet that brought them first.
-        times: how often; 0 where nothing is outstanding.
+        times: how often; 0 if nothing is outstanding.
     """
 
     first: tuple[int, int] = (0, 0)
@@ -152,7 +152,7 @@ class Unheard:
     _end: int = 0
 
     def add(self, sequence: int, length: int, where: tuple[int, int]) -> None:
-        """A segment of so many bytes was sent."""
+        """Records a sent segment of this many bytes."""
         if not length:
             return
         if not self.times:
@@ -161,6 +161,6 @@ class Unheard:
             self.times += 1
 
     def acknowledge(self, number: int) -> None:
-        """The other side has everything before a sequence number."""
+        """Records that the other side has everything before a sequence number."""
         if self.times and (number - self._end) & 0xFFFFFFFF < _HALF:
             self.times = 0

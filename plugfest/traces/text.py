@@ -1,4 +1,4 @@
-"""Messages as people read them: one field a line, numbers with their unit, binary as hexadecimal."""
+"""Messages in readable form: one field per line, numbers with their unit, binary as hexadecimal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from boundary.text import visible
 from v2g import stamps, telling
 
 MAX_LINES = 4000
-"""Lines of one message; a longer one ends with an ellipsis."""
+"""Maximum number of lines of a message; a longer one ends with an ellipsis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A field: how deep it stands, its name, its value ("" for a group of fields)."""
+    """A field: its depth, its name, its value ("" for a group of fields)."""
 
     depth: int
     name: str
@@ -117,7 +117,7 @@ _UNITS = {
 
 
 def _offer(offer: Any) -> str:
-    """An offer of supportedAppProtocol: the telling part of its namespace, SchemaID and priority."""
+    """An offer of supportedAppProtocol: the significant part of its namespace, SchemaID and priority."""
     namespace = str(offer.ProtocolNamespace).removesuffix(":MsgDef").removeprefix("urn:").removeprefix("iso:std:")
     return f"{namespace} (id {offer.SchemaID}, priority {offer.Priority})"
 

@@ -18,14 +18,14 @@ from v2g.tls.tables import ALERTS, TLS12, TLS13, version_name
 
 MAX_RECORD = 16384 + 2048
 MAX_HANDSHAKE = 1 << 18
-"""Longest handshake message that is put together, bytes: chains with OCSP responses stay far below."""
+"""Longest handshake message that is assembled, bytes: chains with OCSP responses stay far below."""
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION = 20, 21, 22, 23
 _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _CERTIFICATE_REQUEST = 1, 2, 11, 13
 _FINISHED, _KEY_UPDATE = 20, 24
 _SUPPORTED_VERSIONS, _ENCRYPT_THEN_MAC = 43, 22
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
-"""The server random by which a HelloRetryRequest is told from a ServerHello."""
+"""The server random that distinguishes a HelloRetryRequest from a ServerHello."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class Happening:
     """Something in a TLS connection: a hello by its name, ``certificates``, ``data``, ``alert``, ``remark``.
 
     Attributes:
-        from_client: whose.
-        data: application bytes, or certificates one behind the other (DER).
+        from_client: whether the client sent it. data: application bytes, or consecutive certificates (DER).
         note: in words.
         packet, ns: number and time of the packet that completed it.
     """
@@ -59,13 +58,13 @@ class _Side:
 
 
 _OVER = 3
-"""Turns of encrypted records, the vehicle's first, that only a finished handshake of TLS 1.3 has."""
+"""Number of turns of encrypted records, the vehicle's first, that only a finished TLS 1.3 handshake reaches."""
 _SEALED_ALERT = 2 + 1 + 16
-"""Bytes of an alert of TLS 1.3 in its record."""
+"""Size of a TLS 1.3 alert in its record, bytes."""
 
 
 class Connection:
-    """One TLS connection, fed with what either side sent, in order of time.
+    """One TLS connection; takes what either side sent, in order of time.
 
     Attributes:
         version, suite: in words, once the ServerHello was seen.
@@ -86,7 +85,7 @@ class Connection:
         self.opaque = 0
 
     def feed(self, chunk: Chunk, from_client: bool) -> Iterator[Happening]:
-        """What follows from further bytes of one side."""
+        """The events that follow from further bytes of one side."""
         side = self._client if from_client else self._server
         if side.dead:
             return
@@ -159,10 +158,10 @@ class Connection:
                 yield from self._handshake(name, body, side, from_client, chunk)
 
     def _is_over(self, kind: int, fragment: bytes, from_client: bool) -> bool:
-        """Whether a record that cannot be read shows that the handshake is over.
+        """Whether an unreadable record shows that the handshake is over.
 
         In TLS 1.3 the handshake looks like application data, and so do its alerts. But a vehicle that sends more than
-        an alert after an answer to what it sent before has finished it.
+        an alert after an answer to its previous data has finished it.
         """
         if not self._tls13:
             self._turns = _OVER if kind == _APPLICATION else 0
@@ -276,7 +275,7 @@ def _certificates(body: bytes, tls13: bool) -> list[bytes]:
 
 
 def chain_of(message: bytes) -> list[bytes]:
-    """The certificates (DER) of a whole Certificate message of TLS 1.2 or 1.3; none where it is something else."""
+    """The certificates (DER) of a complete Certificate message of TLS 1.2 or 1.3; none if it is something else."""
     body = message[4:]
     if len(body) < 3:
         return []
@@ -299,7 +298,7 @@ def subject(der: bytes) -> str:
 
 
 def split_der(data: bytes) -> Iterator[bytes]:
-    """The DER structures that stand one behind the other; stops where there is none."""
+    """The consecutive DER structures; stops where there is none."""
     while len(data) > 2 and data[0] == 0x30:
         size, head = data[1], 2
         if size & 0x80:

@@ -1,4 +1,4 @@
-"""How records of TLS 1.2 and 1.3 are opened, once the secrets are known: suites, keys, and the protection of records.
+"""Decrypts records of TLS 1.2 and 1.3 once the secrets are known: suites, keys, and record protection.
 
 More suites than our own connections use: what ISO 15118-2 and -20 prescribe and what benches use instead.
 """
@@ -20,7 +20,7 @@ from v2g.tls import crypto
 
 
 class Broken(Exception):
-    """The records of a direction make no sense any more."""
+    """The records of a direction can no longer be read."""
 
 
 Opener = Callable[[int, int, bytes], bytes]
@@ -57,17 +57,17 @@ SUITES = {
     0x1302: Suite("AES_256_GCM_SHA384", "gcm", 32, "", "sha384"),
     0x1303: Suite("CHACHA20_POLY1305_SHA256", "chacha", 32, ""),
 }
-"""By the number of the ServerHello."""
+"""By the number in the ServerHello."""
 
 
 def opener12(
     suite: Suite, master: bytes, client_random: bytes, server_random: bytes, *, etm: bool, client: bool
 ) -> Opener:
-    """For the records of one side in TLS 1.2.
+    """The record protection of one side in TLS 1.2.
 
     Args:
         etm: encrypt-then-MAC was agreed (RFC 7366).
-        client: whose records.
+        client: whether they are the client's records.
     """
     mac = hashlib.new(suite.mac).digest_size if suite.mac else 0
     iv = {"cbc": 0, "gcm": 4, "chacha": 12}[suite.mode]
@@ -167,6 +167,6 @@ class Opener13:
         return _aead_open(self._cipher, nonce, fragment, header)
 
     def updated(self) -> Opener13:
-        """After a KeyUpdate."""
+        """The protection after a KeyUpdate."""
         secret = crypto.expand_label(self._suite.prf, self._secret, "traffic upd", b"", len(self._secret))
         return Opener13(self._suite, secret)

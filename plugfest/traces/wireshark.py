@@ -1,4 +1,4 @@
-"""A Wireshark profile for recordings of ours: columns, filters and colours that go by the comments on packets.
+"""A Wireshark profile for our recordings: columns, filters and colours based on the comments on packets.
 
 A comment begins with the name of the decoded message and has its fields below (:mod:`.writer`, :mod:`.annotate`).
 """
@@ -15,7 +15,7 @@ class Filter(NamedTuple):
     Attributes:
         name: for its button, colour rule and list entry.
         shows: the filter.
-        colour: background of packets that it fits, 0 to 255 each; None: they keep theirs.
+        colour: background of matching packets, 0 to 255 each; None: they keep theirs.
     """
 
     name: str
@@ -37,7 +37,7 @@ FILTERS = (
     Filter("Without the loop", 'frame.comment and not frame.comment matches'
            ' "^(CurrentDemand|ChargingStatus|AC_ChargeLoop|DC_ChargeLoop)"'),
 )  # fmt: skip
-"""In the order in which colours count: the first that fits a packet."""
+"""In order of precedence: the first filter that fits a packet sets its colour."""
 
 COLUMNS = (
     ("No.", "%m"), ("Time", "%t"), ("From", "%uhs"), ("To", "%uhd"), ("Protocol", "%p"), ("Length", "%L"),

@@ -1,12 +1,11 @@
-"""Events as packets: a pcapng file that Wireshark follows from SLAC to the last message, for links in memory too.
+"""Events as packets: a pcapng file that Wireshark follows from SLAC to the last message, also for links in memory.
 
 SLAC frames are written as they are. What TCP carries gets synthetic Ethernet, IPv6 and TCP headers with valid
-checksums and sequence numbers, a handshake before and a FIN after. Where the link shows its bytes (``tcp`` ``data``
-events, as the link in memory does), those are written, and TLS secrets go before them into a decryption secrets block;
-where it does not, messages are written as plain V2GTP, and a comment on the SYN says that there was TLS. The decoded
-message stands as a comment on its packet, and tolerances and errors as comments on the next one. Where there was no
-discovery, as in memory, a made-up one goes before the connection and says so in its comment: dissectors learn the port
-from it.
+checksums and sequence numbers, a handshake before and a FIN after. If the link shows its bytes (``tcp`` ``data``
+events, as the link in memory does), they are written, and TLS secrets go before them into a decryption secrets block;
+if it does not, messages are written as plain V2GTP, and a comment on the SYN says that there was TLS. The decoded
+message is a comment on its packet; tolerances and errors are comments on the next one. Without a discovery, as in
+memory, a synthetic one is written before the connection and marked in its comment: dissectors learn the port from it.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from v2g.protocols import ISO20
 from v2g.trace import Event
 
 SEGMENT = 1440
-"""Bytes of TCP payload in one packet."""
+"""Maximum TCP payload of a packet, bytes."""
 MAX_HELD = 4096
-"""Packets held back until the TLS secrets are known."""
+"""Maximum number of packets held back until the TLS secrets are known."""
 
 MADE_UP = "made up: this link has no discovery"
 """Comment on the discovery of a link in memory."""
@@ -38,7 +37,7 @@ _ADDRESS = re.compile(r"\b(?:to|from) (fe80:[0-9a-f:]+)")
 
 
 def link_local(mac: bytes) -> bytes:
-    """The IPv6 link-local address that stateless configuration makes of a MAC address."""
+    """The IPv6 link-local address that stateless configuration derives from a MAC address."""
     return bytes.fromhex("fe80000000000000") + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:6]
 
 
@@ -72,11 +71,11 @@ class _Held:
     frame: bytes
     comments: list[str]
     waits: bool = False
-    """It brought bytes that were received, and the message in them is not told yet."""
+    """Whether it carried received bytes whose message is not known yet."""
 
 
 MOST_WAITING = 4
-"""Packets held until their messages are told: streams of ISO 15118-20 may be answered back to back."""
+"""Maximum number of packets held until their messages are known: ISO 15118-20 streams may answer back to back."""
 
 
 @dataclass
@@ -86,8 +85,8 @@ class PcapNg:
     Attributes:
         file: takes each block with one call.
         epoch: Unix time (s) of time 0 on the loop's clock.
-        role: who observes: ``tx`` of a ``secc`` is what the charger sent, of everybody else what the vehicle sent.
-        comment: on the file as a whole.
+        role: the observer: ``tx`` of a ``secc`` is what the charger sent, of any other what the vehicle sent.
+        comment: comment on the file as a whole.
     """
 
     file: Sink[bytes]
@@ -253,7 +252,7 @@ class PcapNg:
         """Bytes of the link itself."""
         from_vehicle = self._from_vehicle(event)
         if not self._open and event.data[:2] == b"\x16\x03":
-            self._sealed = True  # the secrets come while the handshake runs, and have to stand before it
+            self._sealed = True  # the secrets come during the handshake, and must be written before it
         comments = []
         if self._pending is not None:
             comments = [_comment(self._pending[0])]
@@ -265,7 +264,7 @@ class PcapNg:
         self._sealed = False
         frame = v2gtp.pack(event.stream or ISO20.payload_types.get(event.schema, v2gtp.EXI), event.data)
         if self._raw and event.direction == "rx":
-            # Its bytes were seen before, in the order of the messages: a packet of that direction that waits has it.
+            # Its bytes were seen before, in the order of the messages: a waiting packet of that direction has it.
             waiting = [place for place, held in enumerate(self._held) if held.waits]
             if waiting:
                 told = self._held[waiting[0]]

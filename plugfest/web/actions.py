@@ -1,4 +1,4 @@
-"""What can be done by hand, as the page needs it: each action with its fields, from the types that the timeline has."""
+"""The manual actions, as the page needs them: each action with its fields, from the types of the timeline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _made(kind: type[Step], facts: dict[str, Any]) -> Step:
 
 
 def _sample(field: inspect.Field, role: str) -> Any:
-    """A value that a required field takes."""
+    """A value accepted by a required field."""
     kind = next(_plain(field.type))
     if isinstance(kind, inspect.LiteralType):
         return kind.values[0]
@@ -49,7 +49,7 @@ def _sample(field: inspect.Field, role: str) -> Any:
 
 
 def _plain(kind: inspect.Type) -> Iterator[inspect.Type]:
-    """The types that a value may have, without what only describes them."""
+    """The types that a value may have, without mere annotations."""
     if isinstance(kind, inspect.Metadata):
         yield from _plain(kind.type)
     elif isinstance(kind, inspect.UnionType):

@@ -1,10 +1,10 @@
-"""Where the panel listens, and who may come in. Pure.
+"""Where the panel listens, and which requests it accepts. Pure.
 
-- Without an address it listens on the loopback interface only. On another one every request needs the token, which is
-  in the printed URL and from there on in a cookie that scripts cannot read.
-- A request names the host it believes to talk to. A name that somebody else's DNS may have bound to our address
-  ("rebinding") is refused: only addresses, ``localhost`` and this machine's own name are taken.
-- Pages of other origins are refused, whatever they want; browsers say where a request comes from.
+- Without an address it listens on the loopback interface only. On any other every request needs the token, which is in
+the printed URL and afterwards in a cookie that scripts cannot read.
+- A request names the host it wants to reach. A name that a foreign DNS may have bound to our address ("rebinding") is
+refused: only addresses, ``localhost`` and this machine's own name are accepted.
+- Requests from pages of other origins are always refused; browsers say where a request comes from.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ class Address:
     """Where to listen.
 
     Attributes:
-        host: an IP address or ``localhost``.
-        port: 0 takes a free one.
+        host: an IP address or ``localhost``. port: 0 picks a free one.
         token: needed for every request; "" on the loopback interface.
     """
 
@@ -44,7 +43,7 @@ class Address:
         """``ADDRESS:PORT``, ``ADDRESS`` or ``:PORT``, IPv6 addresses in brackets; "" is the default.
 
         Raises:
-            UserError: none of these.
+            UserError: it is none of these.
         """
         host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
         if not colon:
@@ -56,12 +55,11 @@ class Address:
         return cls(host, number, "" if _is_loopback(host) else secrets.token_urlsafe(18))
 
     def refuses(self, headers: Mapping[str, str], query_token: str, *, changes: bool) -> str:
-        """Why a request is refused; "" where it is not.
+        """Why a request is refused; "" if it is accepted.
 
         Args:
-            headers: by lower-case names.
-            query_token: the token in its URL, if there.
-            changes: it is one that changes something (POST).
+            headers: by lower-case name. query_token: the token in its URL, if present.
+            changes: whether it changes something (POST).
         """
         host = headers.get("host", "")
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
@@ -73,7 +71,7 @@ class Address:
             return "the request comes from another page"
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "the request comes from another page"
-        if changes and "x-plugfest" not in headers:  # a form of another page cannot add it
+        if changes and "x-plugfest" not in headers:  # a form on another page cannot add it
             return "the request does not come from the panel"
         if self.token and not hmac.compare_digest(self.token.encode(), (query_token or _cookie(headers)).encode()):
             return "the token is missing; the program has printed the address with it"

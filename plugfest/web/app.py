@@ -1,7 +1,7 @@
 """The requests of the panel: the page, what happens (server-sent events), actions, messages, reports, evidence.
 
-Whatever comes is checked by `plugfest.web.address.Address` first. A viewer that does not take what it is sent within
-`STALLED` seconds is dropped; its browser comes back by itself when it can.
+`plugfest.web.address.Address` checks every request first. A viewer that does not read what it is sent within `STALLED`
+seconds is dropped; its browser reconnects by itself when it can.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from plugfest.web.address import COOKIE, Address
 from plugfest.web.hub import Hub, Seen
 
 PACE = 0.15
-"""s between two batches: what a person follows, and no load."""
+"""s between two batches: fast enough for a person, without causing load."""
 QUIET = 10.0
-"""s without news after which a viewer hears that we are still there."""
+"""s without news after which a viewer gets a sign of life."""
 STALLED = 10.0
-"""s that a browser has to take a batch."""
+"""s within which a browser must take a batch."""
 VIEWERS = 20
-"""Pages that are open at the same time at most."""
+"""Maximum number of pages open at the same time."""
 COMMAND = 16_384
-"""Bytes of an action."""
+"""Maximum size of an action, bytes."""
 CAPTURE = 64 * 1024 * 1024
-"""Bytes of a recording that is dropped on the page."""
+"""Maximum size of a recording dropped on the page, bytes."""
 KEPT = 8
-"""Reports that are kept."""
+"""Number of reports kept."""
 
 PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -52,7 +52,7 @@ PAGE = (
 FRAMED = (
     "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 )
-"""Reports are whole documents with a script of their own; they get no origin, and so nothing of ours."""
+"""Reports are complete documents with their own script; they get no origin, and therefore no access to ours."""
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -61,10 +61,9 @@ class App:
     """The application.
 
     Attributes:
-        address: who may come in.
-        hub: what there is to see.
-        evidence: folder of a campaign, where there is one.
-        viewers: pages that are open now.
+        address: which requests to accept. hub: what there is to see.
+        evidence: folder of a campaign, if there is one.
+        viewers: number of open pages.
         left: when the last of them was closed, on the clock of `time.monotonic`; None: there was none.
     """
 
@@ -78,7 +77,7 @@ class App:
     _making: int = 0
 
     def asgi(self) -> ASGIApp:
-        """For the server."""
+        """The application for the server."""
         return _Guard(
             Starlette(
                 routes=[
@@ -96,7 +95,7 @@ class App:
         )
 
     async def page(self, request: Request) -> Response:
-        if request.query_params.get("token"):  # from here on it is in the cookie, and in no history
+        if request.query_params.get("token"):  # from here on it is in the cookie, and not in any history
             answer: Response = RedirectResponse("/", 303)
             answer.set_cookie(COOKIE, self.address.token, httponly=True, samesite="strict")
             return answer
@@ -150,7 +149,7 @@ class App:
     # -- reports ------------------------------------------------------------------------------------------------------
 
     async def report(self, request: Request) -> Response:
-        """The report of a recording that was dropped on the page."""
+        """The report of a recording dropped on the page."""
         if self._making >= 2:
             return JSONResponse({"error": "two reports are already being made; wait a moment"}, 503)
         self._making += 1
@@ -174,7 +173,7 @@ class App:
         return Response(html, media_type="text/html", headers={"Content-Security-Policy": FRAMED})
 
     async def file(self, request: Request) -> Response:
-        """A file of the evidence; a folder as a list of links."""
+        """A file of the evidence; a folder becomes a list of links."""
         if self.evidence is None:
             return PlainTextResponse("there is no evidence", 404)
         root = self.evidence.resolve()
@@ -196,7 +195,7 @@ def _event(facts: dict[str, Any]) -> bytes:
 
 
 def _static(name: str) -> Response:
-    """A file of the page; only what is there by this very name."""
+    """A file of the page; only files of exactly this name."""
     folder = resources.files("plugfest.web") / "static"
     kind = TYPES.get(name.rpartition(".")[2])
     if kind is None or name not in {entry.name for entry in folder.iterdir()}:
@@ -206,7 +205,7 @@ def _static(name: str) -> Response:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """Raises InputError: it is too long, or does not come."""
+    """Raises InputError: it is too long, or does not arrive."""
     data = bytearray()
     try:
         async with asyncio.timeout(60.0):
@@ -220,7 +219,7 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 class _Guard:
-    """Refuses who must not come in, and adds what every answer says."""
+    """Refuses requests that are not accepted, and adds the headers of every response."""
 
     def __init__(self, inner: ASGIApp, address: Address) -> None:
         self._inner, self._address = inner, address
@@ -250,7 +249,7 @@ class _Guard:
 
 
 class _Stream(Response):
-    """News for one viewer, as long as it takes them."""
+    """News for one viewer, as long as it reads them."""
 
     def __init__(self, news: Callable[[], AsyncIterator[bytes]], counted: Callable[[int], None]) -> None:
         super().__init__(media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -269,7 +268,7 @@ class _Stream(Response):
                     async with asyncio.timeout(STALLED):
                         await send({"type": "http.response.body", "body": data, "more_body": True})
                 except TimeoutError:
-                    return  # the server closes a connection whose answer is not whole
+                    return  # the server closes a connection with an incomplete response
             await send({"type": "http.response.body", "body": b""})
         finally:
             self._counted(-1)

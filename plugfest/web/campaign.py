@@ -1,4 +1,4 @@
-"""A campaign in the browser: its table of verdicts fills up, and the evidence of each run is a click away."""
+"""A campaign in the browser: its table of verdicts fills up, and the evidence of each run is one click away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from plugfest.web.hub import Hub
 
 LONGEST = 500
 LOOK = 0.1
-"""s between two looks at who still looks."""
+"""s between two checks for viewers."""
 
 
 class CampaignPanel:
@@ -29,9 +29,8 @@ class CampaignPanel:
 
     Args:
         web: the address to listen on.
-        title: what is tested.
-        folder: where the evidence is.
-        also: is notified of the same progress.
+        title: what is tested. folder: where the evidence is.
+        also: receives the same progress.
     """
 
     def __init__(self, web: str, title: str, folder: Path, also: Callable[[Progress], None]) -> None:
@@ -60,12 +59,12 @@ class CampaignPanel:
             self._server.stop()
 
     def known(self, results: Iterable[Result]) -> None:
-        """Runs that were done before."""
+        """Adds runs that were done before."""
         for result in results:
             self._row(result)
 
     def __call__(self, progress: Progress) -> None:
-        """Takes what `Campaign.tell` tells."""
+        """Takes the progress reported to `Campaign.tell`."""
         self._also(progress)
         if progress.result is not None:
             self._row(progress.result)

@@ -1,7 +1,7 @@
-"""What there is to see: filled by the thread that runs the session, read by that of the server.
+"""What there is to see: filled by the session's thread, read by the server's thread.
 
-Everything is numbered and bounded. A viewer says which number it has seen, and gets what came since; what fell out of
-the bounds meanwhile is counted.
+Everything is numbered and bounded. A viewer says which number it has seen, and gets what came since; entries dropped in
+the meantime are counted.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROWS = 1000
-"""Rows of the sequence chart that are kept, the latest."""
+"""Number of rows of the sequence chart kept, the latest ones."""
 POINTS = 3600
-"""Points of the curves: an hour."""
+"""Number of points of the curves: an hour."""
 RUNS = 20_000
-"""Runs of a campaign."""
+"""Maximum number of runs of a campaign."""
 AT_ONCE = 400
-"""Rows, points or runs that a viewer gets at once, so that no batch is large."""
+"""Maximum number of rows, points or runs that a viewer gets at once, to keep batches small."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass
 class Ring:
-    """The latest of a sequence, with the number of its end."""
+    """The latest items of a sequence, with the number of its end."""
 
     kept: deque[Any]
     end: int = 0
@@ -45,7 +45,7 @@ class Ring:
         return self.end
 
     def since(self, number: int) -> tuple[list[Any], int, int]:
-        """What came after a number, at most `AT_ONCE`; the new number, and how many are lost."""
+        """The items after a number, at most `AT_ONCE`; the new number, and how many are lost."""
         begin = self.end - len(self.kept)
         lost = max(begin - number, 0)
         start = max(number, begin)
@@ -58,9 +58,9 @@ class Hub:
     """Between the session and the viewers.
 
     Attributes:
-        about: what does not change: title, role, kind (session, campaign).
-        act: does an action; the answer as of `plugfest.mqtt.commands`. Called in the thread of the server.
-        over: the program has ended what it ran; the page stays to be looked at.
+        about: constant facts: title, role, kind (session, campaign).
+        act: performs an action; its answer is that of `plugfest.mqtt.commands`. Called in the thread of the server.
+        over: the program has finished what it ran; the page stays open for reading.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -80,14 +80,14 @@ class Hub:
     # -- the session's side ---------------------------------------------------------------------------------------
 
     def state(self, facts: dict[str, Any]) -> None:
-        """What is now; takes the place of what was."""
+        """Sets the current state, which replaces the previous one."""
         with self._lock:
             if facts != self._state:
                 self._state = facts
                 self._version += 1
 
     def row(self, facts: dict[str, Any], detail: Callable[[], Any] | None = None) -> None:
-        """A row of the sequence chart; ``detail`` makes what is seen when it is unfolded."""
+        """Adds a row of the sequence chart; ``detail`` makes what the unfolded row shows."""
         with self._lock:
             number = self._rows.add(facts)
             facts["n"] = number
@@ -98,19 +98,19 @@ class Hub:
                     self._details.popitem(last=False)
 
     def point(self, facts: dict[str, Any]) -> None:
-        """A point of the curves."""
+        """Adds a point of the curves."""
         with self._lock:
             self._points.add(facts)
 
     def run(self, facts: dict[str, Any]) -> None:
-        """A run of a campaign with its verdict."""
+        """Adds a run of a campaign with its verdict."""
         with self._lock:
             self._runs.add(facts)
 
     # -- the viewers' side ----------------------------------------------------------------------------------------
 
     def since(self, seen: Seen) -> dict[str, Any]:
-        """What is new for a viewer, who has then seen it; empty where nothing is."""
+        """What is new for a viewer, and then counts as seen; empty if nothing is."""
         found: dict[str, Any] = {}
         with self._lock:
             if seen.version != self._version:
@@ -124,7 +124,7 @@ class Hub:
         return found
 
     def detail(self, number: int) -> Any:
-        """What an unfolded row shows; None where it has fallen out of the bounds."""
+        """What an unfolded row shows; None if the row has been dropped."""
         with self._lock:
             make = self._details.get(number)
         return None if make is None else make()

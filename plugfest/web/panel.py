@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 TICK = 1.0
 """s between two points of the curves."""
 LOOK = 0.1
-"""s between two looks at who still looks."""
+"""s between two checks for viewers."""
 MATCHING = "CM_"
-"""How the names of the messages of a matching begin."""
+"""Prefix of the names of matching messages."""
 CURVES = ("volts", "amps", "watts", "soc")
 ANSWER_WITHIN = 5.0
-"""s in which the session does an action."""
+"""s within which the session performs an action."""
 SILENT = {"response-time", "finished", "data", "keylog", "certificates", "left-out"}
-"""Events without a row: they say nothing new, hold bytes only, or are secret."""
+"""Events without a row: they say nothing new, contain only bytes, or are secret."""
 KINDS = {"bench": "action", "error": "trouble", "tolerance": "trouble"}
 """Rows that stand out, by layer."""
 LONGEST = 400
@@ -46,11 +46,8 @@ class Panel:
 
     Args:
         web: the address to listen on.
-        role: of the bench.
-        title: what runs.
-        measure: the plant's numbers now.
-        commands: does the actions.
-        say: takes a line for people.
+        role: the bench's role. title: what runs. measure: the plant's present numbers.
+        commands: performs the actions. say: prints a line for the user.
     """
 
     def __init__(
@@ -77,7 +74,7 @@ class Panel:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serves while the context is open, and after it until the last page is closed (`linger`).
+        """Serves while the context is open, and then until the last page is closed (`linger`).
 
         Raises:
             UserError: the address cannot be used, or the extra is not installed.
@@ -100,7 +97,7 @@ class Panel:
             self._show()
 
     async def linger(self) -> None:
-        """Keeps the page until nobody looks at it any more, or Ctrl-C; the session is over."""
+        """After the session, keeps the page until it has no viewers, or until Ctrl-C."""
         if self._server is None:
             return
         enough = asyncio.Event()
@@ -118,14 +115,14 @@ class Panel:
             self._server.stop()
 
     def begin(self, now: float) -> None:
-        """A session begins."""
+        """A session starts."""
         self.board.begin(now)
         self._findings, self._outcomes = [], {}
         self.hub.row(self._row(now, "begin", f"session {self.board.sessions}"))
         self._show()
 
     def end(self, outcomes: Mapping[str, Outcome], judged: Judgement | None, began: float, now: float) -> None:
-        """It ended; times of what was ``judged`` count from the loop time ``began``."""
+        """The session ended; times in ``judged`` count from the loop time ``began``."""
         self.board.end("; ".join(f"{role}: {o.ending}" for role, o in outcomes.items()))
         self._outcomes = {role: digest(outcome) for role, outcome in outcomes.items()}
         if judged is not None:
@@ -146,7 +143,7 @@ class Panel:
             self.hub.row({**facts, "direction": event.direction, "words": text}, lambda: unfolded(event))
         elif event.layer == "slac" and event.data:
             if not event.name.startswith(MATCHING):
-                return  # what is asked of the modem, over and over
+                return  # repeated queries to the modem
             self.hub.row({**self._row(event.time, "message", event.name), "direction": event.direction, "words": ""})
         elif event.layer != "plant" and event.name not in SILENT:
             kind = KINDS.get(event.layer, "note")
@@ -193,7 +190,7 @@ class Panel:
     # -- actions ----------------------------------------------------------------------------------------------------
 
     def _act(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Does an action in the session's loop; called in a thread of the server."""
+        """Performs an action in the session's loop; called in a thread of the server."""
         loop = self._loop
         if loop is None:
             return {"ok": False, "error": "the session is over"}
@@ -210,7 +207,7 @@ class Panel:
 
 
 def unfolded(event: Event) -> dict[str, Any]:
-    """A message as its row shows it when it is unfolded."""
+    """A message as its unfolded row shows it."""
     try:
         content: Any = exi.to_json(schema(event.schema), event.message) if event.message is not None else None
     except exi.ExiError:  # sent on purpose, and not expressible

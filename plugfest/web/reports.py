@@ -1,7 +1,7 @@
-"""Reports of recordings that are dropped on the page, and lists of a campaign's evidence.
+"""Reports of recordings dropped on the page, and lists of a campaign's evidence.
 
-A report takes seconds of work: it is made in a process of its own, so that a session that runs beside it keeps its
-times, and it is given up after a while.
+A report takes seconds of work: it is made in a separate process, so that a session running at the same time keeps its
+timing, and it is aborted after a while.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from boundary.read import read_text
 from boundary.text import visible
 
 WITHIN = 120.0
-"""s for a report."""
+"""s allowed for a report."""
 LONGEST_REPORT = 64 * 1024 * 1024
 
 

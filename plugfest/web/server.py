@@ -1,4 +1,4 @@
-"""The server of the panel, in a thread of its own: nothing that a browser does or leaves undone delays a session."""
+"""The server of the panel, in its own thread: nothing that a browser does or fails to do delays a session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plugfest.web.hub import Hub
 
 MISSING = "--web needs starlette and uvicorn: pip install 'plugfest[web]'"
 COMES_BACK = 3.0
-"""s in which a page that is loaded anew is back."""
+"""s within which a reloaded page is back."""
 ENDS_WITHIN = 5.0
 
 
@@ -23,9 +23,7 @@ class Server:
     """Serves a hub.
 
     Args:
-        address: where.
-        hub: what there is to see.
-        evidence: folder of a campaign.
+        address: where to listen. hub: what there is to see. evidence: folder of a campaign.
 
     Raises:
         UserError: the extra is not installed.
@@ -40,7 +38,7 @@ class Server:
             raise UserError(MISSING) from why
         self._address = address
         self._app = App(address, hub, evidence)
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # of browsers that come and go
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # from browsers that come and go
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._app.asgi(), log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11",
@@ -68,7 +66,7 @@ class Server:
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((host, port))
-            made.listen(100)  # whoever comes before the thread has started waits
+            made.listen(100)  # connections before the thread has started wait
         except OSError as why:
             made.close()
             raise UserError(f"--web: cannot listen on {host} port {port}: {why.strerror}; choose another one") from None
@@ -87,22 +85,22 @@ class Server:
         )
 
     def tell_of_lingering(self, say: Callable[[str], None]) -> None:
-        """Says that the page stays, where one is open."""
+        """Says that the page stays, if one is open."""
         if self._app.viewers and not self._app.stopping:
             say(f"the panel stays open at {self.url} until its last page is closed; Ctrl-C ends it at once")
 
     @property
     def viewers(self) -> int:
-        """Pages that are open."""
+        """Number of open pages."""
         return self._app.viewers
 
     def stop(self) -> None:
-        """Ends it; pages are told."""
+        """Ends the server and notifies the pages."""
         self._app.stopping = True
         self.abandon()
 
     def abandon(self) -> None:
-        """Ends it without a word, as a crash does."""
+        """Ends the server without notice, as a crash does."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(ENDS_WITHIN)

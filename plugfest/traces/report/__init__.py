@@ -1,4 +1,4 @@
-"""A recording as one HTML file that a colleague can read: no network, hostile text escaped, no script but a filter.
+"""A recording as one HTML file for colleagues: no network, hostile text escaped, no script except a filter.
 
 ::
 
@@ -32,9 +32,9 @@ def render(
     """The report.
 
     Args:
-        judged: what is to be said of it; by default what :func:`plugfest.traces.checks.judge` says.
+        judged: the judgement of it; by default that of :func:`plugfest.traces.checks.judge`.
         title: heading; by default the name of the file.
-        roots: the anchors that certificates are held against; None: their paths are not judged.
+        roots: the trust anchors for certificates; None: their paths are not judged.
     """
     judged = judged or judge(recording, roots)
     result = judged.verdict

@@ -14,7 +14,7 @@ from plugfest.traces.talks import Talk, talks
 from slac.pilot import LEGEND, with_volts
 
 MAX_ROWS = 400
-"""Rows of a sequence chart."""
+"""Maximum number of rows of a sequence chart."""
 
 _PANELS = (
     ("Voltage", "V", (("target_voltage", "asked for", "target"), ("present_voltage", "charger", "secc"),
@@ -43,7 +43,7 @@ _STYLES = {
 }  # fmt: skip
 
 _MERGED = 0.6
-"""s: set-up exchanges that are shorter stand on one line of the timeline."""
+"""s: shorter set-up exchanges share one line of the timeline."""
 
 
 def timeline(recording: Recording) -> str:
@@ -107,7 +107,7 @@ def plots(recording: Recording) -> str:
     steps, price_unit = agreed(recording, span)
     drawn.update(steps)
     if "discharged" not in drawn:
-        drawn.pop("charged", None)  # one direction shows in the other panels
+        drawn.pop("charged", None)  # a single direction is visible in the other panels
     if "target_power" in drawn:
         drawn.pop("plant_target", None)
     for title, unit, wanted in _PANELS:
@@ -149,7 +149,7 @@ def sequence(recording: Recording, findings: list[Finding], measures: list[Measu
 
 
 def attenuation(recording: Recording) -> str:
-    """The profile of every CM_ATTEN_CHAR.IND; where there is none, of the modem's first one."""
+    """The profile of every CM_ATTEN_CHAR.IND; if there is none, the modem's first profile."""
     found: list[str] = []
     for name in ("CM_ATTEN_CHAR.IND", "CM_ATTEN_PROFILE.IND"):
         for entry in recording.layer("slac"):

@@ -35,7 +35,7 @@ def _first(talk: Talk, name: str, field: str) -> str:
 
 
 def telling(recording: Recording, connection: int = 0) -> Talk | None:
-    """The conversation that a report is about: that of a connection, else the longest; None without messages."""
+    """The conversation that a report is about: that of a connection, otherwise the longest; None without messages."""
     conversations = talks(recording)
     own = next((talk for talk in conversations if talk.number == connection), None)
     return own or max(conversations, key=lambda talk: len(talk.entries), default=None)
@@ -45,7 +45,7 @@ def summary(recording: Recording, connection: int = 0) -> str:
     """The facts of a session, as a list.
 
     Args:
-        connection: number of the one that the verdict is about; 0: of none.
+        connection: number of the connection that the verdict is about; 0: none.
     """
     conversations = talks(recording)
     found: list[tuple[str, str]] = []
@@ -102,7 +102,7 @@ def _meter(curves: dict[str, Series]) -> list[tuple[str, str]]:
 
 _REGISTERS = (("charged", "in"), ("discharged", "out"))
 NOISE_KW = 0.05
-"""Power below zero that is no more than an ammeter's zero."""
+"""Negative power that is only the zero error of an ammeter."""
 
 
 def terms_of(talk: Talk) -> list[tuple[str, str]]:
@@ -125,7 +125,7 @@ def terms_of(talk: Talk) -> list[tuple[str, str]]:
 
 
 def footer(recording: Recording) -> str:
-    """Where this comes from."""
+    """The origin of the report."""
     remarks = "; ".join(visible(remark) for remark in recording.remarks)
     return "Written by plugfest. Times are seconds from the start of the recording." + (
         f" {remarks}." if remarks else ""

@@ -1,4 +1,4 @@
-"""Plots and diagrams as inline SVG. Text is escaped, numbers are formatted: the wire cannot bring markup."""
+"""Plots and diagrams as inline SVG. Text is escaped and numbers are formatted, so the wire cannot inject markup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def escape(text: str) -> str:
-    """Text as SVG can carry it, without control characters."""
+    """Text for SVG, without control characters."""
     return escape_markup(visible(text))
 
 
@@ -50,7 +50,7 @@ def number(value: float) -> str:
 
 
 def thinned(points: Points, limit: int = MAX_POINTS) -> Points:
-    """At most about so many points, with the lowest and highest of each stretch."""
+    """At most about this many points, with the lowest and highest of each interval."""
     if len(points) <= limit:
         return points
     size = math.ceil(len(points) * 2 / limit)
@@ -92,7 +92,7 @@ def plot(
 
     Args:
         span: first and last second.
-        axis: write the times below.
+        axis: write the times below the plot.
     """
     curves, values = _clipped(curves)
     levels = ticks(min(0.0, *values), max(values) if max(values) > 0 else 1.0, 4)
@@ -132,11 +132,11 @@ def plot(
 
 
 BEYOND = 1.5
-"""Factor by which limits may widen a plot beyond what was measured; they are cut there, and their label says so."""
+"""Factor by which limits may widen a plot beyond the measured values; they are cut there, and their label says so."""
 
 
 def _clipped(curves: Sequence[Curve]) -> tuple[list[Curve], list[float]]:
-    """Curves whose limits do not dwarf what was measured, and the values that they have then."""
+    """Curves whose limits do not dwarf the measured values, and their resulting values."""
     measured = [v for curve in curves if not curve.style.startswith("limit") for _, v in curve.points]
     high, low = (pick((0.0, *measured)) * BEYOND for pick in (max, min))
     found = []
@@ -183,7 +183,7 @@ def _heading(title: str, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of a timeline."""
+    """An interval on a timeline."""
 
     label: str
     start: float
@@ -193,7 +193,7 @@ class Phase:
 
 
 def timeline(phases: Iterable[Phase], span: tuple[float, float]) -> str:
-    """Stretches of time one below the other, each with its name at its place."""
+    """Time intervals one below the other, each with its name next to it."""
     found = list(phases)
     row = 21
     height = 26 + row * len(found) + 8
@@ -273,7 +273,7 @@ def sequence(arrows: Sequence[Arrow]) -> str:
 
 
 LONGEST = 68
-"""Characters beside a sequence chart."""
+"""Maximum number of characters beside a sequence chart."""
 
 
 def _text(style: str, x: float, y: float, words: str, anchor: str) -> str:

@@ -58,7 +58,7 @@ def _step(step: Step) -> str:
 
 
 def steps(judged: Judgement) -> str:
-    """The chain of steps: which were reached, who moved last, and what was due where it failed."""
+    """The chain of steps: which were reached, which side acted last, and what was due where it failed."""
     found = judged.diagnosis
     due = f"{found.due} was due since {found.since:.3f} s" if found.due else ""
     failed = f'<span class="tag violation">failed</span> {escape(due)}'
@@ -169,7 +169,7 @@ def certificates(recording: Recording, presented: Sequence[Presented]) -> str:
 
 
 def proofs(recording: Recording, presented: Sequence[Presented]) -> str:
-    """Which chain was presented where, and whose signatures hold: one line each."""
+    """Which chain was presented where, and whose signatures are valid: one line each."""
     lines = []
     for row in rows_of_proofs(recording, presented):
         moment = f'<a href="#m{row.entry}">{row.time:.3f}</a>' if _linked(recording, row.entry) else f"{row.time:.3f}"
@@ -213,7 +213,7 @@ def _certificate(der: bytes) -> str:
 
 
 def configuration(recording: Recording) -> str:
-    """What the writer of the trace was told to do."""
+    """The configuration of the writer of the trace."""
     lines = "".join(
         f"<tr><td>{escape(name)}</td><td class=mono>{escape(value)}</td></tr>"
         for name, value in _flat(recording.configuration, "")
