@@ -1,4 +1,4 @@
-"""Metering confirmation in the vehicle's script of ISO 15118-20: it signs what the charger showed, beside the loop."""
+"""Metering confirmation in the vehicle's script of ISO 15118-20: it signs the charger's readings, beside the loop."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def offers_current(reading: Reading) -> bool:
 
 
 def mains(vehicle: Vehicle) -> tuple[float, int]:
-    """Line-to-neutral voltage (V) and phases at the inlet: 230 V with three phases, else the connector's highest."""
+    """Line-to-neutral voltage (V) and phases at the inlet: 230 V if three-phase, otherwise the connector's highest."""
     inlet, phases = vehicle.inlet, vehicle.onboard.phases
     return (230.0, phases) if inlet.ac_phases == 3 else (min(240.0, inlet.ac_v_range[1]), 1)
 

@@ -107,7 +107,7 @@ class ParameterSet:
 
     @property
     def separated(self) -> bool:
-        """Whether each direction has a path of its own."""
+        """Whether each direction has its own path."""
         return self.channel == SEPARATED
 
     @property

@@ -1,4 +1,4 @@
-"""Errors of a session: who did what wrong, and which ResponseCode answers it."""
+"""Errors of a session: which side did what wrong, and which ResponseCode answers it."""
 
 from enum import Enum
 

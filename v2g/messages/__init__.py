@@ -14,7 +14,7 @@ from importlib import import_module
 from exi.sets import Schema
 from v2g.messages.dialects import dialects
 
-# What each set is made of: the module of its own namespace(s), and those it imports.
+# The parts of each set: the module of its own namespace(s), and those it imports.
 _SETS = {
     "appproto": ("appproto",),
     "din70121": ("din70121", "xmldsig"),
@@ -46,7 +46,7 @@ SETS = tuple(_SETS)
 
 @cache
 def schema(name: str) -> Schema:
-    """The schema set of a name out of :data:`SETS`.
+    """The schema set with a name in :data:`SETS`.
 
     Raises:
         KeyError: there is no such set.

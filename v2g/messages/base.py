@@ -1,4 +1,4 @@
-"""What request and response classes of all protocols share: a request knows the type of its response."""
+"""What the request and response classes of all protocols share: a request knows the type of its response."""
 
 from typing import Generic, TypeVar
 

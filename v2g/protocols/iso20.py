@@ -1,6 +1,6 @@
 """ISO 15118-20: one namespace and payload type per energy transfer set, side streams, power in both directions.
 
-Each message is a document of its own: its first field is the header, which carries a time stamp.
+Each message is its own document: its first field is the header, which carries a time stamp.
 """
 
 from __future__ import annotations

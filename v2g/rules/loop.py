@@ -23,7 +23,7 @@ NO_CURRENT = 5.0
 STEP = 0.1
 """V: the steps in which voltages are sent."""
 LASTING = 1.0
-"""s: a measured value must be wrong for this long; connecting a battery causes a transient of its own."""
+"""s: a measured value must be wrong for this long, because connecting a battery causes a transient."""
 
 LINE_TO_LINE = 300.0
 """V: a nominal voltage above this is line to line."""

@@ -47,7 +47,7 @@ class Metered:
         """Takes a reading into account.
 
         Args:
-            granted: the most power granted in the last given seconds, W; None: no limit.
+            granted: returns the most power granted in the last seconds, W; None: no limit.
             tolerated: the power that the meter may show for a granted power, W.
 
         Returns:

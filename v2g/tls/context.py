@@ -176,7 +176,7 @@ class Context:
         trust: roots for the peer's certificate; None: it is not checked.
         now: wall clock.
         key_log: file to which the session secrets are appended, for Wireshark.
-        observe: called with each step, unless the connection has an observer of its own.
+        observe: called with each step, unless the connection has its own observer.
         failures: failed handshakes, in order.
     """
 
