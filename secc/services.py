@@ -97,11 +97,11 @@ USE_CASE = Service(4, "UseCaseInformation", "OtherCustom")
 """Service 4; its parameters depend on the use case."""
 
 KNOWN: Mapping[str, Service] = {"internet": INTERNET, "use-case": USE_CASE, "parking": PARKING}
-"""What the command line can offer by name."""
+"""Services that the command line can offer by name."""
 
 
 def offered(visit: Visit) -> list[Service]:
-    """The services on offer over this connection, without charging."""
+    """The services offered over this connection, without charging."""
     own = [certificate_service()] if visit.contracts is not None and visit.contracts.backend is not None else []
     return [
         service for service in (*own, *visit.services) if service.number and (visit.secure or not service.needs_tls)
@@ -109,7 +109,7 @@ def offered(visit: Visit) -> list[Service]:
 
 
 def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.ServiceListType | None:
-    """ServiceList of what the request asks for; None where it is empty. All that is on offer may be chosen."""
+    """ServiceList of the services requested; None if empty. Any service offered may be chosen."""
     facts, on_offer = visit.session.facts, offered(visit)
     facts.services = tuple(service.number for service in on_offer)
     facts.parameter_sets.update({service.number: tuple(service.sets) for service in on_offer})
@@ -129,7 +129,7 @@ def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.Servic
 
 
 def details(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.ServiceDetailRes:
-    """The parameter sets of a service on offer."""
+    """The parameter sets of a service that is offered."""
     if request.ServiceID == CHARGE_SERVICE:
         return iso2.ServiceDetailRes(ResponseCode="OK", ServiceID=CHARGE_SERVICE)
     service = next((service for service in offered(visit) if service.number == request.ServiceID), None)
@@ -163,5 +163,5 @@ def _parameter(name: str, value: Parameter) -> iso2.ParameterType:
 
 
 def select(visit: Visit, chosen: Iterable[iso2.SelectedServiceType]) -> None:
-    """Keeps SelectedServiceList in :attr:`Visit.selected`; what was not on offer has been refused."""
+    """Stores SelectedServiceList in :attr:`Visit.selected`; services not offered have been refused before."""
     visit.selected = {service.ServiceID: service.ParameterSetID for service in chosen}

@@ -2,12 +2,12 @@
 
 Rules:
 
-- Nothing here waits. Slow things (ramps, the insulation test, the discharge) are worked out from the loop's time when
-  somebody reads a value, so there is no background task to start, stop or forget.
-- A ceiling (`PowerSource.bound`), a rating and a derating hold for what really flows, with regulation error and the
-  peaks of the ripple: the simulated output limits peaks, not means. What it measures is what flows, without an error
-  of its own. So neither the output nor its report is ever above a limit.
-- A limit that is lowered acts at once; targets are followed on ramps.
+- Nothing here waits. Slow processes (ramps, the insulation test, the discharge) are computed from the loop's time when
+  a value is read, so there is no background task to start, stop or forget.
+- A ceiling (`PowerSource.bound`), a rating and a derating apply to the actual output, with regulation error and the
+  peaks of the ripple: the simulated output limits peaks, not means. Measurements have no additional error. So neither
+  the output nor its report ever exceeds a limit.
+- A lowered limit takes effect at once; targets are followed on ramps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from secc.meter import Clock, loop_time
 from secc.power import FAULT_OHM_PER_VOLT, WARNING_OHM_PER_VOLT, Ceiling, Insulation, Limits, lower
 
-_HAIR = 1e-6  # V: of calculation
+_HAIR = 1e-6  # V: rounding error
 
 Load = Callable[[], tuple[float, float] | None]
 
@@ -38,12 +38,12 @@ class Dynamics:
     """How fast a simulated output is.
 
     Attributes:
-        volts_per_second: ramp of the voltage. 300 takes a 400 V car through precharge in about 1.5 s.
-        amps_per_second: ramp of the current, up and down. 100 is usual; the vehicle asks for less anyway.
-        off_seconds: current is gone this long after `off`.
-        discharge: time constant of the open output after `off`, s: from 1000 V below 60 V in 0.85 s.
-        test_seconds: least duration of an insulation test (chargers in the field: 7 to 15).
-        efficiency: output power by input power.
+        volts_per_second: ramp of the voltage, V/s. With 300, precharge for a 400 V car takes about 1.5 s.
+        amps_per_second: ramp of the current, up and down, A/s. 100 is usual; vehicles request less anyway.
+        off_seconds: time after `off` until the current is gone, s.
+        discharge: time constant of the open output after `off`, s: from 1000 V to below 60 V in 0.85 s.
+        test_seconds: minimum duration of an insulation test, s (chargers in the field: 7 to 15).
+        efficiency: output power divided by input power.
     """
 
     volts_per_second: float = 300.0
@@ -57,10 +57,10 @@ class Dynamics:
 class SimulatedPowerSource:
     """A power stack in software.
 
-    What the vehicle does behind the connector is seen through ``load``: a callable that gives the battery's
-    open-circuit voltage and resistance (V, ohm) while the vehicle's contactors are closed, and None while they are
-    open. Without one, as in a process of its own, the output in charging behaves as if the load took the current asked
-    at the voltage asked; then voltage and current follow the ramps and limits, but not a battery.
+    ``load`` represents the vehicle behind the connector: a callable that returns the battery's open-circuit voltage and
+    resistance (V, ohm) while the vehicle's contactors are closed, and None while they are open. Without one, as in a
+    separate process, the charging output behaves as if the load took the requested current at the requested voltage;
+    then voltage and current follow the ramps and limits, but not a battery.
 
     Attributes:
         load: see above.
@@ -77,7 +77,7 @@ class SimulatedPowerSource:
         rng: random.Random | None = None,
         clock: Clock = loop_time,
     ) -> None:
-        """``rng`` gives the ripple of the measured values and the fixed regulation error; without it both are zero."""
+        """``rng`` makes the ripple of the measured values and the fixed regulation error; without it both are zero."""
         self.load = load
         self.insulation_ohms = 2e6
         self.monitor = True
@@ -98,7 +98,7 @@ class SimulatedPowerSource:
         self._time: float | None = None
         self._seen: tuple[float, float] | None = None  # the load at that time
         self._out = (0.0, 0.0)  # flowing at that time, V and A
-        self._settled = False  # nothing was asked since that time
+        self._settled = False  # no new request since that time
         self._off_slope = 0.0
         self._test_start = 0.0
         self._test_volts = 0.0
@@ -112,7 +112,7 @@ class SimulatedPowerSource:
     def bound(self, ceiling: Ceiling) -> None:
         if not all(value >= 0.0 for value in ceiling):
             raise ValueError(f"a ceiling of {ceiling.voltage} V, {ceiling.current} A, {ceiling.power} W")
-        if self._mode is not _Mode.OFF:  # what is off falls by itself, and a charger may be built before a loop runs
+        if self._mode is not _Mode.OFF:  # an output that is off falls by itself; there may be no loop yet
             self._advance()
         self._ceiling = ceiling
         self._limit()
@@ -186,13 +186,13 @@ class SimulatedPowerSource:
 
     @property
     def input_power(self) -> float:
-        """Power drawn from the grid, W; negative where it is fed back."""
+        """Power drawn from the grid, W; negative: fed back."""
         self._advance()
         watts, efficiency = self._volts * self._amps, self._dynamics.efficiency
         return watts / efficiency if watts >= 0.0 else watts * efficiency
 
     def derate(self, part: float) -> None:
-        """Reduces current and power limits to this part (0 to 1) of the rating, as heat does. 1 restores them."""
+        """Reduces current and power limits to this fraction (0 to 1) of the rating, as heat does. 1 restores them."""
         if not 0.0 <= part <= 1.0:
             raise ValueError(f"derating to {part:g} is outside 0 to 1")
         self._advance()
@@ -200,7 +200,7 @@ class SimulatedPowerSource:
         self._limit()
 
     def rate(self, limits: Limits) -> None:
-        """Other ratings from now on; a derating applies to them as well."""
+        """Changes the ratings; a derating applies to the new ones as well."""
         self._advance()
         self._rated = limits
         self._limit()
@@ -216,7 +216,7 @@ class SimulatedPowerSource:
         self._fault = why
 
     def repair(self) -> None:
-        """Takes the fault away; the output stays off until the next target."""
+        """Clears the fault; the output stays off until the next target."""
         self._fault = None
 
     # ------------------------------------------------------------------------------------------ physics
@@ -230,7 +230,7 @@ class SimulatedPowerSource:
             self._tested_volts = None  # aborted
         self._settled = self._settled and mode is self._mode
         self._mode = mode
-        # Nothing is taken out of an inlet whose contactors are open, nor where the ceiling does not allow it.
+        # No power is taken from an inlet whose contactors are open, or if the ceiling does not allow it.
         self._asked = (max(voltage, 0.0), current if mode is _Mode.CHARGE else max(current, 0.0))
         self._aim = self._clip(*self._asked)
 
@@ -238,7 +238,7 @@ class SimulatedPowerSource:
         return min(voltage, self._top.voltage), max(min(current, self._top.current), -self._top.discharge_current)
 
     def _limit(self) -> None:
-        """Takes over changed limits, and brings what flows below them."""
+        """Adopts changed limits, and brings the output below them."""
         rated, part = self._rated, self._derating
         self._limits = replace(
             rated,
@@ -253,7 +253,7 @@ class SimulatedPowerSource:
         self._out = self._flowing()
 
     def _hold(self, load: tuple[float, float] | None) -> None:
-        """Keeps what flows at or below the limits, at once: targets have ramps, limits have none."""
+        """Keeps the output at or below the limits, at once: targets have ramps, limits do not."""
         if self._mode is _Mode.OFF:
             return
         top = self._top
@@ -263,7 +263,7 @@ class SimulatedPowerSource:
             most = min(top.current, by_voltage)
             if self._amps > most:
                 self._amps = most
-            # The exact bound takes a square root, which is only needed near it.
+            # The exact bound takes a square root, which is needed only near the limit.
             if self._amps * (emf + self._amps * ohms) > top.power:
                 self._amps = min(self._amps, _power_bound(top.power, emf, ohms))
             if self._amps < 0.0:
@@ -274,7 +274,7 @@ class SimulatedPowerSource:
         self._amps = self._within(self._volts, self._amps)
 
     def _within(self, volts: float, amps: float) -> float:
-        """A current at a terminal voltage, held within the ceiling both ways, A."""
+        """A current at a terminal voltage, kept within the ceiling in both directions, A."""
         top = self._top
         if amps >= 0.0:
             return min(amps, top.current, top.power / volts if volts > 0.0 else math.inf)
@@ -283,7 +283,7 @@ class SimulatedPowerSource:
         return max(amps, -top.discharge_current, -top.discharge_power / volts)
 
     def _advance(self) -> None:
-        """Brings the state to now. The ramps are straight, so the step may be of any length."""
+        """Advances the state to the present. The ramps are linear, so the step may have any length."""
         now = self._clock()
         load = self.load() if self.load else None
         if now == self._time and self._settled and load == self._seen:
@@ -305,7 +305,7 @@ class SimulatedPowerSource:
         volts, amps, noise, top = self._volts, self._amps, self._noise, self._top
         driven = self._mode is not _Mode.OFF
         if driven and noise:
-            # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent. A battery
+            # The voltage ripple of a regulated stack is small compared with its current ripple: 0.1 percent. A battery
             # above the limit keeps its voltage, whatever the output does.
             rippled = min(volts * (1.0 + 0.001 * noise), max(top.voltage, volts))
             volts = max(0.0, rippled, min(top.least_voltage, volts) if amps < 0.0 else 0.0)
@@ -317,7 +317,7 @@ class SimulatedPowerSource:
         return volts, amps
 
     def _test(self, now: float) -> None:
-        """Up, hold, down: the output is safe again before the result is there."""
+        """Ramps up, holds, ramps down: the output is safe again before the result is available."""
         ramp = self._test_volts / self._dynamics.volts_per_second
         whole = max(self._dynamics.test_seconds, 2.0 * ramp)
         age = now - self._test_start
@@ -335,7 +335,7 @@ class SimulatedPowerSource:
             self._volts = load[0] + self._amps * load[1]  # the battery, as long as the vehicle's contactors are closed
         else:
             if self.load is not None:
-                self._amps = 0.0  # nobody there to take it
+                self._amps = 0.0  # no load to take it
             self._volts *= math.exp(-seconds / self._dynamics.discharge)
 
     def _drive(self, seconds: float, load: tuple[float, float] | None) -> None:
@@ -345,14 +345,14 @@ class SimulatedPowerSource:
         open_circuit = load is None and (self.load is not None or self._mode is _Mode.PRECHARGE)
         if load is not None:
             emf, ohms = load
-            # Constant voltage takes over where the battery at this current would exceed the target voltage.
+            # Constant voltage takes over if the battery at this current would exceed the target voltage.
             goal_a = min(goal_a, max(0.0, (goal_v - emf) / max(ohms, 1e-3)))
             self._amps = _toward(self._amps, goal_a, slope)
         else:
-            # The precharge current only charges the cable and inlet capacitance; it sets how fast that goes.
+            # The precharge current only charges the capacitance of cable and inlet; it determines how fast.
             if self._mode is _Mode.PRECHARGE:
                 climb *= min(1.0, goal_a / 2.0) if goal_a > 0.0 else 0.5
-            if goal_a >= 0.0:  # what gives keeps its own voltage
+            if goal_a >= 0.0:  # a discharging battery keeps its own voltage
                 self._volts = _toward(self._volts, goal_v, climb)
             self._amps = 0.0 if open_circuit else _toward(self._amps, goal_a, slope)
         self._hold(load)
@@ -363,14 +363,14 @@ def _toward(now: float, goal: float, step: float) -> float:
 
 
 def _power_bound(watts: float, emf: float, ohms: float) -> float:
-    """Current at which a battery of that voltage and resistance takes so many watts."""
+    """Current at which a battery of this voltage and resistance takes ``watts``, A."""
     if ohms <= 0.0:
         return watts / emf if emf > 0.0 else math.inf
     return (math.sqrt(emf * emf + 4.0 * ohms * watts) - emf) / (2.0 * ohms)
 
 
 def _discharge_bound(top: Ceiling, emf: float, ohms: float) -> float:
-    """Magnitude of the current that may be taken out of a battery of that voltage and resistance, A."""
+    """Magnitude of the current that may be taken from a battery of this voltage and resistance, A."""
     if not top.least_voltage <= emf <= top.voltage or emf <= 0.0:
         return 0.0
     by_voltage = (emf - top.least_voltage) / max(ohms, 1e-3)

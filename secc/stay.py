@@ -1,12 +1,12 @@
-"""A charger on the power line: matches one vehicle after another, and keeps the network through their pauses.
+"""A charger on the power line: matches one vehicle after another, and keeps the network during their pauses.
 
 Rules (ISO 15118-3, with ISO 15118-2 [V2G2-740, 741]):
 
-- SDP is answered only while a vehicle is matched. When its session is over, or its link lost, the modem gets a new key
-  within TP_match_leave. What the pilot shows before the link, and after one that is lost, is in `secc.arrivals`.
-- A paused session keeps the key. The duty is off, and nobody looks at the link: the vehicle's modem may sleep too.
-- After the wake-up (`secc.outlet.Outlet.wake`) the link has T_conn_resume. If it does not come, the pilot goes through
-  F for T_step_EF, and vehicles are matched anew with another key.
+- SDP is answered only while a vehicle is matched. When its session is over, or its link is lost, the modem gets a new
+  key within TP_match_leave. `secc.arrivals` controls the pilot before the link, and after a link is lost.
+- A paused session keeps the key. The duty is off, and the link is not watched: the vehicle's modem may sleep too.
+- After the wake-up (`secc.outlet.Outlet.wake`) the link has T_conn_resume to return. If it does not, the pilot goes
+  through F for T_step_EF, and vehicles are matched again with another key.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ async def serve_vehicles(
     ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Matches and serves one vehicle after another, for ever.
+    """Matches and serves one vehicle after another, forever.
 
     Args:
-        arrivals: brings them to their links.
+        arrivals: brings vehicles to their links.
         outlet: open only while a vehicle is matched.
-        ended: gets each outcome of the outlet.
+        ended: receives each outcome of the outlet.
         matched: called with each match, before the outlet opens.
         ready: called when the outlet is open.
-        say: takes a line for the user.
+        say: outputs a line for the user.
 
     Raises:
-        ModemError, LinkError, SetupError: modem, interface or its address are gone.
+        ModemError, LinkError, SetupError: the modem, the interface or its address is gone.
     """
     side = arrivals.side
     pilot = side.pilot
@@ -83,7 +83,7 @@ async def serve_vehicles(
             if outcome is not None and outcome.ok:
                 await until(pilot, lambda reading: reading.state not in CONNECTED, None)
             else:
-                # Steady for a while, so that the vehicle sees the duty come anew.
+                # Steady for a while, so that the vehicle sees the duty start again.
                 await asyncio.sleep(side.options.timing.T_step_X1)
     finally:
         await arrivals.stop()
@@ -92,10 +92,10 @@ async def serve_vehicles(
 async def _sessions(
     side: Evse, outlet: Outlet, match: Match, ended: asyncio.Queue[Outcome], say: Callable[[str], None]
 ) -> tuple[Outcome | None, bool]:
-    """The sessions of one match: until one has ended that is not paused, or the link is lost, which is the second.
+    """Serves one match until a session ends without a pause, or the link is lost; returns outcome and loss of link.
 
     Raises:
-        _NotBack: the link is not there any more after a pause.
+        _NotBack: the link did not return after a pause.
     """
     while True:
         async with _beside(side.until_lost(match)) as lost, _beside(ended.get()) as session:
@@ -106,10 +106,10 @@ async def _sessions(
             outcome: Outcome = session.result()
         if not outcome.paused:
             if outlet.awaited:
-                continue  # the vehicle has come back on the same link
+                continue  # the vehicle is back on the same link
             return outcome, False
         if side.pilot.state is None:
-            continue  # nothing tells when it wakes up; the link has to
+            continue  # only the link can show when it wakes up
         try:
             await while_connected(side.pilot, _asleep(side, outlet, match))
         except PilotLost as why:
@@ -120,7 +120,7 @@ async def _sessions(
 
 
 async def _asleep(side: Evse, outlet: Outlet, match: Match) -> None:
-    """Until the duty is back, and the link too."""
+    """Waits until both the duty and the link are back."""
     await outlet.awake.wait()
     if not await side.resume(match):
         raise _NotBack
@@ -128,7 +128,7 @@ async def _asleep(side: Evse, outlet: Outlet, match: Match) -> None:
 
 @contextlib.asynccontextmanager
 async def _beside(work: Any) -> AsyncIterator[asyncio.Future[Any]]:
-    """A task that ends with the context."""
+    """Runs a task that ends with the context."""
     task = asyncio.ensure_future(work)
     try:
         yield task

@@ -1,4 +1,4 @@
-"""The AC side of a charger: the mains, a contactor, and what was agreed on with the vehicle."""
+"""The AC side of a charger: the mains, a contactor, and the limits agreed with the vehicle."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ class AcSupply:
     """AC side: a supply and its contactor.
 
     Attributes:
-        nominal_voltage: line to neutral, V.
-        frequency: of the grid, Hz.
-        phases: 1 or 3.
-        max_current: per phase, A.
-        max_discharge_current: per phase out of the vehicle, A; 0: it takes nothing back.
-        max_asymmetry: W by which phases may differ, or None for no limit; a session on one phase has no more power.
-        ramp: how fast a vehicle may change its power, percent of the largest power per minute, or None.
-        agreed: most per phase by what was agreed with the vehicle, A; infinite without any.
-        agreed_back: the same out of the vehicle, as a magnitude, A; 0 without any.
-        in_use: phases that the session uses.
+        nominal_voltage: line-to-neutral voltage, V.
+        frequency: grid frequency, Hz.
+        phases: number of phases, 1 or 3.
+        max_current: maximum current per phase, A.
+        max_discharge_current: maximum current per phase from the vehicle, A; 0: it takes nothing back.
+        max_asymmetry: maximum power difference between phases, W, or None for no limit; it also caps the power of a
+            session on one phase.
+        ramp: maximum rate of change of a vehicle's power, percent of the largest power per minute, or None.
+        agreed: maximum current per phase agreed with the vehicle, A; infinite without an agreement.
+        agreed_back: the same from the vehicle, as a magnitude, A; 0 without an agreement.
+        in_use: number of phases that the session uses.
         rcd_tripped: residual current device; True is a fault and opens the contactor.
-        sticks: fault to inject: the contactor does not move any more.
-        load: amperes per phase that the vehicle draws, negative where it gives back. Without one (a process of its own)
-            the vehicle is taken to draw all it is offered, or to give all that is agreed: an upper bound for the meter.
-        load_phases: phases on which it does; without one, those in use.
-        load_reactive: VAr over all phases, negative where the vehicle is capacitive; without one, none.
+        sticks: fault to inject: the contactor no longer moves.
+        load: current per phase that the vehicle draws, A; negative: feeds back. Without one (a separate process), the
+            vehicle is assumed to draw all it is offered, or feed back all that is agreed: an upper bound for the meter.
+        load_phases: number of phases that the vehicle uses; without one, those in use.
+        load_reactive: reactive power over all phases, VAr; negative: capacitive; without one, zero.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class AcSupply:
         load_reactive: Callable[[], float] | None = None,
         clock: Clock = loop_time,
     ) -> None:
-        """``close_seconds`` is seconds that the contactor takes to close; the standards allow 3 s."""
+        """``close_seconds`` is the closing time of the contactor, s; the standards allow 3 s."""
         self.nominal_voltage = nominal_voltage
         self.frequency = GRID_FREQUENCY
         self.phases = phases
@@ -80,7 +81,7 @@ class AcSupply:
             self.open()
 
     def close(self) -> None:
-        """Starts to close the contactor; nothing happens with a tripped RCD."""
+        """Starts to close the contactor; does nothing if the RCD has tripped."""
         if not self._rcd and not self.sticks and self._closing_since is None:
             self._closing_since = self._clock()
 
@@ -90,21 +91,21 @@ class AcSupply:
             self._closing_since = None
 
     def forget(self) -> None:
-        """What was agreed is over; the contactor stays as it is."""
+        """Forgets the agreed limits; leaves the contactor unchanged."""
         self.agreed, self.agreed_back, self.in_use = math.inf, 0.0, self.phases
 
     @property
     def offered(self) -> float:
-        """What the vehicle may draw per phase now, A: the rating, or what was agreed."""
+        """Current that the vehicle may draw per phase now, A: the rating, or the agreed current."""
         return min(self.max_current, self.agreed)
 
     @property
     def taken_back(self) -> float:
-        """What the vehicle may give back per phase now, as a magnitude, A: only what was agreed."""
+        """Current that the vehicle may feed back per phase now, as a magnitude, A: only the agreed current."""
         return min(self.max_discharge_current, self.agreed_back)
 
     def most(self, phases: int) -> tuple[float, float]:
-        """The largest power over so many phases into the vehicle and out of it, W, both as magnitudes."""
+        """The largest power over this many phases, into and from the vehicle, W, both as magnitudes."""
         limits = (self.nominal_voltage * amps * phases for amps in (self.max_current, self.max_discharge_current))
         uneven = math.inf if self.max_asymmetry is None or phases == self.phases else self.max_asymmetry
         charging, giving = (min(limit, uneven) for limit in limits)
@@ -112,14 +113,14 @@ class AcSupply:
 
     @property
     def current(self) -> float:
-        """Present current per phase, A; negative out of the vehicle."""
+        """Present current per phase, A; negative: from the vehicle."""
         if not self.closed:
             return 0.0
         return self.load() if self.load else self.offered or -self.taken_back
 
     @property
     def power(self) -> float:
-        """Present power over all phases, W; negative out of the vehicle."""
+        """Present power over all phases, W; negative: from the vehicle."""
         drawn = self.load_phases() if self.load_phases else self.in_use
         return self.nominal_voltage * self.current * min(drawn, self.phases)
 
