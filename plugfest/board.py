@@ -1,6 +1,6 @@
-"""What there is to know about a bench at a glance, kept up from its events: links, protocol, state, numbers, warnings.
+"""A bench at a glance, kept up to date from its events: links, protocol, state, numbers, warnings.
 
-The live view draws it and MQTT publishes it; it knows neither of them, no role and no clock.
+The live view draws it and MQTT publishes it; it depends on neither of them, nor on a role or a clock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from v2g.trace import Event
 SERIES = 240
 """Points kept of each number."""
 SAMPLE = 0.999
-"""s: between two of them; telemetry comes about once a second."""
+"""s between two points; telemetry comes about once a second."""
 RECENT = 40
 WARNINGS = 20
 
@@ -30,17 +30,17 @@ class Board:
     """State of the session under way, or of the last one.
 
     Attributes:
-        links: pilot, SLAC, SDP, TCP and TLS in words; absent where nothing is known.
+        links: pilot, SLAC, SDP, TCP and TLS in words; absent if nothing is known.
         protocol: as agreed.
         state: name of the last exchange, like ``CurrentDemand``.
         since: loop time at which that state began, s.
         numbers: of the plant, as `plugfest.stage.measure` gives them.
         series: the numbers over time.
-        recent: last messages and happenings: time, mark, text.
+        recent: last messages and events: time, mark, text.
         warnings: tolerances, errors and impossible actions: time and text.
         messages: count of messages.
         response: last and longest response time, s, and what was asked.
-        sessions: begun so far.
+        sessions: number of sessions started so far.
         ended: how the last session ended, "" while one is under way.
         terms: what the two sides agree on (ISO 15118-20).
         duty: of the control pilot's PWM, with what it says; "" where there is none.
@@ -65,7 +65,7 @@ class Board:
     _repeats: Counter[str] = field(default_factory=Counter)
 
     def begin(self, time: float) -> None:
-        """A session begins."""
+        """A session starts."""
         self.sessions += 1
         self.protocol = self.state = self.ended = ""
         self.since = self.started = time
@@ -85,7 +85,7 @@ class Board:
         return f"{with_volts(label)} {self.duty if label.endswith('2') else ''}".rstrip()
 
     def end(self, text: str) -> None:
-        """It ended; ``text`` says how."""
+        """The session ended; ``text`` says how."""
         self.ended = text
         self.state = ""
 
@@ -129,7 +129,7 @@ class Board:
                     self._happened(event.time, "#", f"{event.name}: {event.note}")
 
     def measured(self, numbers: dict[str, Any], time: float) -> None:
-        """Numbers of the plant at a time; a second after the last one also a point of each series."""
+        """Numbers of the plant at a time; also a point of each series, if the last one is a second old."""
         self.numbers = numbers
         if "pilot" in numbers:
             self.links["pilot"] = str(numbers["pilot"])
@@ -153,7 +153,7 @@ class Board:
         count = self._repeats[event.name]
         text = event.name if event.message is not None or not event.note else f"{event.name} ({event.note})"
         entry = (event.time, mark, f"{text}  x{count}" if count > 1 else text)
-        if count > 1:  # a loop shows its two messages once, counting
+        if count > 1:  # a loop shows its two messages once, with a count
             for at in range(len(self.recent) - 1, max(len(self.recent) - 3, -1), -1):
                 if self.recent[at][2].split("  x")[0] == text:
                     self.recent[at] = entry

@@ -40,13 +40,13 @@ COMMANDS = (
 """Modules of :mod:`plugfest.commands`, in the order of the help."""
 
 USER_ERROR = 2
-"""Exit code when the command could not start because of its arguments or surroundings."""
+"""Exit code when the command could not start because of its arguments or environment."""
 
 ELSEWHERE = ("exi", "explain", "trace", "report", "pki", "conformance list", "conformance show")
 """Commands that run on any system."""
 
 _LINUX = ("fcntl", "termios", "resource", "pwd", "grp")
-"""Modules of the standard library that Windows lacks; what needs one needs Linux."""
+"""Modules of the standard library that Windows lacks; code that needs one needs Linux."""
 
 STOPPED = 7
 """Exit code after Ctrl-C, as of `v2g.outcome.Cause.ABORTED`, which is not imported for ``--help``."""
@@ -62,7 +62,7 @@ exit codes of evcc, secc and demo:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Of the program or of a command: whichever is given what it does not know says so, with its own usage."""
+    """Parser of the program or of a command: the one that gets an unknown argument reports it, with its own usage."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         known, others = super().parse_known_args(args, namespace)
@@ -71,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
         return known, others
 
     def error(self, message: str) -> NoReturn:
-        """One line, whatever was typed or pasted."""
+        """Reports an error in one line, whatever was typed or pasted."""
         super().error(visible(message))
 
 
@@ -79,7 +79,7 @@ def parser(*names: str) -> argparse.ArgumentParser:
     """The whole command line; docs and shell completion can be made from it.
 
     Args:
-        names: only these commands. A command that is started needs no other, and their modules cost time.
+        names: only these commands. A started command does not need the others, and their modules take time to load.
     """
     top = _Parser(
         prog="plugfest",
@@ -96,9 +96,9 @@ def parser(*names: str) -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """`kill` and a closed terminal end a command as Ctrl-C does: in order, and nothing stays energised.
+    """`kill` and a closed terminal end a command as Ctrl-C does: properly, with nothing left energised.
 
-    Where Ctrl-C is ignored, as in the background of a script, the other two still do that.
+    They still do if Ctrl-C is ignored, as in the background of a script.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -121,8 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     console.prepare()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments is None and "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
-        from argcomplete import autocomplete  # an extra, without which no shell asks
+    if arguments is None and "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
+        from argcomplete import autocomplete  # an extra; without it, no shell asks
 
         autocomplete(parser())
     top = parser(*given[:1]) if given and given[0] in COMMANDS else parser()
@@ -165,7 +165,7 @@ def _checked(code: int) -> int:
     """The exit code, which also reports that standard output could not be written."""
     try:
         console.check()
-    except BrokenPipeError:  # the command had done its work
+    except BrokenPipeError:  # the command had finished its work
         console.give_up()
     except OutputError as why:
         console.finish()

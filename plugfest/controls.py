@@ -1,4 +1,4 @@
-"""The hands at a bench: one place where an action of a timeline, or of a command over MQTT, becomes a change of the
+"""The controls of a bench: the one place where an action of a timeline or an MQTT command becomes a change of the
 plant.
 
 What an action needs and the bench does not have (a vehicle, a DC output, a cable in software) raises `NotPossible`;
@@ -41,17 +41,16 @@ class NotPossible(Exception):
 
 
 class Interrupted(Exception):
-    """An action ended what went before the session; the text says which."""
+    """An action ended the steps before the session; the text says which."""
 
 
 @dataclass
 class Controls:
-    """What can be reached by hand.
+    """What the controls can reach.
 
     Attributes:
-        vehicle, evse: the plants of this bench; None where the other side is real.
-        wire: the cable, where it is simulated.
-        outlet: where the charger serves vehicles, if pauses are its business.
+        vehicle, evse: the plants of this bench; None if the other side is real.
+        wire: the cable, if it is simulated. outlet: where the charger serves vehicles, if it handles pauses.
         options: of the vehicle's session; a change of the service changes them.
         deviations: of the roles that run here.
     """
@@ -66,7 +65,7 @@ class Controls:
     _interrupt: Callable[[str], object] | None = None
 
     def apply(self, step: Step) -> str:
-        """Does it.
+        """Performs an action.
 
         Returns:
             What was done, in one line.
@@ -76,7 +75,7 @@ class Controls:
         """
         try:
             _ACTIONS[type(step)](self, step)
-        except ValueError as why:  # a pilot board that cannot show E, for one
+        except ValueError as why:  # for example a pilot board that cannot show E
             raise NotPossible(str(why)) from why
         return actions.describe(step)
 
@@ -86,7 +85,7 @@ class Controls:
             self._inject(actions.Inject(fault=fault))
 
     async def before_session(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs what goes before a session, SLAC; an action that would end a session ends it instead.
+        """Runs what comes before a session, SLAC; an action that would end a session ends it instead.
 
         Raises:
             Interrupted: such an action came.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from v2g.credentials import Credential
 
 INSTALLED = "contract-installed"
-"""The entry of a PKI in which a vehicle keeps the contract that it got last."""
+"""The entry of a PKI in which a vehicle keeps its latest contract."""
 
 
 def credential(entry: Entry) -> Credential:
@@ -34,8 +34,7 @@ def issuer(store: Store, now: datetime.datetime, seed: str | None) -> Callable[[
     """Makes contracts by their eMAID with the PKI's mobility operator.
 
     Args:
-        now: contracts begin at this day.
-        seed: of the keys; None: random ones.
+        now: contracts start on this day. seed: for the keys; None: random ones.
     """
     from pki import authority
     from pki.profiles import Role
@@ -50,10 +49,10 @@ def issuer(store: Store, now: datetime.datetime, seed: str | None) -> Callable[[
 
 
 def keep(store: Store, contract: Credential, name: str = INSTALLED) -> str:
-    """Puts an installed contract into the files of a PKI; returns what became of it, in words.
+    """Puts an installed contract into the files of a PKI; returns the outcome in words.
 
     Args:
-        name: of its entry.
+        name: name of its entry.
     """
     from pki.errors import PkiError
     from pki.profiles import Role

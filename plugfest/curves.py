@@ -1,8 +1,8 @@
 """Power over time for the charger's energy manager: from a bench file's points, or a file with lines of time and kW.
 
-A file has one point a line, time and power, with comma, semicolon, tab or spaces between them: seconds (``90``), or
-``hh:mm:ss``, since power first flows; kW, negative where the vehicle gives. With semicolons or tabs a comma may be the
-decimal one. A first line of words is a heading; empty lines and those that begin with # do not count.
+A file has one point per line, time and power, with comma, semicolon, tab or spaces between them: seconds (``90``), or
+``hh:mm:ss``, since power first flows; kW, negative if the vehicle feeds back. With semicolons or tabs a comma may be
+the decimal one. A first line of words is a heading; empty lines and those starting with # are ignored.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from boundary.text import shortened
 from secc.manager import Curve, Point, constant
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Of a file: a point a second for two days."""
+"""Maximum number of points in a file: one per second for two days."""
 MOST_KW = 10_000.0
-"""No outlet of these standards has as much; who writes more has written watts."""
+"""No outlet of these standards has this much; a larger number is in watts by mistake."""
 
 _CLOCK = re.compile(r"(\d{1,3}):(\d\d)(?::(\d\d(?:\.\d+)?))?", re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d*)?(?::.*)?", re.ASCII)
@@ -69,7 +69,7 @@ def read(path: Path) -> Curve:
 
 
 def check(curve: Sequence[Point]) -> None:
-    """Raises ValueError: not a curve that begins at 0 and goes on in the order of time, or more than any outlet has."""
+    """Raises ValueError: the curve does not start at 0 or is not in order of time, or it exceeds any outlet."""
     for before, point in pairwise(curve):
         if point.start <= before.start:
             raise ValueError(f"{point.start:g} s is not later than {before.start:g} s, the time before it")

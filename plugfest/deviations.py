@@ -1,7 +1,7 @@
-"""Messages that differ from what is right, as a bench file asks: by message, and by which one of a session.
+"""Messages that deviate on purpose, as a bench file asks: by message, and by its number in a session.
 
 They work through the session's seams (`rewrite`, `rewrite_signature`, `rewrite_exi`, `rewrite_frame`), so the role that
-sends does not know. Each is reported as an event ``bench: deviation``. Counting starts anew with each session.
+sends does not know. Each is reported as an event ``bench: deviation``. Counting restarts with each session.
 """
 
 from __future__ import annotations
@@ -50,8 +50,7 @@ class Deviations:
     Attributes:
         entries: what to do, in order.
         ending: ``Req`` for the vehicle, ``Res`` for the charger: what this role sends.
-        observe: is notified of each deviation.
-        delays: seconds before each message of a name, besides.
+        observe: receives each deviation. delays: additional seconds before each message of a name.
     """
 
     entries: Sequence[Deviation]
@@ -77,12 +76,12 @@ class Deviations:
                 self._mine.setdefault(entry.message, []).append((chosen, entry))
 
     def begin(self) -> None:
-        """A new session: counting starts anew."""
+        """A new session: counting restarts."""
         for kept in (self._count, self._told, self._active):
             kept.clear()
 
     def unused(self) -> Iterator[tuple[Deviation, str]]:
-        """The entries of this role that no session so far has applied, each with why; habits of a car aside."""
+        """The entries of this role not yet applied in any session, each with the reason, except habits of a car."""
         for entry in self.entries:
             if not entry.message.endswith(self.ending) or entry.habit or id(entry) in self._applied:
                 continue
@@ -101,7 +100,7 @@ class Deviations:
             self._seam(name)
 
     def once(self, entry: Deviation) -> None:
-        """The next message of a name deviates, besides what is configured."""
+        """The next message of a name deviates, in addition to what is configured."""
         if entry.message not in {*self._mine, *self.delays, *self._seams}:
             self._seams.add(entry.message)
             self._seam(entry.message)
@@ -129,7 +128,7 @@ class Deviations:
             ]
             active += self._once.pop(name, [])
             self._active[name] = active
-            place = name if name in self._seams else f"{name} {count}"  # a seam made late has not seen all of them
+            place = name if name in self._seams else f"{name} {count}"  # a seam installed late has not seen all of them
             delay = sum(entry.delay for entry in active) + self.delays.get(name, 0.0)
             if delay:
                 await asyncio.sleep(delay)
@@ -151,7 +150,7 @@ class Deviations:
         return rewrite
 
     def _said(self, entry: Deviation) -> str:
-        """A deviation in one line; one that has no end is worth one once in a session, a habit none."""
+        """A deviation in one line; an endless one is reported once per session, a habit never."""
         if entry.habit or id(entry) in self._told:
             return ""
         if str(entry.occurrence).endswith(("all", "-")):
@@ -181,7 +180,7 @@ class Deviations:
         return rewrite
 
     def _spoiled(self, name: str, how: str | None, given: Any) -> Any:
-        """A Signature as a deviation wants it; the message's own stays whole."""
+        """A Signature as a deviation wants it; the message's own remains unchanged."""
         if how == "absent" or given is None:
             return given if how is None else None
         if how == "earlier":
@@ -220,7 +219,7 @@ class Deviations:
 
 
 _TYPE = slice(2, 4)
-"""Where the payload type stands in a V2GTP header."""
+"""Position of the payload type in a V2GTP header."""
 
 
 def _flipped(data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 A number becomes a PhysicalValue or RationalNumber where the field is one, text becomes bytes (hex), a mapping fills a
 group. A name that leads through a list means every entry, or one (``ProfileEntry.2.ChargingProfileEntryStart``).
-Nothing is validated on the way into the message, because a bench wants to send what is wrong; only names are checked.
+Values put into a message are not validated, because a bench may want to send wrong ones; only names are checked.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def hints(cls: type[Any]) -> dict[str, Any]:
 
 
 def _alternatives(hint: Any) -> list[Any]:
-    """The types of a hint, None left out."""
+    """The types of a hint, without None."""
     if isinstance(hint, types.UnionType) or get_origin(hint) is Union:
         return [inner for t in get_args(hint) if t is not type(None) for inner in _alternatives(t)]
     return [hint]
 
 
 def _classes(hint: Any) -> list[type[Any]]:
-    """Message classes that may stand in a field: those of the hint and what substitutes them."""
+    """Message classes that a field may contain: those of the hint and their substitutes."""
     found: list[type[Any]] = []
     for kind in _alternatives(hint):
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -72,7 +72,7 @@ COUNT = "lists count from 1"
 
 
 def check(classes: Mapping[str, type[Any]], fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Fields that none of these classes has, or whose value cannot be: dotted name and why."""
+    """Fields that none of these classes has, or whose value is invalid: dotted name and reason."""
     for name, value in fields.items():
         wrong = [why for cls in classes.values() if (why := _check(cls, name.split("."), value))]
         if wrong and len(wrong) == len(classes):
@@ -112,7 +112,7 @@ def put(message: Any, fields: Mapping[str, Any], schema: Schema) -> Any:
     """A copy of a message with these fields.
 
     Args:
-        schema: the set that the message belongs to.
+        schema: the message's schema set.
 
     Raises:
         FieldError: this message has no such field, or the value does not fit at all.
@@ -149,10 +149,10 @@ def build(hint: Any, value: Any, current: Any, name: str, schema: Schema) -> Any
     """A plain value as a field of that type.
 
     Args:
-        current: what the field holds now; a mapping changes it where it is a group.
+        current: the field's present value; a mapping changes it if it is a group.
 
     Raises:
-        FieldError: it cannot be.
+        FieldError: the value does not fit.
     """
     if value is None:
         return None
@@ -185,7 +185,7 @@ def build(hint: Any, value: Any, current: Any, name: str, schema: Schema) -> Any
 
 
 def _group(groups: list[type[Any]], value: Mapping[str, Any], name: str, schema: Schema) -> Any:
-    """A group from nothing: the class that has all these fields; what is missing and required is smallest."""
+    """A new group: the class that has all these fields; missing required fields get their smallest values."""
     from secc.minimal import minimal
 
     heads = {key.split(".")[0] for key in value}

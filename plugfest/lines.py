@@ -29,7 +29,7 @@ _SHOWN_TLS = {"handshake": "*", "handshake-failed": "!", "deviation": "#", "cert
 SHOWN_TCP = {
     "second-connection-refused": "!", "late-connection-refused": "!", "second-connection-waits": "*", "hung-up": "!",
 }  # fmt: skip
-"""What happens to connections, beyond the usual, and its marks."""
+"""Unusual events of connections, and their marks."""
 
 _MATCHING = (
     "CM_SLAC_", "CM_START_ATTEN_CHAR", "CM_MNBC_SOUND", "CM_ATTEN_CHAR", "CM_VALIDATE", "CM_SET_KEY", "CM_AMP_MAP",
@@ -38,14 +38,14 @@ _SLAC_WORDS = {"modem": "*", "matched": "*", "left": "*", "attempt failed": "!",
 
 
 LEGEND = "> sent  < received  * state  ~ tolerated  ! trouble  # bench"
-"""What the marks of lines mean."""
+"""Meaning of the marks in lines."""
 HEAD = [f"time in s   {LEGEND}", f"pilot: {PILOT}"]
-"""What stands above the lines of a session."""
+"""Heading above the lines of a session."""
 
 
 @dataclass
 class Plant:
-    """Where the numbers of a line come from; each returns None where it has nothing to say."""
+    """Sources of the numbers of a line; each returns None if it has no number."""
 
     soc: Callable[[], float | None] = lambda: None
     volts: Callable[[], float | None] = lambda: None
@@ -58,7 +58,7 @@ class Lines:
 
     Args:
         plant: the numbers.
-        calm: seconds within which further exchanges of a kind already under way are not shown (0: show all).
+        calm: seconds within which further exchanges of the same kind are not shown (0: show all).
         prefix: put in front of each line, to tell roles apart.
     """
 
@@ -96,7 +96,7 @@ class Lines:
                 self._print(time, SHOWN_TCP[event.name], f"{event.name.replace('-', ' ')}: {event.note}")
 
     def _message(self, event: Event, time: float) -> None:
-        if event.stream:  # beside the main stream: it does not end a loop there
+        if event.stream:  # on a side stream: it does not end a loop on the main stream
             self._print(
                 time, _arrow(event), f"{event.name:<30} {f'beside: {details(event.message)}'.removesuffix(': '):<32}"
             )
@@ -114,7 +114,7 @@ class Lines:
         self._print(time, _arrow(event), f"{event.name:<30} {details(event.message):<32}", more)
 
     def _slac(self, event: Event, time: float) -> None:
-        """Messages of matching, a batch of one kind in one line; what was found; what went wrong."""
+        """Messages of matching, with a batch of one kind in one line; results; errors."""
         if event.data:
             shown = event.name.startswith(_MATCHING)
             if not shown or event.name == self._run:

@@ -1,6 +1,6 @@
 """The live view: the board of a bench drawn in the terminal, a few times a second.
 
-Drawing takes tens of milliseconds and a charge loop's answer may take 25, so it happens in a thread of its own, which
+Drawing takes tens of milliseconds, but a charge loop's answer may only take 25, so it happens in its own thread, which
 only reads. The plant's numbers are taken in the event loop, whose clock they need.
 """
 
@@ -30,15 +30,15 @@ from v2g.outcome import Outcome
 from v2g.terms import NOTIFICATIONS
 
 REFRESH = 0.2
-"""s: between two drawings."""
+"""s between two drawings."""
 TALL = 30
-"""Lines of a terminal that has room for a legend."""
+"""Minimum number of terminal lines for a legend."""
 BARS = "▁▂▃▄▅▆▇█"
 ORDER = ("pilot", "modem", "SLAC", "SDP", "TCP", "TLS")
 
 
 class _Text(Text):
-    """One line, of which a terminal only shows what it says."""
+    """One line of text that is safe to show on a terminal."""
 
     def __init__(self, text: str = "", style: str = "", *, overflow: OverflowMethod | None = None) -> None:
         super().__init__(visible(text), style, no_wrap=True, overflow=overflow or "crop")
@@ -49,7 +49,7 @@ class _Text(Text):
 
 
 class LiveView(View):
-    """Draws while its `running` context is open; prints what people should keep above the drawing."""
+    """Draws while its `running` context is open; prints lasting lines above the drawing."""
 
     typed = True
 
@@ -83,7 +83,7 @@ class LiveView(View):
         self.console.print(_Text(text, overflow="ignore"), soft_wrap=True)
 
     def headline(self, lines: list[str]) -> None:
-        """The drawing has its own."""
+        """The drawing has its own heading."""
 
     def begin(self) -> None:
         self.board.begin(asyncio.get_running_loop().time())
@@ -125,7 +125,7 @@ class LiveView(View):
             await asyncio.sleep(REFRESH)
 
     def _show(self, live: Live, now: float, *, last: bool = False) -> None:
-        """One drawing; none comes after the last one, however late its thread is."""
+        """One drawing; none follows the last one, however late its thread is."""
         with self._drawing:
             if not self._finished:
                 self._finished = last
@@ -201,7 +201,7 @@ class LiveView(View):
         return line
 
     def _terms(self, now: float) -> Text:
-        """Service, control, mobility needs and schedule of ISO 15118-20, as far as they are known."""
+        """Service, control, mobility needs and schedule of ISO 15118-20, as far as known."""
         terms = self.board.terms
         line = _Text(overflow="ellipsis")
         line.append(f"{terms.service} {terms.control}".rstrip(), style="bold")
@@ -278,7 +278,7 @@ def sparkline(values: Iterable[float], width: int) -> str:
 
 
 def _signed(values: Iterable[float], width: int) -> Text:
-    """A sparkline in which what flows out of the vehicle has another colour."""
+    """A sparkline in which flow from the vehicle has another colour."""
     shown = list(values)[-width:]
     line = _Text()
     for value, bar in zip(shown, sparkline(shown, width), strict=True):
@@ -296,7 +296,7 @@ def _last(items: Iterable[Any], count: int) -> list[Any]:
 
 
 def _cut(text: str, width: int) -> str:
-    """At most so many columns; some characters take two."""
+    """At most this many columns; some characters take two."""
     line = visible(text)
     return line if cell_len(line) <= width else set_cell_size(line, width - 1) + "…"
 

@@ -1,4 +1,4 @@
-"""How an attempt of SLAC reads on a terminal: steps with times and limits, attenuation by group, verdict and causes."""
+"""A SLAC attempt on a terminal: steps with times and limits, attenuation by group, verdict and causes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEIGHT = 3
 
 
 class Reports:
-    """Reports of one attempt after another; one that fails like the one before it takes a line."""
+    """Reports of one attempt after another; one that fails like the previous one takes a single line."""
 
     def __init__(self) -> None:
         self._before: tuple[bytes, Step, str] | None = None
@@ -50,7 +50,7 @@ def report(x: Exchange, now: float, *, start: float = 0.0) -> Iterator[str]:
 
 
 def _unrecorded(x: Exchange) -> Iterator[str]:
-    """What the recording lacks or has twice."""
+    """What the recording lacks or contains twice."""
     if x.begins_late:
         yield "no CM_SLAC_PARM.REQ: the recording begins in the middle"
     for one in x.answerers.values():

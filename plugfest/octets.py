@@ -1,7 +1,7 @@
-"""Octets as people have them, and the V2GTP frames in them.
+"""Octets as users supply them, and the V2GTP frames in them.
 
-What a V2GTP header says is held against what is there, and every difference is told: frames in bug reports are cut,
-padded, several in a row, or still inside the packet that carried them.
+The V2GTP header is compared with the data, and every difference is reported: frames in bug reports are cut, padded,
+several in a row, or still inside the packet that carried them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ETHERNET, _RAW_IP = 1, 101
 
 
 class OctetsError(ExiError):
-    """What was given holds no message; the text says it all."""
+    """The input contains no message; the text says everything."""
 
     def __str__(self) -> str:
         return self.what
@@ -28,13 +28,12 @@ class OctetsError(ExiError):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A payload out of what was given.
+    """A payload from the input.
 
     Attributes:
-        data: the EXI; empty where there is none.
+        data: the EXI; empty if there is none.
         type: V2GTP payload type, or None without a header.
-        notes: how the header differs from what is there.
-        rest: bytes behind the payload that the header does not announce.
+        notes: how the header differs from the data. rest: bytes after the payload that the header does not announce.
     """
 
     data: bytes
@@ -50,7 +49,7 @@ class Piece:
 
 
 def of_file(name: str) -> bytes | None:
-    """The content of a file; None where there is no such file: a long hex string, for one.
+    """The content of a file; None if there is no such file, for example for a long hex string.
 
     Raises:
         InputError: it cannot be read.
@@ -71,7 +70,7 @@ def given(argument: str) -> bytes:
     content = of_file(argument)
     if content is None:
         return spelled(argument)
-    if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: no text starts so
+    if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: text never starts with these
         return content
     try:
         return spelled(content.decode("ascii"))
@@ -91,7 +90,7 @@ def pieces(data: bytes) -> list[Piece]:
 
 
 def _is_header(data: bytes) -> bool:
-    """Whether a V2GTP header begins here, be it one of another version."""
+    """Whether a V2GTP header starts here, even one of another version."""
     if data[:2] == b"\x01\xfe":
         return True
     known = int.from_bytes(data[2:4], "big") in v2gtp.PAYLOAD_TYPES

@@ -1,7 +1,7 @@
-"""What a session leaves behind: trace, capture and report, each for itself.
+"""What a session leaves behind: trace, capture and report, independent of each other.
 
-A file that cannot be written any more is given up: it ends with its last whole record, the others and the session go
-on, and the command says so at its end and in its exit code.
+A file that can no longer be written is abandoned: it ends with its last complete record, the others and the session
+continue, and the command reports it at its end and in its exit code.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from plugfest.config.model import Bench
 
 SURROUNDINGS = 2
-"""Exit code of a session that went well, but not its files."""
+"""Exit code of a session that went well but whose files did not."""
 REPORTED = 200_000
-"""Events that are kept for a report, the latest: some hours of charging."""
+"""Number of events kept for a report, the latest ones: some hours of charging."""
 _SECRET = {"password"}
 
 
@@ -51,14 +51,14 @@ class Outputs:
     _files: list[_File] = field(default_factory=list)
 
     def add(self, observe: Observe, close: Callable[[], None]) -> None:
-        """One more file: what takes its events, and what ends it; both may raise OutputError."""
+        """Adds a file: the function that takes its events, and the one that ends it; both may raise OutputError."""
         self._files.append(_File(observe, close))
 
     def __call__(self, event: Event) -> None:
         """Takes an event.
 
         Raises:
-            OutputError: a file has just been given up; the others have the event.
+            OutputError: a file has just been abandoned; the others have the event.
         """
         failed: OutputError | None = None
         for file in list(self._files):
@@ -77,7 +77,7 @@ class Outputs:
             file.close()
 
     def close(self) -> None:
-        """Ends the files, and says which of them are not whole."""
+        """Ends the files, and reports which of them are incomplete."""
         for file in self._files:
             try:
                 file.close()
@@ -96,7 +96,7 @@ class Outputs:
 def writing(
     bench: Bench, role: str, now: datetime.datetime | None, *, interface: str | None = None
 ) -> Iterator[Outputs]:
-    """The observer that writes ``--trace``, ``--pcapng`` and ``--report``, as far as they are asked for.
+    """The observer that writes ``--trace``, ``--pcapng`` and ``--report``, as requested.
 
     Args:
         role: who observes: ``evcc``, ``secc``, or ``both`` (the vehicle's view).
@@ -134,7 +134,7 @@ def _trace(outputs: Outputs, path: Path, epoch: float, role: str, told: dict[str
 
 
 def _packets(outputs: Outputs, path: Path, role: str, epoch: float, interface: str | None) -> None:
-    """The packets of the interface where raw sockets are allowed, else packets made from what the session tells."""
+    """The packets of the interface if raw sockets are allowed, otherwise packets made from the session's events."""
     from plugfest.traces import live, writer
 
     comment = f"plugfest {role}"
@@ -150,7 +150,7 @@ def _packets(outputs: Outputs, path: Path, role: str, epoch: float, interface: s
 
 
 def _report(outputs: Outputs, path: Path, role: str, epoch: float, told: dict[str, Any]) -> None:
-    """Keeps what happened, and writes the report at the end, however that comes."""
+    """Keeps the events, and writes the report at the end, however the session ends."""
     from plugfest.traces.recording import from_events
     from plugfest.traces.report import render
 
@@ -178,7 +178,7 @@ def _report(outputs: Outputs, path: Path, role: str, epoch: float, told: dict[st
 
 
 def configuration(bench: Bench) -> dict[str, Any]:
-    """What a bench was told to do, for its trace: what differs from the defaults, without secrets."""
+    """The configuration of a bench, for its trace: what differs from the defaults, without secrets."""
     import msgspec
 
     def cleaned(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""A bench's control pilot: what both roles need before anything goes over a line, with SLAC or without.
+"""A bench's control pilot: what both roles need before anything is sent, with or without SLAC.
 
-Light on purpose: without SLAC, nothing of it is imported.
+Light on purpose: without SLAC, none of its modules is imported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def user_errors(hint: str = "") -> Iterator[None]:
-    """Errors of interface, modem and pilot board are the user's to put right: one line."""
+    """The user has to correct errors of interface, modem and pilot board: reports them in one line."""
     try:
         yield
     except ModemMissing as why:
@@ -37,22 +37,22 @@ def user_errors(hint: str = "") -> Iterator[None]:
 
 
 def vehicle(bench: Bench) -> contextlib.AbstractAsyncContextManager[VehiclePilot]:
-    """The vehicle's end of the pilot that a bench names."""
+    """The vehicle's end of the pilot named by a bench."""
     return open_vehicle_pilot(bench.pilot, _notice(bench))
 
 
 def charger(bench: Bench) -> contextlib.AbstractAsyncContextManager[ChargerPilot]:
-    """The charger's end of the pilot that a bench names."""
+    """The charger's end of the pilot named by a bench."""
     return open_charger_pilot(bench.pilot, _notice(bench))
 
 
 def _notice(bench: Bench) -> Callable[[str], None] | None:
-    """Trouble with a board is said at once; what an assumed pilot leaves unchecked is in the summary."""
+    """Reports trouble with a board at once; the summary lists what an assumed pilot leaves unchecked."""
     return None if bench.pilot == "assumed" else lambda text: complain(f"note: {text}")
 
 
 def tell(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], None]:
-    """Changes of the pilot become events from now on, until the returned function is called."""
+    """From now on, changes of the pilot become events, until the returned function is called."""
 
     def changed(reading: Reading) -> None:
         observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=_duty(reading)))

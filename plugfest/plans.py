@@ -29,7 +29,7 @@ def of_bench(plans: Sequence[contract.Plan]) -> list[Plan]:
 
 
 def _tariff(plan: contract.Plan, fees: Sequence[contract.Fee]) -> Tariff | None:
-    """Fees as a tariff: those of one start are the ranges of power of one stack."""
+    """Fees as a tariff: fees with the same start are the power ranges of one stack."""
     if not fees:
         return None
     stacks = tuple(

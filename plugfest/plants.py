@@ -30,7 +30,7 @@ from slac.pilots import SimulatedPilot
 from v2g import energy
 
 DIGITAL = 5.0
-"""Percent: the duty cycle that asks for digital communication."""
+"""Percent: the duty cycle that requests digital communication."""
 
 DEFAULT_MAC = bytes.fromhex("020000000001")
 
@@ -122,7 +122,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
 
 
 def _gives(bench: Bench) -> float:
-    """Most current out of the car per phase in AC, A."""
+    """Maximum current from the car per phase in AC, A."""
     if not bench.both_ways:
         return 0.0
     onboard = bench.vehicle.onboard
@@ -196,12 +196,12 @@ def _or(given: float | None, otherwise: float) -> float:
 
 
 def whole(percent: float | None) -> int | None:
-    """A state of charge as messages have it."""
+    """A state of charge as used in messages."""
     return None if percent is None else round(percent)
 
 
 def dc_rating(bench: Bench) -> PowerClass:
-    """Ratings of the DC output. Raises UserError: there are none that fit together."""
+    """Ratings of the DC output. Raises UserError: they contradict each other."""
     try:
         return rating(bench.charger)
     except ValueError as why:
@@ -223,14 +223,14 @@ def _authorizer(bench: Bench) -> Authorizer:
 
 
 def ac_rating(bench: Bench) -> tuple[int, float]:
-    """Phases and A per phase of an AC outlet, by default what its connector carries, up to 32 A."""
+    """Phases and A per phase of an AC outlet; by default what its connector carries, up to 32 A."""
     plug, asked = connector(bench), bench.charger.ac_supply
     phases = asked.phases or (3 if plug.ac_phases == 3 else 1)
     return phases, min(32.0, plug.ac_max_a) if asked.max_current is None else asked.max_current
 
 
 def warnings(bench: Bench) -> list[str]:
-    """What is implausible about a connector and the power it shall carry; a bench may be so."""
+    """What is implausible about a connector and the power it must carry; a bench may still use it."""
     plug = connector(bench)
     if bench.ac:
         phases, amperes = ac_rating(bench)

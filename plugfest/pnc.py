@@ -1,4 +1,4 @@
-"""Plug & Charge out of a PKI directory: the vehicle's wallet, and what a charger needs for contracts."""
+"""Plug & Charge from a PKI directory: the vehicle's wallet, and what a charger needs for contracts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SUITE = "iso2"
 
 SERVICE_TIME = 50.0
-"""s: for which a provisioning service may keep silent."""
+"""s for which a provisioning service may stay silent."""
 
 Say = Callable[[str], None]
 Now = Callable[[], float]
@@ -46,10 +46,10 @@ def open_store(directory: Path) -> Store:
 
 
 def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = None, newest: bool = False) -> Store:
-    """A PKI in a directory, made if it is not there.
+    """A PKI in a directory, made if it is missing.
 
     Args:
-        newest: with the certificates of ISO 15118-20 too.
+        newest: include the certificates of ISO 15118-20.
 
     Raises:
         UserError: the directory cannot be used.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plugfest.config.model import Bench
 
 APPENDED = ("deviations", "timeline")
-"""Lists of a ready car or station that come before the file's own, instead of being replaced."""
+"""Lists of a ready car or station that precede the file's own instead of being replaced by them."""
 
 
 class ConfigError(UserError):
@@ -30,10 +30,10 @@ def load(path: Path, *, settings: dict[str, str] | None = None) -> Bench:
     """The bench of a file.
 
     Args:
-        settings: values by dotted path (``vehicle.soc``) that go on top, as YAML text.
+        settings: values by dotted path (``vehicle.soc``) that override the file, as YAML text.
 
     Raises:
-        ConfigError: mistakes, all of them, each with line and path.
+        ConfigError: all mistakes, each with line and path.
     """
     from plugfest.config import source
 
@@ -48,15 +48,15 @@ def loads(text: str, name: str = "bench", *, settings: dict[str, str] | None = N
 
 
 def of_args(args: argparse.Namespace, role: str, **defaults: Any) -> Bench:
-    """The bench that the options of a session command describe; what was not given has the model's default.
+    """The bench that the options of a session command describe; missing options have the model's defaults.
 
-    With ``--bench FILE`` the options go on top of that file.
+    With ``--bench FILE`` the options override that file.
 
     Args:
-        defaults: the command's own, by option name with underscores.
+        defaults: the command's defaults, by option name with underscores.
 
     Raises:
-        ConfigError: a value that cannot be; names the option.
+        ConfigError: a value is invalid; names the option.
     """
     from plugfest.config import names, source
 
@@ -86,7 +86,7 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
         if not reader.mistakes:
             return bench
     lines = [text for _, text in sorted(reader.mistakes, key=lambda m: m[0])]
-    of_options = root.start_mark is None  # the user mends one after the other
+    of_options = root.start_mark is None  # the user corrects one after the other
     if len(lines) == 1 or of_options:
         raise ConfigError(lines[0])
     raise ConfigError(f"{len(lines)} mistakes", *(f"  {line}" for line in lines))

@@ -21,7 +21,7 @@ Side = Literal["vehicle", "charger"]
 EnergyTransfer = Literal["AC", "AC_BPT", "DC", "DC_BPT", "MCS", "MCS_BPT"]
 
 BOTH_WAYS: dict[EnergyTransfer, EnergyTransfer] = {"AC": "AC_BPT", "DC": "DC_BPT", "MCS": "MCS_BPT"}
-"""The service with both directions, by the one that only charges."""
+"""The bidirectional service, by the one that only charges."""
 PowerCurve = Annotated[list[tuple[Seconds, float]], Meta(min_length=1)]
 """Seconds and the kW from then on, the first at 0; below zero the vehicle gives."""
 
@@ -42,7 +42,7 @@ ChargerFault = Literal[
 ]
 VehicleFault = Literal["welded", "error"]
 Fault = Literal[ChargerFault, VehicleFault]
-"""All of both; welded and error are the vehicle's, pilot-short is in the cable."""
+"""All faults of both sides; welded and error are the vehicle's, pilot-short is in the cable."""
 
 
 class Section(
@@ -232,7 +232,7 @@ class Deviate(Step, tag="deviate", kw_only=True, frozen=True):
 
     @property
     def entry(self) -> Deviation:
-        """The same as a deviation of a bench file has it."""
+        """The same in the form of a deviation in a bench file."""
         return Deviation(
             message=self.message, delay=self.delay, drop=self.drop, set=self.set, replace=self.replace,
             truncate=self.truncate, repeat=self.repeat,
@@ -264,7 +264,7 @@ Action = (
 
 
 def describe(action: Step) -> str:
-    """An action in one line: its word and what is not default, without its trigger."""
+    """An action in one line: its word and its non-default values, without its trigger."""
     fields = msgspec.to_builtins(action)
     del fields["do"]
     trigger = ("at", "occurrence", "after")

@@ -1,6 +1,6 @@
 """Nodes against the typed model: every mistake with its place, its path and what was expected.
 
-Reading is led by the model's types, so that ``evccid: 001122334455`` is the text it looks like and no octal number.
+The model's types guide the reading, so that ``evccid: 001122334455`` is text and not an octal number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class Wrong(Exception):
-    """A value that does not fit; the text goes to the list of mistakes."""
+    """A value that does not fit; the text is added to the list of mistakes."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Reader:
 
     Attributes:
         mistakes: one line each, in the order of the file.
-        places: node of each path that was read.
+        places: node of each path read so far.
     """
 
     mistakes: list[tuple[int, str]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Reader:
             self.mistakes.append((line, text))
 
     def read(self, node: Node, kind: inspect.Type, path: Path = ()) -> Any:
-        """The value of a node as builtins; what is wrong is left out and complained about."""
+        """The value of a node as builtins; wrong parts are left out and reported."""
         self.places.setdefault(path, node)
         file = _names_file(kind)
         kind = bare(kind)
@@ -150,7 +150,7 @@ class Reader:
 
 
 def bare(kind: inspect.Type) -> inspect.Type:
-    """The type without what is said about it."""
+    """The type without its annotations."""
     while isinstance(kind, inspect.Metadata):
         kind = kind.type
     return kind
@@ -164,7 +164,7 @@ def _names_file(kind: inspect.Type) -> bool:
 
 
 def beside(node: Node, name: str) -> str:
-    """A file named in a bench file is looked for beside that file."""
+    """A file named in a bench file is sought in the same directory."""
     mark = node.start_mark
     if mark is None or not name:
         return name
@@ -180,7 +180,7 @@ def spell(path: Path) -> str:
 
 
 def did_you_mean(name: str, known: Any) -> str:
-    """``; did you mean soc?``, or what there is where nothing is near and the list is short."""
+    """``; did you mean soc?``, or the valid names if none is close and the list is short."""
     names = list(known)
     near = difflib.get_close_matches(str(name), names, 1, 0.6) or difflib.get_close_matches(
         str(name).lower().replace("_", "-"), names, 1, 0.6

@@ -1,6 +1,6 @@
-"""Keys that are spelled right and do nothing on this bench, each with what it would need.
+"""Correctly spelled keys that have no effect on this bench, each with what it would need.
 
-What a ready car or station brings along is not counted: it serves benches of all kinds.
+Keys from a ready car or station are not counted: they serve benches of all kinds.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Need(NamedTuple):
     """What a key needs.
 
     Attributes:
-        met: whether a bench has it.
-        text: what is to be said where not.
+        met: whether a bench has it. text: the message if it does not.
     """
 
     met: Callable[[Bench], bool]
@@ -179,14 +178,14 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.bad-signature", (ISO20, CONTRACT)),
     ("charger.tls", (TLS,)),
 )
-"""Keys with a need; a section's need is that of all its keys."""
+"""Keys with a need; a section's need applies to all its keys."""
 
 NEWEST = (SetPower, SetNeeds, Standby, ChangeService, SetReactive)
 """Actions of ISO 15118-20."""
 _DC_MESSAGES = ("CableCheck", "PreCharge", "CurrentDemand", "WeldingDetection")
 _AC_MESSAGES = ("ChargingStatus",)
 _NOT_SPOKEN = ("WPT_", "ACDP_")
-"""Messages of services that are read, and not spoken."""
+"""Messages of services that are read, but not sent."""
 _VEHICLE_TIMERS = ("V2G_EVCC_", "SDP_")
 _CHARGER_TIMERS = ("V2G_SECC_",)
 _OF_ONE = {
@@ -204,7 +203,7 @@ _OF_ONE = {
 
 
 def without_effect(bench: Bench) -> list[str]:
-    """The keys of a bench that do nothing there, a line for each reason: which, and why."""
+    """The keys of a bench that have no effect there, one line per reason: which, and why."""
     reasons: dict[str, list[str]] = {}
     for path, why in _found(bench):
         reasons.setdefault(why, []).append(spell(path))
@@ -212,7 +211,7 @@ def without_effect(bench: Bench) -> list[str]:
 
 
 NAMED = 3
-"""Keys that a line names; of more it says how many there are."""
+"""Maximum number of keys named in a line; the rest is given as a number."""
 
 
 def listed(keys: Sequence[str]) -> str:
@@ -254,7 +253,7 @@ def _found(bench: Bench) -> Iterator[tuple[Path, str]]:
 
 
 def _own(bench: Bench) -> dict[str, Any]:
-    """What the file itself says, beyond the defaults, its car and its station."""
+    """What the file itself sets, apart from the defaults, its car and its station."""
     import yaml
 
     from plugfest import config
@@ -266,7 +265,7 @@ def _own(bench: Bench) -> dict[str, Any]:
             continue
         try:
             basis = config.loads(yaml.safe_dump({"role": "both", section: {key: name}}), "ready")
-        except UserError:  # a file beside the bench file: which keys are whose is not known here
+        except UserError:  # a file beside the bench file: the origin of each key is not known here
             given.pop(section)
             given.pop("deviations", None)
         else:
@@ -275,7 +274,7 @@ def _own(bench: Bench) -> dict[str, Any]:
 
 
 def _less(given: dict[str, Any], basis: dict[str, Any]) -> dict[str, Any]:
-    """What of ``given`` is not in ``basis``."""
+    """The part of ``given`` that is not in ``basis``."""
     left: dict[str, Any] = {}
     for name, value in given.items():
         known = basis.get(name)

@@ -154,11 +154,11 @@ class Bench(Section, kw_only=True, frozen=True):
 
     @property
     def transfer(self) -> EnergyTransfer:
-        """The energy transfer service of ISO 15118-20 that this bench is about."""
+        """The energy transfer service of ISO 15118-20 that this bench uses."""
         name = self.service or ("AC" if self.ac else "MCS" if self.connector.lower() == "mcs" else "DC")
         return BOTH_WAYS.get(name, name) if self.bpt else name
 
     @property
     def both_ways(self) -> bool:
-        """Whether power may flow out of the vehicle."""
+        """Whether power may flow from the vehicle."""
         return self.transfer.endswith("_BPT")

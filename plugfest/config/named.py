@@ -1,4 +1,4 @@
-"""What a bench names, out of the tables: its protocols, its connector, messages."""
+"""What a bench names, from the tables: its protocols, its connector, messages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from v2g.protocols import PROTOCOLS as KNOWN
 
 
 def spoken(bench: Bench) -> list[Protocol]:
-    """The protocols of a bench; words that name none are left out."""
+    """The protocols of a bench; words that do not name one are left out."""
     return [KNOWN[PROTOCOLS[word.lower()]] for word in protocol_names(bench) if word.lower() in PROTOCOLS]
 
 
 def protocols(bench: Bench) -> list[Protocol]:
-    """The protocols of a bench; AC leaves out those that have none."""
+    """The protocols of a bench; AC leaves out those without AC."""
     chosen = [KNOWN[PROTOCOLS[word.lower()]] for word in protocol_names(bench)]
     return list(dict.fromkeys(p for p in chosen if p.can_charge("AC") or not bench.ac))
 
@@ -29,12 +29,12 @@ def connector(bench: Bench) -> Connector:
 
 
 def message_classes(name: str) -> dict[str, type[Any]]:
-    """The classes of a message name, by protocol name; appproto's own included."""
+    """The classes of a message name, by protocol name, including those of appproto."""
     found = {p.name: p.message(name) for p in (APPPROTO, *KNOWN.values())}
     return {protocol: cls for protocol, cls in found.items() if isinstance(cls, type)}
 
 
 def message_names() -> list[str]:
-    """All messages of the protocols that a session can speak."""
+    """All messages of the protocols that a session can use."""
     modules = [module for p in (APPPROTO, *KNOWN.values()) for module in p.modules.values()]
     return sorted({n for module in modules for n in vars(module) if n.endswith(("Req", "Res")) and n[0] != "_"})

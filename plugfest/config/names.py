@@ -20,7 +20,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {"": Bench, "vehicle": Vehicle, "
 
 @functools.cache
 def keys() -> dict[str, str]:
-    """Key -> section ("" for the top), for those keys that are in one section only; the top goes first."""
+    """Key -> section ("" for the top), for keys that are in one section only; the top takes precedence."""
     found: dict[str, list[str]] = {}
     for section, kind in SECTIONS.items():
         for field in msgspec.structs.fields(kind):
@@ -29,7 +29,7 @@ def keys() -> dict[str, str]:
 
 
 def tree(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by their names with underscores, as the tree of a bench file; those that are not keys are left out."""
+    """Options by their names with underscores, as the tree of a bench file; options that are not keys are left out."""
     result: dict[str, Any] = {}
     for name, value in given.items():
         key = name.replace("_", "-")
@@ -45,7 +45,7 @@ def tree(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def timers(texts: Iterable[str], option: str = "--timer") -> dict[str, float]:
-    """``NAME=SECONDS``, repeated. Raises UserError: not so."""
+    """``NAME=SECONDS``, repeated. Raises UserError: it has another form."""
     changes = {}
     for text in texts:
         name, _, value = text.partition("=")
@@ -57,7 +57,7 @@ def timers(texts: Iterable[str], option: str = "--timer") -> dict[str, float]:
 
 
 def settings(texts: Iterable[str] | None) -> dict[str, str]:
-    """``KEY=VALUE`` of ``--set``, repeated. Raises UserError: not so."""
+    """``KEY=VALUE`` of ``--set``, repeated. Raises UserError: it has another form."""
     changes = {}
     for text in texts or ():
         key, equals, value = text.partition("=")

@@ -1,7 +1,7 @@
-"""Ready cars and stations: bench files of the package that go under the user's own.
+"""Ready cars and stations: bench files of the package on which the user's own file is based.
 
-``vehicle: {car: NAME}`` and ``charger: {station: NAME}`` name one, or a file of one's own. Keys of the user's file
-count more; deviations of both apply.
+``vehicle: {car: NAME}`` and ``charger: {station: NAME}`` name one, or a file of your own. Keys of the user's file take
+precedence; deviations of both apply.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def ready(kind: str, name: str) -> MappingNode:
 
 
 def apply(root: MappingNode) -> MappingNode:
-    """The tree with the car and the station it names under it.
+    """The tree, based on the car and the station it names.
 
     Raises:
         UserError: there is none of that name.

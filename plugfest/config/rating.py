@@ -1,4 +1,4 @@
-"""The ratings of a bench's DC charger: its power class, with what the bench says of its own."""
+"""The ratings of a bench's DC charger: its power class, with the bench's own values."""
 
 from __future__ import annotations
 

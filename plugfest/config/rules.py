@@ -232,7 +232,7 @@ def _timeline(bench: Bench) -> Iterator[Complaint]:
 
 
 def absent(step: Step, role: str) -> str | None:
-    """Which side that an action needs is not on a bench of that role, in words; None: it is there."""
+    """The side that an action needs and a bench of that role lacks, in words; None: it has it."""
     side = acts_on(step)
     if role == "both" or not side or side == {"evcc": "vehicle", "secc": "charger"}[role]:
         return None
@@ -242,7 +242,7 @@ def absent(step: Step, role: str) -> str | None:
 
 
 def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
-    """What keeps an action from ever happening on a bench of that role."""
+    """What prevents an action from ever happening on a bench of that role."""
     if isinstance(step.at, str) and ":" not in step.at:
         yield from _message(step.at, (*path, "at"))
     elif not isinstance(step.at, str) and not step.at >= 0:
@@ -347,7 +347,7 @@ def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
 def _tls(bench: Bench) -> Iterator[Complaint]:
     for side, section in (("vehicle", bench.vehicle.tls), ("charger", bench.charger.tls)):
         if section == TlsOptions():
-            continue  # spares the import of the cryptography
+            continue  # avoids importing cryptography
         try:
             security.options(section, bench)
         except SetupError as why:
@@ -392,7 +392,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
 
 
 def _files(bench: Bench) -> Iterator[Complaint]:
-    """Files that are read must be there."""
+    """Files to read must exist."""
     named: list[tuple[Path, str | None]] = [((key,), getattr(bench, key)) for key in ("cert", "key", "roots")]
     if bench.mqtt is not None:
         for key in ("ca", "cert", "key", "password_file"):

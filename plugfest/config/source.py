@@ -1,7 +1,7 @@
 """YAML with its places: a bench file as a tree of nodes that know their file and line.
 
 Only plain data comes out of a file: no tags that make objects, no duplicate keys, no cycles. Anchors, aliases and merge
-keys work as usual. What the command line gives becomes nodes too, so that both are checked alike; their place is the
+keys work as usual. Values from the command line become nodes too, so that both are checked alike; their place is the
 option.
 """
 
@@ -29,10 +29,10 @@ def parse(text: str, name: str) -> MappingNode:
     """The tree of a bench file.
 
     Args:
-        name: stands in front of each complaint, usually the file's.
+        name: prefix of each error, usually the file's name.
 
     Raises:
-        UserError: no YAML, or no mapping; one line with the place.
+        UserError: it is not YAML, or not a mapping; one line with the place.
     """
     try:
         root = compose_yaml(text, name)
@@ -54,12 +54,12 @@ def read(path: Path) -> MappingNode:
 
 
 def pairs(node: MappingNode) -> Iterator[tuple[str, Node, Node]]:
-    """Key, key's node and value of a mapping, merge keys resolved; a key may come twice."""
+    """Key, key's node and value of a mapping, with merge keys resolved; a key may appear twice."""
     if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
         flatten(node)
         merged: dict[str, tuple[Node, Node]] = {}
         for key, value in node.value:
-            merged[str(key.value)] = (key, value)  # what stands here itself comes last, and counts
+            merged[str(key.value)] = (key, value)  # the mapping's own keys come last, and take precedence
         node.value = list(merged.values())
     for key, value in node.value:
         yield str(key.value) if isinstance(key, ScalarNode) else "", key, value
@@ -75,7 +75,7 @@ def child(node: Node | None, *path: str) -> Node | None:
 
 
 def place(node: Node) -> str:
-    """``file:line`` of a node, ``--set`` for one given so, or "" for one that another option made."""
+    """``file:line`` of a node, ``--set`` for one given that way, or "" for one made by another option."""
     mark = node.start_mark
     if mark is None:
         return ""
@@ -107,7 +107,7 @@ def nodes(data: Any) -> Node:
 
 
 def setting(path: str, text: str) -> MappingNode:
-    """``--set PATH=TEXT`` as a tree; the text is what YAML makes of it."""
+    """``--set PATH=TEXT`` as a tree; the text is read as YAML."""
     mark = yaml.Mark(SET, 0, 0, 0, None, 0)
     try:
         node = compose_yaml(text, SET) or ScalarNode(NULL, "null", mark)
@@ -120,7 +120,7 @@ def setting(path: str, text: str) -> MappingNode:
 
 
 def overlay(under: MappingNode, over: MappingNode, *, appended: tuple[str, ...] = ()) -> MappingNode:
-    """Both trees in one: mappings are joined, otherwise ``over`` counts; lists named ``appended`` follow each other."""
+    """Merges both trees: mappings are joined, otherwise ``over`` wins; lists named ``appended`` are concatenated."""
     above = {key: (node, value) for key, node, value in pairs(over)}
     result: list[tuple[Node, Node]] = []  # a duplicate key below is kept: that mistake must be found
     for key, node, below in pairs(under):
@@ -132,7 +132,7 @@ def overlay(under: MappingNode, over: MappingNode, *, appended: tuple[str, ...] 
 
 
 def _joined(key: str, below: Node, above: tuple[Node, Node], appended: tuple[str, ...]) -> tuple[Node, Node]:
-    """What counts where both trees have a key."""
+    """The value that applies if both trees have a key."""
     node, value = above
     if isinstance(below, MappingNode) and isinstance(value, MappingNode):
         return node, overlay(below, value)

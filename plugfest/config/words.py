@@ -1,4 +1,4 @@
-"""The words of a bench file that stand for something else: protocols, octets, a message in place of another."""
+"""Words in a bench file that stand for something else: protocols, octets, a message in place of another."""
 
 from __future__ import annotations
 
