@@ -1,10 +1,10 @@
 """Whether the power line link of a matching came up: any sign of the other end, or of its modem, is proof.
 
-- a modem says that it is in the network of the match with others, or shows the other modem's key;
-- a modem says that its link is up, unless it said so before the match and never stopped: that is an old network;
-- ordinary frames (IPv6 and the rest) pass between the two, or come from the end where nobody recorded.
+- a modem reports that it is in the network of the match with others, or shows the other modem's key;
+- a modem reports that its link is up, unless it has done so since before the match: that is an old network;
+- ordinary frames (IPv6 and others) pass between the two, or come from the end where no recording was made.
 
-What hosts and modems say to each other is kept in `slac.exchange.ModemLog`, for the causes of a link that did not come.
+`slac.exchange.ModemLog` keeps the messages between hosts and modems, to find out why a link did not come up.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _MOST = 1024
 _IPV6, _TCP = b"\x86\xdd", 6
 _FIN_OR_RST, _SYN = 0x05, 0x02
 _QUICKEST = 0.1
-"""s after the match before which no link can be up: the vehicle's modem takes its key first."""
+"""Time after the match before which no link can be up, s: the vehicle's modem must first accept its key."""
 _RECENT = 5.0
-"""s before a round from which on what a modem said of its link still holds."""
+"""Time before a round within which a modem's statement about its link is still valid, s."""
 STATION = 0
 _SLAC_MODE = (2, 0x1653)
 """Module and offset of a Qualcomm modem's configured role."""
@@ -51,36 +51,36 @@ class Links:
     """Watches for links to come up.
 
     Attributes:
-        modems: what passed between each host and its modem.
+        modems: the messages between each host and its modem.
     """
 
     def __init__(self, timing: Timing) -> None:
         self.modems: dict[bytes, ModemLog] = {}
         self._timing = timing
         self._joining: list[Exchange] = []
-        self._told_up: set[tuple[bytes, str]] = set()  # hosts whose modem said so, and in which message
+        self._told_up: set[tuple[bytes, str]] = set()  # hosts whose modem reported it, and in which message
         self._linked: dict[bytes, Exchange] = {}  # newest by vehicle
         self._sent: dict[int, set[bytes]] = {}  # by matching: ends that sent ordinary frames since the match
-        self._near: set[bytes] = set()  # hosts whose own modem is in the recording: it was made there
-        self._profiled: set[bytes] = set()  # vehicles that a charger's modem reported: recorded at the charger
+        self._near: set[bytes] = set()  # hosts with their own modem in the recording: made there
+        self._profiled: set[bytes] = set()  # vehicles reported by a charger's modem: recorded at the charger
         self._asker = _UNKNOWN
         self._flows: dict[Flow, bool] = {}  # open or not
 
     # -- matchings --------------------------------------------------------------------------------------------------
 
     def watch(self, exchange: Exchange, before: Exchange | None) -> None:
-        """A matching begins; the vehicle's one before has ended."""
+        """Starts to watch a matching; the vehicle's previous one has ended."""
         if before is not None:
             self.forget(before)
 
     def matched(self, exchange: Exchange) -> None:
-        """A charger confirmed the match, or was asked to."""
+        """Notes that a charger confirmed the match, or was asked to."""
         self.forget(exchange)
         self._joining.append(exchange)
         self._sent[id(exchange)] = set()
 
     def at_charger(self, exchange: Exchange) -> None:
-        """The charger's modem reported a sound of this vehicle."""
+        """Notes that the charger's modem reported a sound of this vehicle."""
         if len(self._profiled) < _MOST:
             self._profiled.add(exchange.ev)
 
@@ -101,14 +101,14 @@ class Links:
     # -- management -------------------------------------------------------------------------------------------------
 
     def host_of(self, frame: Frame) -> bytes:
-        """The host that a modem's answer is for; in captures without destinations the one that asked last.
+        """The host that a modem's answer is for; in captures without destinations, the one that asked last.
 
-        Where nobody was seen asking there it stays unknown: the host at which the recording was made.
+        If no request was seen there, it remains unknown: the host at which the recording was made.
         """
         return self._asker if frame.destination == _UNKNOWN else frame.destination
 
     def management(self, time: float, frame: Frame, place: int = -1) -> Exchange | None:
-        """A frame between a host and a modem. Returns the matching whose link it proves."""
+        """Takes a frame between a host and a modem. Returns the matching whose link it proves."""
         message = frame.message
         if isinstance(message, CM_AMP_MAP_REQ | CM_AMP_MAP_CNF):
             return self._between(time, frame)
@@ -185,7 +185,7 @@ class Links:
         return log
 
     def _of_host(self, host: bytes) -> list[Exchange]:
-        """Matchings that wait for the link and have this host at an end."""
+        """Matchings that are waiting for the link and have this host at one end."""
         return [x for x in self._joining if host in (_UNKNOWN, *_ends(x))]
 
     def _in_network(self, time: float, host: bytes, nid: bytes, how: str) -> Exchange | None:
@@ -195,7 +195,7 @@ class Links:
         return None
 
     def _status(self, time: float, host: bytes, up: bool, how: str, place: int) -> Exchange | None:
-        """A modem said whether its link is up, but not which."""
+        """Handles a modem's report on whether its link is up, without saying which link."""
         log = self._log(host)
         found = None
         for exchange in self._of_host(host) if up else ():
@@ -219,7 +219,7 @@ class Links:
         return found
 
     def _down(self, time: float, host: bytes, how: str, place: int) -> Exchange | None:
-        """A modem says that its link is down. Returns the matching whose link that was."""
+        """Handles a modem's report that its link is down. Returns the matching that had this link."""
         candidates = [
             x
             for x in self._linked.values()
@@ -246,7 +246,7 @@ class Links:
     # -- ordinary frames --------------------------------------------------------------------------------------------
 
     def traffic(self, time: float, data: bytes) -> Exchange | None:
-        """A frame that is not a management message. Returns the matching whose link it proves."""
+        """Takes a frame that is not a management message. Returns the matching whose link it proves."""
         target, source = data[0:6], data[6:12]
         if data[12:14] == _IPV6 and len(data) >= 68 and data[20] == _TCP:
             self._tcp(data)
@@ -266,11 +266,11 @@ class Links:
         return None
 
     def session(self, time: float) -> Exchange | None:
-        """The other end was heard in a session."""
+        """Notes that the other end was heard in a session."""
         return self._up(self._joining[-1], time, "session") if self._joining else None
 
     def _is_far(self, exchange: Exchange, source: bytes) -> bool:
-        """Whether a sender is at the end where nobody recorded."""
+        """Whether a sender is at the end where no recording was made."""
         match = exchange.agreed
         if match is None or not match.seen:
             return False
@@ -279,7 +279,7 @@ class Links:
         if exchange.ev in self._profiled:
             near.update(ends[1:])
         elif not near and any(one.attenuation_at is not None for one in exchange.answerers.values()):
-            near.add(exchange.ev)  # at the charger, the profiles behind its report would be in the recording
+            near.add(exchange.ev)  # a recording at the charger would contain the profiles behind its report
         return bool(near) and source not in near
 
     def _modems_of(self, host: bytes) -> set[bytes]:
@@ -303,7 +303,7 @@ class Links:
 
 
 def _silent(log: ModemLog, since: float) -> bool:
-    """Whether a modem left a request unanswered: it restarted, and left its network."""
+    """Whether a modem left a request unanswered, which means that it restarted and left its network."""
     asked = sum(1 for _ in log.since(since, Told.ASKED))
     return asked > sum(1 for _ in log.since(since, Told.ANSWERED)) + 1
 

@@ -1,9 +1,9 @@
-"""Management messages of HomePlug Green PHY: how one is described, built and parsed.
+"""Management messages of HomePlug Green PHY: how they are described, built and parsed.
 
-A message class (see `message`) names its code (`CODE`), its vendor (`OUI`), the version of the header it is sent with
-(`MMV`), its fields in the order of the wire (`LAYOUT`), and the constants that a receiver insists on (`REQUIRED`, see
-`violations`). What follows the last field is kept as ``Frame.tail`` unless it is padding, so that parsing and building
-gives the same bytes. The classes are in `slac.messages`; `slac.frames` has them all.
+A message class (see `message`) defines its code (`CODE`), its vendor (`OUI`), the version of its header (`MMV`), its
+fields in wire order (`LAYOUT`), and the constants that a receiver insists on (`REQUIRED`, see `violations`). Bytes
+after the last field are kept as ``Frame.tail`` unless they are padding, so that parsing and building give the same
+bytes. The classes are in `slac.messages`; `slac.frames` has them all.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from slac.layout import parse as parse_fields
 ETHERTYPE = 0x88E1
 BROADCAST = b"\xff" * 6
 LOCAL_MODEM = bytes.fromhex("00b052000001")
-"""The modem on one's own cable."""
+"""Address of the modem on the host's own cable."""
 
 MINIMUM = 60
-"""Bytes of the shortest Ethernet frame, without the check sequence."""
+"""Length of the shortest Ethernet frame in bytes, without the check sequence."""
 
 DIRECTIONS = ("REQ", "CNF", "IND", "RSP")
 _VENDOR = 0xA000  # from here on, an OUI comes first
@@ -43,18 +43,18 @@ class Message:
 
     @property
     def name(self) -> str:
-        """Like ``CM_SLAC_PARM.REQ``."""
+        """Name such as ``CM_SLAC_PARM.REQ``."""
         stem, _, direction = type(self).__name__.rpartition("_")
         return f"{stem}.{direction}"
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Message):
-    """A message that has no class here.
+    """A message without a class here.
 
     Attributes:
         code: MMTYPE.
-        payload: all that follows the header, OUI and padding included.
+        payload: everything after the header, including OUI and padding.
     """
 
     code: int
@@ -71,10 +71,10 @@ class Frame:
 
     Attributes:
         destination, source: MAC addresses, 6 bytes.
-        message: what it carries.
+        message: the message that it carries.
         mmv: version of the header; None for the message's own. 0 has no fragmentation field.
         fmi: fragmentation field.
-        tail: bytes behind the last field that are not padding.
+        tail: bytes after the last field that are not padding.
     """
 
     destination: bytes
@@ -98,7 +98,7 @@ M = TypeVar("M", bound=Message)
 def message(kind: type[M]) -> type[M]:
     """Makes a class with annotated fields a message class: a frozen dataclass with slots, known to `parse`.
 
-    Classes that only fit one version of the header say so (`ONLY_MMV`).
+    A class that fits only one version of the header sets `ONLY_MMV`.
     """
     made = dataclass(frozen=True, slots=True)(kind)
     _KINDS[made.CODE, made.OUI, made.ONLY_MMV] = made
@@ -136,7 +136,7 @@ def build(frame: Frame, *, minimum: int = MINIMUM) -> bytes:
 
 
 def parse(data: bytes) -> Frame:
-    """The frame in ``data``, from the destination address on, without the check sequence.
+    """The frame in ``data``, beginning with the destination address, without the check sequence.
 
     Raises:
         FrameError: another EtherType, or the frame ends before its fields do.
@@ -170,7 +170,7 @@ def required(**values: Any) -> Mapping[str, Any]:
 
 
 def violations(message: Message) -> tuple[str, ...]:
-    """Fields that do not have the value a receiver insists on, with both values; empty for a proper message."""
+    """Fields without the value that a receiver insists on, with both values; empty for a valid message."""
     return tuple(
         f"{name} is {_value(getattr(message, name))}, expected {_value(value)}"
         for name, value in message.REQUIRED.items()
@@ -183,5 +183,5 @@ def _value(value: Any) -> str:
 
 
 def mac_text(mac: bytes) -> str:
-    """Like ``00:b0:52:00:00:01``."""
+    """Text of an address, such as ``00:b0:52:00:00:01``."""
     return mac.hex(":")

@@ -1,11 +1,11 @@
-"""The local modem: who it is, its key, its network, its link.
+"""The local modem: its identity, key, network and link.
 
-    modem = await detect(host)                     # ModemError where nothing answers
+    modem = await detect(host)                     # ModemError if nothing answers
     await modem.set_key(nid, nmk)
     up = await modem.wait_linked(nid, within=12)
 
-A host talks to its own modem by a fixed address; the answer's source is the modem's own. What each family is asked is
-in `slac.modem_families`. `NoModem` stands in where there is none, as between two programs on a virtual cable.
+A host talks to its own modem at a fixed address; the source of the answer is the modem's own. `slac.modem_families`
+lists the requests for each family. `NoModem` replaces a missing modem, as between two programs on a virtual cable.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _PIB_SLAC_MODE = 0x1653
 
 @dataclass(frozen=True)
 class Peer:
-    """Another station in the network: its modem, the host behind it where known, PHY rates in Mbit/s where known."""
+    """Another station in the network: its modem, and, if known, the host behind it and PHY rates in Mbit/s."""
 
     mac: bytes
     bridged_mac: bytes = b""
@@ -83,12 +83,12 @@ class NetworkState:
 class Modem(KeyedModem):
     """The modem on our own cable; see `slac.modem_key.KeyedModem` for its attributes and its key."""
 
-    _query: LinkQuery | None = field(default=None, repr=False)  # the one that this modem is known to answer
+    _query: LinkQuery | None = field(default=None, repr=False)  # the one that this modem has answered
 
     # -- the link -------------------------------------------------------------------------------------------------
 
     async def linked(self, nid: bytes) -> bool | None:
-        """Whether the link of the network is up; None where the modem does not say."""
+        """Whether the link of the network is up; None if the modem does not report it."""
         for query in self.family.link if self._query is None else (self._query,):
             known = await self._looked(query, nid)
             if known is not None:
@@ -97,7 +97,7 @@ class Modem(KeyedModem):
         return None
 
     async def _looked(self, query: LinkQuery, nid: bytes) -> bool | None:
-        soon = self.timing.TT_polling_pause  # a modem that is there answers in a few ms
+        soon = self.timing.TT_polling_pause  # a modem that is present answers within a few ms
         match query:
             case LinkQuery.STATUS:
                 status = await self._message(VS_PL_LNK_STATUS_REQ(), VS_PL_LNK_STATUS_CNF, within=soon)
@@ -109,7 +109,7 @@ class Modem(KeyedModem):
                 networks = await self._qualcomm_networks(soon)
                 return None if networks is None else any(n.nid == nid and n.peers for n in networks)
             case LinkQuery.KEY:
-                # One answer or none does not mean "down": the modem may still be deaf, or may not know the message.
+                # One or no answer does not mean "down": the modem may still be unresponsive, or not know the message.
                 return True if await self.modems_with(nid) > 1 else None if self._query is None else False
             case LinkQuery.DISCOVER:
                 heard = await self._message(CC_DISCOVER_LIST_REQ(), CC_DISCOVER_LIST_CNF, within=soon)
@@ -118,7 +118,7 @@ class Modem(KeyedModem):
                 return True
 
     async def wait_linked(self, nid: bytes, within: float) -> bool:
-        """Waits up to ``within`` seconds for the link; False where it does not come up."""
+        """Waits up to ``within`` seconds for the link; False if it does not come up."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within
         try:
@@ -132,7 +132,7 @@ class Modem(KeyedModem):
             return False
 
     async def modems_with(self, nid: bytes) -> int:
-        """How many modems, ours included, say that they are in the network (CM_GET_KEY to all)."""
+        """Number of modems, including ours, that report being in the network (CM_GET_KEY to all)."""
         found: set[bytes] = set()
         loop = asyncio.get_running_loop()
         end = loop.time() + 2 * self.timing.TT_polling_pause  # the other modem's answer crosses the line
@@ -149,7 +149,7 @@ class Modem(KeyedModem):
     # -- the network ----------------------------------------------------------------------------------------------
 
     async def networks(self) -> tuple[NetworkState, ...] | None:
-        """Networks that the modem has joined, none where it is alone; None where it does not say."""
+        """Networks that the modem has joined, empty if it is alone; None if it does not report them."""
         if self.family.key in _QUALCOMM_KEYS and (found := await self._qualcomm_networks()) is not None:
             return found
         info = await self._message(CM_NW_INFO_REQ(), CM_NW_INFO_CNF)
@@ -179,7 +179,7 @@ class Modem(KeyedModem):
         )
 
     async def slac_mode(self) -> str | None:
-        """``PEV``, ``EVSE`` or ``off``, as the modem is configured (Qualcomm); None where it does not say."""
+        """``PEV``, ``EVSE`` or ``off``, as the modem is configured (Qualcomm); None if it does not report it."""
         if self.family.key not in _QUALCOMM_KEYS:
             return None
         part = await self._message(VS_RD_MOD_REQ(_PIB, 4, _PIB_SLAC_MODE), VS_RD_MOD_CNF)
@@ -188,7 +188,7 @@ class Modem(KeyedModem):
         return SLAC_MODES.get(part.data[0])
 
     async def role_problem(self, wanted: str) -> str:
-        """Why the modem does not fit the role (``EV`` or ``EVSE``); "" where it seems to fit."""
+        """Why the modem does not suit the role (``EV`` or ``EVSE``); "" if it seems to."""
         mode = await self.slac_mode()
         right = "EVSE" if wanted == "EVSE" else "PEV"
         if mode in ("PEV", "EVSE", "off") and mode != right:
@@ -202,7 +202,7 @@ class Modem(KeyedModem):
         return ""
 
     async def restart(self) -> None:
-        """Restarts the modem, where its family can be told to. Raises ModemError: it cannot, or does not answer."""
+        """Restarts the modem, if its family supports it. Raises ModemError: it does not, or does not answer."""
         if self.family is families.CG5317:
             await self.host.send(NSCM_RESET_DEVICE_REQ(), LOCAL_MODEM)
         elif self.family.key in _QUALCOMM_KEYS:
@@ -216,7 +216,7 @@ _QUALCOMM_KEYS = frozenset({"qca7000", "qca7420", "qualcomm", "int6400"})
 
 
 class NoModem(Modem):
-    """Stands in where there is no modem: takes every key, and its link is up."""
+    """Replaces a missing modem: accepts every key, and its link is always up."""
 
     def __init__(self, host: Host, timing: Timing = STANDARD) -> None:
         super().__init__(host, families.NONE, bytes(6), timing=timing)
@@ -228,7 +228,7 @@ class NoModem(Modem):
         return 1
 
     async def take_key(self, nid: bytes, nmk: bytes) -> None:
-        """There is none to take it."""
+        """Does nothing: no modem has to accept the key."""
 
     async def network(self, given: tuple[bytes, bytes] | None = None) -> bytes | None:
         return None

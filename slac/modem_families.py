@@ -1,6 +1,6 @@
-"""What is known about modems, as a table: how each family is asked whether its link is up, and what it does not do.
+"""Facts about modems as a table: how to ask each family whether its link is up, and what the family does not support.
 
-An unknown modem is used with the messages that every Green PHY modem should know, and says what is missing then.
+An unknown modem is used with the messages that every Green PHY modem should know, and what is missing is reported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 class LinkQuery(enum.Enum):
-    """How a modem tells whether the power line link is up. The value says it in words."""
+    """How a modem reports whether the power line link is up. The value describes it."""
 
     STATUS = "VS_PL_LNK_STATUS"
     NETWORK = "VS_NW_INFO: a network with the key's NID and another station"
@@ -26,12 +26,12 @@ class Family:
 
     Attributes:
         key: short name, as in configuration.
-        title: in words.
-        link: how the link is looked at, most telling first; the next is tried where the modem does not answer.
-        accepted: results in CM_SET_KEY.CNF that mean "taken"; others are retried and reported, never fatal, since
+        title: descriptive name.
+        link: how to query the link, most telling first; the next is tried if the modem does not answer.
+        accepted: results in CM_SET_KEY.CNF that mean "accepted"; others are retried and reported, never fatal, since
             makers disagree about them.
-        deaf: how long after a change of key it usually hears nothing, s, at most; what is waited for is a timer.
-        lacks: statements about what this modem does not tell or do, for the user.
+        deaf: longest usual time without response after a change of key, s; the actual wait is a timer.
+        lacks: statements about what this modem does not report or do, for the user.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Family:
     lacks: tuple[str, ...] = ()
 
 
-_TAKEN = frozenset({1})  # Qualcomm: 1 took the key, 0 did not, the reverse of Green PHY 1.1
+_TAKEN = frozenset({1})  # Qualcomm: 1 accepted, 0 refused, the reverse of Green PHY 1.1
 
 QCA7000 = Family("qca7000", "Qualcomm QCA7000/QCA7005", (LinkQuery.STATUS, LinkQuery.NETWORK), _TAKEN)
 QCA7420 = Family(
@@ -88,7 +88,7 @@ FAMILIES = {f.key: f for f in (QCA7000, QCA7420, QUALCOMM, INT6400, CG5317, GENE
 
 
 def of_device(device: int) -> Family:
-    """The family of a device id in VS_SW_VER.CNF."""
+    """The family for a device id in VS_SW_VER.CNF."""
     if device == 0x22:
         return QCA7000
     if device == 0x20:

@@ -1,4 +1,4 @@
-"""What every modem on one's own cable is asked: requests with answers, its key, whether it is back, its network.
+"""Requests to any modem on the host's own cable: its answers, its key, whether it is back, its network.
 
 `slac.modem.Modem` adds link, networks, role and restart.
 """
@@ -37,25 +37,25 @@ from slac.timing import STANDARD, Timing
 M = TypeVar("M", bound=Message)
 
 REFUSED_PAUSE = 1.0
-"""s until a modem that did not take its key is given it again: a QCA7005 refuses one right after a match."""
+"""Time until a modem that refused its key is given it again, s: a QCA7005 refuses one right after a match."""
 _TOLD_AFTER = 1.0
-"""s of silence after a key that are told."""
+"""Silence after setting a key that is reported, s."""
 
 WHO: dict[str, tuple[type[Message], type[Message]]] = {
     "qualcomm": (VS_SW_VER_REQ, VS_SW_VER_CNF),
     "cg5317": (NSCM_GET_VERSION_REQ, NSCM_GET_VERSION_CNF),
     "generic": (CM_NW_INFO_REQ, CM_NW_INFO_CNF),
 }
-"""What a modem is asked to find out who it is, most telling first."""
+"""Requests that identify a modem, most telling first."""
 
 
 def _answers(nonce: bytes, answer: Message) -> bool:
-    """Whether a CM_SET_KEY.CNF is to the request with that nonce; some modems send zeros instead."""
+    """Whether a CM_SET_KEY.CNF answers the request with this nonce; some modems send zeros instead."""
     return getattr(answer, "your_nonce", None) in (nonce, bytes(4))
 
 
 def refused_key(network: bytes, wanted: bytes) -> str:
-    """What is said where a modem was given a key and stays in another network."""
+    """The text for a modem that was given a key but stays in another network."""
     return f"the modem did not take the key: it is in network {network.hex()}, not in {wanted.hex()}"
 
 
@@ -64,13 +64,13 @@ class KeyedModem:
     """The modem on our own cable.
 
     Attributes:
-        host: whom it belongs to.
-        family: what is known about its kind.
+        host: the host that it belongs to.
+        family: facts about its family.
         mac: its own address.
-        device: chip, like ``QCA7000``; "" where unknown.
-        firmware: version; "" where unknown.
-        heard: when it last answered, loop time.
-        others: further modems that answered as ours: two modems on one cable, or a switch between.
+        device: chip, such as ``QCA7000``; "" if unknown.
+        firmware: version; "" if unknown.
+        heard: loop time at which it last answered, s.
+        others: further modems that answered as ours: two modems on one cable, or a switch in between.
     """
 
     host: Host
@@ -87,7 +87,7 @@ class KeyedModem:
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """What this modem does not tell or do, one sentence each."""
+        """What this modem does not report or do, one sentence each."""
         return self.family.lacks
 
     def __str__(self) -> str:
@@ -125,11 +125,11 @@ class KeyedModem:
     # -- the key --------------------------------------------------------------------------------------------------
 
     async def set_key(self, nid: bytes, nmk: bytes) -> int:
-        """Makes the modem join the network of a key; returns the result that it told.
+        """Makes the modem join the network of a key; returns the result that it reported.
 
-        The modem is deaf for a while afterwards; one that still is, from the key before, is waited for. A result that
-        does not mean "taken" in its family is tried again and reported, but is not an error: see `Family.accepted`.
-        Whether it did take it, `take_key` finds out.
+        The modem does not respond for a while afterwards; if it is still unresponsive from the previous key, this call
+        waits. A result that does not mean "accepted" in its family is retried and reported, but is not an error: see
+        `Family.accepted`. `take_key` finds out whether the modem accepted the key.
 
         Raises:
             ModemError: no answer.
@@ -149,7 +149,7 @@ class KeyedModem:
         return result
 
     async def _give_key(self, nid: bytes, nmk: bytes) -> int | None:
-        """The result of CM_SET_KEY, one that means "taken" where there was one; None without an answer."""
+        """The result of CM_SET_KEY, preferably one that means "accepted"; None without an answer."""
         result = None
         for _ in range(self.timing.modem_requests):
             nonce = self.rng.randbytes(4)
@@ -165,7 +165,7 @@ class KeyedModem:
         return result
 
     async def take_key(self, nid: bytes, nmk: bytes) -> None:
-        """Sets a key, waits until the modem is back, and reads its network back. One that refuses is asked again.
+        """Sets a key, waits until the modem is back, and reads its network back. Retries if the modem refuses it.
 
         Raises:
             ModemError: no answer, it did not come back within ``modem_settle``, or it stays in another network.
@@ -188,10 +188,10 @@ class KeyedModem:
         raise ModemError(why)
 
     async def network(self, given: tuple[bytes, bytes] | None = None) -> bytes | None:
-        """NID of the network whose key the modem has, read back (CM_GET_KEY); None where it does not say.
+        """NID of the network whose key the modem has, read back (CM_GET_KEY); None if it does not report it.
 
-        ``given``: NID and NMK that it was given. A modem that shows this NMK has taken them, whatever it makes of the
-        NID: some stations give one that does not follow from the key.
+        ``given``: NID and NMK that it was given. A modem that shows this NMK has accepted them, whatever NID it shows:
+        some stations use one that is not derived from the key.
         """
         if not self._tells_network:
             return None
@@ -207,18 +207,18 @@ class KeyedModem:
         return joined
 
     async def _joined(self, within: float) -> bytes | None:
-        """NID of a network that it says to have joined, for those that do not show their key."""
+        """NID of a network that it reports to have joined, for modems that do not show their key."""
         return None
 
     async def forget_key(self) -> None:
-        """Leaves the network: sets a key that nobody knows. Raises ModemError: no answer."""
+        """Leaves the network by setting a key that nobody knows. Raises ModemError: no answer."""
         nmk = new_nmk(self.rng)
         await self.set_key(nid_of(nmk), nmk)
 
     async def settle(self) -> bool:
-        """Waits after a change of key until the modem answers again; False where it does not within ``modem_settle``.
+        """Waits after a change of key until the modem answers again; False if it does not within ``modem_settle``.
 
-        What takes longer than a moment is told.
+        Reports a longer wait.
         """
         loop = asyncio.get_running_loop()
         start, told = loop.time(), False

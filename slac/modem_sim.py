@@ -1,7 +1,7 @@
-"""A simulated modem: what it answers to its own host, what it lets through, when it is deaf, when its link is up.
+"""A simulated modem: its answers to its host, the messages it passes on, when it is unresponsive, when its link is up.
 
-It knows no medium: `slac.powerline` moves frames between modems and asks them. Families behave as
-`slac.modem_families` describes, so that every way of asking a modem is exercised.
+It does not know the medium: `slac.powerline` moves frames between modems and queries them. Families behave as
+`slac.modem_families` describes, so that every kind of query is exercised.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ from slac.frames import (
 from slac.keys import nid_of, nmk_of
 
 DEFAULT_NMK = nmk_of("HomePlugAV")
-"""The key of a modem that was never given one."""
+"""The key of a modem that has never been given one."""
 
 TO_CHARGERS = (
     CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND, CM_ATTEN_CHAR_RSP, CM_VALIDATE_REQ, CM_SLAC_MATCH_REQ,
 )  # fmt: skip
 TO_VEHICLES = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH_CNF)
-"""Messages of matching by the role whose modem lets them through to its host."""
+"""Matching messages by the role whose modem passes them on to its host."""
 
 _VERSIONS = {
     "qca7000": (0x22, "MAC-QCA7000-1.2.5.3207-00-20190806-CS"),
@@ -82,14 +82,14 @@ class Behaviour:
 
     Attributes:
         family: ``qca7000``, ``qca7420``, ``qualcomm``, ``cg5317``, or ``generic`` (no maker's messages).
-        deaf: how long it hears nothing after a change of key or a restart.
-        join: how long two modems with one key need until their link is up.
-        answer: how long it takes to answer its host.
-        groups: attenuation groups it reports; 0 as QCA7420 does.
+        deaf: time without response after a change of key or a restart.
+        join: time that two modems with the same key need until their link is up.
+        answer: time that it takes to answer its host.
+        groups: number of attenuation groups it reports; 0 like the QCA7420.
         profiles: whether it reports sounds at all.
-        double: whether it reports each sound in the vendor's form (A14E) too; with ``profiles`` off, only there.
+        double: whether it also reports each sound in the vendor's form (A14E); with ``profiles`` off, only there.
         key_result: result in CM_SET_KEY.CNF; None for no answer.
-        takes_key: whether it takes keys.
+        takes_key: whether it accepts keys.
     """
 
     family: str = "qca7000"
@@ -120,7 +120,7 @@ class SimulatedModem:
         mac: its address.
         charger: whether it is configured as a charger's modem (coordinator), else as a vehicle's.
         nmk, nid: its key.
-        deaf_until: loop time until which it hears nothing.
+        deaf_until: loop time until which it does not respond.
         keyed: loop time of the last change of key.
     """
 
@@ -134,11 +134,11 @@ class SimulatedModem:
     keyed: float = float("-inf")
 
     def hears(self, now: float) -> bool:
-        """Whether it is not restarting."""
+        """Whether it responds, that is, is not restarting."""
         return now >= self.deaf_until
 
     def passes(self, message: Message) -> bool:
-        """Whether it lets a message of the line through to its host: those for its role."""
+        """Whether it passes a message from the line on to its host: those for its role."""
         if isinstance(message, TO_CHARGERS + TO_VEHICLES):
             return isinstance(message, TO_CHARGERS if self.charger else TO_VEHICLES)
         return True
@@ -149,9 +149,9 @@ class SimulatedModem:
         """The answer to a request of its host; None for none.
 
         Args:
-            frame: what the host asked.
-            now: loop time.
-            peers: stations that share its network and are linked: modem and host addresses.
+            frame: the host's request.
+            now: loop time, s.
+            peers: linked stations in its network: modem and host addresses.
             noticed: other modems that it hears on the line.
         """
         if not self.hears(now):

@@ -3,13 +3,14 @@
 Rules (IEC 61851-1 Annex A, SAE J1772, ISO 15118-3):
 
 - The charger owns the generator: +12 V, a 1 kHz square wave, or -12 V. The vehicle pulls the high level down to
-  9, 6 or 3 V. What both see is one `State`, and a duty cycle in percent.
-- A duty of 100 is the steady level (states "x1": nothing offered), 5 means "talk to me" (digital communication), 0
-  stands for "no oscillator" (E and F, or, at the vehicle, no cable).
-- A `Pilot` call that sets something returns at once, so that shutdown code may use it in a ``finally``; `wait` tells.
+  9, 6 or 3 V. Both ends see one `State`, and a duty cycle in percent.
+- A duty of 100 is the steady level (states "x1": nothing offered), 5 requests digital communication, 0 stands for
+  "no oscillator" (E and F, or, at the vehicle, no cable).
+- A `Pilot` call that sets something returns at once, so that shutdown code may use it in a ``finally``; `wait` shows
+  its effect.
 
-`slac.pilots` implements the two protocols: simulated, and assumed where there is no pilot hardware. Hardware drivers
-implement the same two.
+`slac.pilots` implements the two protocols: simulated, and assumed if there is no pilot hardware. Hardware drivers
+implement the same protocols.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class State(enum.Enum):
     """Pilot states of IEC 61851-1; the value is the letter."""
 
     A = "A"  # no vehicle
-    B = "B"  # vehicle there, not ready
+    B = "B"  # vehicle connected, not ready
     C = "C"  # ready
     D = "D"  # ready, needs ventilation
     E = "E"  # short to earth, no supply, or pulled down by the charger
@@ -32,12 +33,12 @@ class State(enum.Enum):
 
 
 READY = frozenset({State.C, State.D})
-CONNECTED = frozenset({State.B, State.C, State.D})  # those the vehicle makes with its resistors
+CONNECTED = frozenset({State.B, State.C, State.D})  # set by the vehicle's resistors
 
 # ---------------------------------------------------------------------------------------------------------------
 # Times, seconds
 
-STEP_X1 = 3.0  # ISO 15118-3 T_step_X1: shortest X1 before PWM comes back or changes between 5 % and nominal
+STEP_X1 = 3.0  # ISO 15118-3 T_step_X1: shortest X1 before PWM returns or changes between 5 % and nominal
 STEP_EF = 4.0  # ISO 15118-3 T_step_EF: shortest E or F
 BCB_PULSE = 0.3  # TP_EV_vald_state_duration is 0.2 to 0.4
 BCB_SEEN = 0.15, 0.45  # TP_EV_vald_state_duration, and 50 ms on either side for the detection of edges
@@ -67,19 +68,19 @@ VOLTAGES: Mapping[State, Window] = {
     State.E: Window(-1.0, 0.0, 2.0),
     State.F: Window(-13.0, -12.0, -11.0),
 }
-NEGATIVE = Window(-13.0, -12.0, -11.0)  # low level of the PWM; another one means the vehicle's diode is missing
+NEGATIVE = Window(-13.0, -12.0, -11.0)  # low level of the PWM; any other means that the vehicle's diode is missing
 
 
 def state_of(high: float, low: float | None = None, previous: State | None = None) -> State | None:
     """State for the measured levels.
 
     Args:
-        high: positive level of the pilot in volts (the only level, where it is steady).
+        high: positive level of the pilot in volts (the only level if it is steady).
         low: negative level in volts while PWM is on, else None.
-        previous: state before, which holds between the windows (hysteresis).
+        previous: previous state, which is kept between the windows (hysteresis).
 
     Returns:
-        The state; E where PWM has no -12 V half (diode failure); None where no window matches and nothing was before.
+        The state; E if PWM has no -12 V half (diode failure); None if no window matches and no previous state is given.
     """
     if low is not None and not NEGATIVE.low <= low <= NEGATIVE.high:
         return State.E
@@ -97,7 +98,7 @@ DIGITAL = 5.0
 
 
 class Offer(enum.Enum):
-    """What a duty cycle says to the vehicle."""
+    """Meaning of a duty cycle for the vehicle."""
 
     NOTHING = "nothing"  # no charging
     DIGITAL = "digital"  # charging only as agreed by messages
@@ -108,7 +109,7 @@ def current_of(duty: float) -> float:
     """Nominal AC current per phase in amperes for a duty of 10 to 96 percent.
 
     Raises:
-        ValueError: outside that range, where no current is coded.
+        ValueError: outside that range, the duty does not stand for a current.
     """
     if 10.0 <= duty <= 85.0:
         return duty * 0.6
@@ -129,7 +130,7 @@ def duty_of(amperes: float) -> float:
 
 
 def read_duty(duty: float) -> tuple[Offer, float]:
-    """How a vehicle reads a measured duty (percent), with the tolerances IEC 61851-1 gives it; second is amperes."""
+    """How a vehicle interprets a measured duty (percent) with the tolerances of IEC 61851-1; the second is amperes."""
     if 3.0 <= duty <= 7.0:
         return Offer.DIGITAL, 0.0
     if 8.0 <= duty < 10.0:
@@ -142,7 +143,7 @@ def read_duty(duty: float) -> tuple[Offer, float]:
 
 
 def told(duty: float) -> str:
-    """A duty (percent) for people, with what it says to the vehicle: ``53.3 % (32 A)``, ``5 % (by messages)``."""
+    """Readable text of a duty (percent) with its meaning: ``53.3 % (32 A)``, ``5 % (by messages)``."""
     if duty >= STEADY:
         return "steady"
     offer, amperes = read_duty(duty)
@@ -151,7 +152,7 @@ def told(duty: float) -> str:
 
 
 def duty_told(text: str) -> float | None:
-    """The duty in what :func:`told` says, percent; None where it says none."""
+    """The duty in a text of :func:`told`, percent; None if it contains none."""
     number, percent, _ = text.partition(" %")
     try:
         return float(number) if percent else STEADY if text == "steady" else None
@@ -177,22 +178,22 @@ LEGEND = ", ".join(
         strict=True,
     )
 ) + "; 1 steady, 2 PWM"  # fmt: skip
-"""What the states are, in one line."""
+"""Explanation of the states, in one line."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What both ends can do
+# Functions of both ends
 
 
 class Reading(NamedTuple):
-    """What one end sees. None is "not known here", which is neither right nor wrong."""
+    """State and duty seen at one end. None means "not known here", which is neither right nor wrong."""
 
     state: State | None
     duty: float | None
 
     @property
     def label(self) -> str:
-        """Like ``B1`` (steady), ``C2`` (PWM on), ``F``; ``?`` for the parts not known."""
+        """Text such as ``B1`` (steady), ``C2`` (PWM on), ``F``; ``?`` for unknown parts."""
         letter = self.state.value if self.state else "?"
         if self.state in (State.E, State.F):
             return letter
@@ -202,7 +203,7 @@ class Reading(NamedTuple):
 
     @property
     def offer(self) -> tuple[Offer, float] | None:
-        """`read_duty` of the duty; None where the duty is not known."""
+        """`read_duty` of the duty; None if the duty is not known."""
         return None if self.duty is None else read_duty(self.duty)
 
 
@@ -210,23 +211,23 @@ Unsubscribe = Callable[[], None]
 
 
 class Pilot(Protocol):
-    """What both ends have in common."""
+    """Interface common to both ends."""
 
     @property
     def reading(self) -> Reading:
-        """State and duty now."""
+        """Present state and duty."""
 
     @property
     def state(self) -> State | None:
-        """State now; None where this end cannot know it."""
+        """Present state; None if this end cannot know it."""
 
     def shows(self, *states: State) -> bool:
-        """Whether the state is one of these. True as well where it cannot be known and the protocol asks for it."""
+        """Whether the state is one of these. Also True if it cannot be known and the protocol requires it."""
 
     async def wait(self, *states: State, within: float | None) -> bool:
-        """Waits up to ``within`` seconds (None: for ever) for one of the states; False when it did not come.
+        """Waits up to ``within`` seconds (None: forever) for one of the states; False if it did not occur.
 
-        Also True for a state that came and went meanwhile, like the pulse of a BCB toggle.
+        Also True for a state that occurred only briefly, like the pulse of a BCB toggle.
         """
 
     def subscribe(self, changed: Callable[[Reading], None]) -> Unsubscribe:
@@ -247,11 +248,11 @@ class ChargerPilot(Pilot, Protocol):
         """Sets the duty, percent: 5 digital, 10 to 96 a current, 100 steady; ends E or F. ValueError outside 3…100."""
 
     def fault(self, state: State) -> None:
-        """Takes the pilot to E or F until `offer` is called. Raises ValueError for other states."""
+        """Sets the pilot to E or F until `offer` is called. Raises ValueError for other states."""
 
 
 async def until(pilot: Pilot, right: Callable[[Reading], bool], within: float | None) -> bool:
-    """Waits up to ``within`` seconds (None: for ever) until ``right(reading)``; False when it did not come."""
+    """Waits up to ``within`` seconds (None: forever) until ``right(reading)``; False if that did not occur."""
     if right(pilot.reading):
         return True
     seen = asyncio.Event()
@@ -267,12 +268,12 @@ async def until(pilot: Pilot, right: Callable[[Reading], bool], within: float | 
 
 
 async def until_digital(pilot: Pilot, within: float | None) -> bool:
-    """Waits for the 5 % duty. True at once where the duty cannot be known."""
+    """Waits for the 5 % duty. True at once if the duty cannot be known."""
     return await until(pilot, lambda r: r.offer is None or r.offer[0] is Offer.DIGITAL, within)
 
 
 async def toggle(pilot: VehiclePilot, times: int = 1, pulse: float = BCB_PULSE) -> None:
-    """BCB toggle: B → C → B, ``times`` times, each state held ``pulse`` seconds (0.2 to 0.4 in ISO 15118-3)."""
+    """BCB toggle: B → C → B, ``times`` times, each state for ``pulse`` seconds (0.2 to 0.4 in ISO 15118-3)."""
     try:
         for _ in range(times):
             pilot.set(State.C)
@@ -284,7 +285,7 @@ async def toggle(pilot: VehiclePilot, times: int = 1, pulse: float = BCB_PULSE) 
 
 
 class ToggleCounter:
-    """Counts BCB pulses that the charger sees from now on: C left for B within `BCB_SEEN`. Use with ``with``.
+    """Counts the BCB pulses that the charger sees: C left for B within `BCB_SEEN`. Use in a ``with`` block.
 
     Attributes:
         count: pulses so far.
@@ -312,7 +313,7 @@ class ToggleCounter:
 
 
 async def count_toggles(pilot: Pilot, window: float = BCB_WINDOW) -> int:
-    """BCB pulses that the charger sees within ``window`` seconds."""
+    """Number of BCB pulses that the charger sees within ``window`` seconds."""
     with ToggleCounter(pilot) as toggles:
         await asyncio.sleep(window)
     return toggles.count
