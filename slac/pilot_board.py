@@ -1,14 +1,14 @@
-"""Pilots that a board makes: what a host and a board tell each other, whatever carries it, and the host's two ends.
+"""Pilots made by a board: the messages between a host and a board, on any transport, and the host's two ends.
 
-The board makes levels and edges; the host says what it wants and hears what is. There are four wishes, each a key and
-a value: ``duty=5`` (percent, 3 to 100; ends E and F) and ``fault=E`` at a charger's board, ``state=C`` at a vehicle's,
-and there, where the board can open the line, ``plug=0`` and ``plug=1``.
-A report holds all that the board knows: ``state`` (a letter, or ``?``), ``duty`` in percent, ``high`` and ``low`` in
-volts; a board that only measures sends levels, and the state is derived here.
+The board makes levels and edges; the host sends wishes and receives reports. There are four wishes, each a key and a
+value: ``duty=5`` (percent, 3 to 100; ends E and F) and ``fault=E`` at a charger's board, ``state=C`` at a vehicle's,
+and, if a vehicle's board can open the line, ``plug=0`` and ``plug=1``.
+A report holds everything that the board knows: ``state`` (a letter, or ``?``), ``duty`` in percent, ``high`` and
+``low`` in volts; a board that only measures sends levels, from which the state is derived here.
 
-A board that is lost is read as the safe thing, F by a charger and A by a vehicle, both of which end a session.
+A lost board reads as the safe state, F at a charger and A at a vehicle, both of which end a session.
 
-`slac.pilot_serial` and `slac.pilot_mqtt` carry this; docs/pilot.md tells those who build a board.
+`slac.pilot_serial` and `slac.pilot_mqtt` are the transports; docs/pilot.md is for those who build a board.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Wish: TypeAlias = tuple[str, float | State]
 
 
 class PilotError(ValueError):
-    """A board, what it said, or a wish it cannot fulfil; one line of text that says what to do where one can."""
+    """Trouble with a board, its message, or a wish it cannot fulfil; one line that says what to do if possible."""
 
 
 class Report(NamedTuple):
@@ -181,7 +181,7 @@ class BoardPilot(Watched):
     # -- for what connects it ----------------------------------------------------------------------------------
 
     def found(self, can: frozenset[str]) -> None:
-        """The board is there."""
+        """Notes that the board is present."""
         self.can, self.problem = can, ""
 
     def heard(self, report: Report) -> None:
@@ -194,13 +194,13 @@ class BoardPilot(Watched):
         self._become(Reading(state, 0.0 if state in (State.E, State.F) else report.duty))
 
     def lose(self, why: str) -> None:
-        """The board is gone."""
+        """Notes that the board is lost."""
         if not self.problem:
             self.note(why)
             self.let_go(why)
 
     def let_go(self, why: str = "the pilot board was let go") -> None:
-        """We leave the board, which is not trouble."""
+        """Disconnects from the board on purpose, which is not reported as trouble."""
         if not self.problem:
             self.problem, self.levels = why, (None, None)
             self._become(self.LOST)
@@ -225,7 +225,7 @@ class ChargerBoard(BoardPilot):
     LOST = Reading(State.F, 0.0)
 
     def offer(self, duty: float) -> None:
-        """Sets the duty in percent; it is there when the board reports it.
+        """Sets the duty in percent; it takes effect when the board reports it.
 
         Raises:
             ValueError: outside 3 to 100.
@@ -257,7 +257,7 @@ class VehicleBoard(BoardPilot):
     LOST = Reading(State.A, 0.0)
 
     def set(self, state: State) -> None:
-        """Switches the resistors; the state is there when the board reports it.
+        """Switches the resistors; the state takes effect when the board reports it.
 
         Raises:
             ValueError: not B, C or D.

@@ -111,8 +111,8 @@ class _ChargerEnd(_End):
 class SimulatedPilot:
     """One pilot wire: ``ev`` is the vehicle's end, ``evse`` the charger's.
 
-    There is no debouncing: a change is seen at once. The vehicle's resistors keep their setting while unplugged, as in
-    a car, so it is the vehicle's business to go back to B.
+    Changes are not debounced: each is seen at once. The vehicle's resistors keep their setting while unplugged, as in a
+    car, so the vehicle itself has to return to B.
 
     Attributes:
         plugged: whether the connector is in; `plug` and `unplug` change it.
@@ -141,7 +141,7 @@ class SimulatedPilot:
         self._changed()
 
     def short(self, shorted: bool = True) -> None:
-        """Shorts pilot to earth in the cable (state E at both ends), or takes the short away."""
+        """Shorts the pilot to earth in the cable (state E at both ends), or removes the short."""
         self._shorted = shorted
         self._changed()
 
@@ -223,7 +223,7 @@ class _Assumed(Watched):
         if (known := self.state) is not None:
             return known in states
         if CONNECTED.isdisjoint(states):
-            return False  # a peer that keeps to the protocol shows no A, E or F
+            return False  # a peer that follows the protocol shows no A, E or F
         letters = " or ".join(sorted(state.value for state in states))
         self._skip(f"pilot state {letters} not checked: no pilot hardware")
         return True
@@ -239,7 +239,7 @@ class _Assumed(Watched):
 
 
 class AssumedChargerPilot(_Assumed):
-    """`ChargerPilot` that assumes a vehicle which keeps to the protocol; knows only its own duty, E and F."""
+    """`ChargerPilot` that assumes a vehicle that follows the protocol; knows only its own duty, E and F."""
 
     def __init__(self, report: Callable[[str], None] | None = None) -> None:
         super().__init__(report)
@@ -265,7 +265,7 @@ class AssumedChargerPilot(_Assumed):
 
 
 class AssumedVehiclePilot(_Assumed):
-    """`VehiclePilot` that assumes a charger which offers 5 % throughout; knows only its own resistors."""
+    """`VehiclePilot` that assumes a charger that always offers 5 %; knows only its own resistors."""
 
     def __init__(self, report: Callable[[str], None] | None = None) -> None:
         super().__init__(report)

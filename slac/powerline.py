@@ -1,16 +1,16 @@
-"""A simulated power line: stations with their modems, what reaches whom and how, seeded.
+"""A simulated power line, seeded: stations with their modems, and how frames travel between them.
 
     line = Powerline(random.Random(1))
     car, post = line.vehicle("car"), line.charger("post")
     line.connect(car, post, 20.0)                              # one cable: 20 dB mean attenuation
     ...                                                        # car and post are links (`slac.link.Link`)
 
-Between stations that no cable connects there is crosstalk. Each frame that crosses the line may be lost, doubled, or
-come late, so that frames overtake each other; `Conditions` says how often. A vehicle's modem lets through what is for
-vehicles, a charger's what is for chargers, and reports to its host how it heard each sound. Frames other than
+Stations that no cable connects hear each other by crosstalk. Each frame that crosses the line may be lost, doubled, or
+delayed, so that frames overtake each other; `Conditions` sets how often. A vehicle's modem passes on only messages for
+vehicles; a charger's passes on those for chargers, and reports to its host how it heard each sound. Frames other than
 management messages pass only between modems that share a key and are linked.
 
-`slac.powerline_veth` puts real interfaces in the place of links. Runs on the virtual clock as well as on a real one.
+`slac.powerline_veth` replaces the links by real interfaces. Runs on the virtual clock as well as on a real one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from slac.modem_sim import TO_CHARGERS, TO_VEHICLES, Behaviour, SimulatedModem
 
 _ETHERTYPE = ETHERTYPE.to_bytes(2, "big")
 _OVER_THE_LINE = TO_CHARGERS + TO_VEHICLES
-_PROFILE_DELAY = 0.001  # modem: sound heard to profile told
+_PROFILE_DELAY = 0.001  # modem: from sound heard to profile reported
 
 
 @dataclass
@@ -52,12 +52,12 @@ class Conditions:
     """What happens to a frame on the line. Probabilities 0 to 1, times in seconds.
 
     Attributes:
-        loss: that it does not arrive.
-        duplicate: that it arrives twice.
-        late: that it takes ``lateness`` longer, so that others overtake it.
+        loss: probability that it does not arrive.
+        duplicate: probability that it arrives twice.
+        late: probability that it takes ``lateness`` longer, so that others overtake it.
         lateness: see ``late``.
         delay: shortest and longest time on the line otherwise.
-        jitter: dB by which an attenuation of a group changes from sound to sound, up and down.
+        jitter: change of a group's attenuation from sound to sound, up or down, dB.
     """
 
     loss: float = 0.0
@@ -71,21 +71,21 @@ class Conditions:
 Drop = Callable[["Station", "Station", Frame], bool]
 
 MOST_BEHIND = 16
-"""Addresses that a modem remembers."""
+"""Maximum number of addresses that a modem remembers."""
 
 
 class Station:
     """A host's link to its modem on the line; see `slac.link.Link`.
 
     Attributes:
-        name: in words.
+        name: descriptive name.
         mac: the host's address.
         modem: its modem.
-        behind: addresses that were seen behind the modem besides, as a bridge learns them.
-        powered: whether the modem has power; without, it neither answers nor passes anything.
-        unheard: nothing of it gets over the line, which its modem does not know.
-        alias_of: the station whose host's address this one's host has too; for hosts that cannot be given it.
-        deliver: takes frames for the host with what belongs to them, see `slac.powerline_veth`.
+        behind: further addresses seen behind the modem, learned as by a bridge.
+        powered: whether the modem has power; without power it neither answers nor passes on any frames.
+        unheard: whether the line loses all its frames, unknown to its modem.
+        alias_of: the station whose host address this host shares; for hosts whose address cannot be changed.
+        deliver: takes frames for the host with their extra bytes, see `slac.powerline_veth`.
     """
 
     def __init__(self, line: Powerline, name: str, mac: bytes, modem: SimulatedModem) -> None:
@@ -130,10 +130,10 @@ class Powerline:
     """The medium.
 
     Attributes:
-        rng: source of all chance; one seed, one run.
+        rng: source of all randomness; the same seed gives the same run.
         conditions: what happens to frames.
         crosstalk: mean attenuation between stations that no cable connects, dB.
-        reach: attenuation beyond which nothing is heard, dB.
+        reach: attenuation above which stations do not hear each other, dB.
         drop: called with (from, to, frame) for each frame about to arrive; True loses it. For tests.
         stations: all of them.
     """
@@ -168,7 +168,7 @@ class Powerline:
 
         Args:
             one, other: the stations.
-            attenuation: mean in dB, which gives a slope as real cables have; or one value per carrier group.
+            attenuation: mean in dB, applied with a slope like that of real cables; or one value per carrier group.
         """
         groups = sloped(attenuation) if isinstance(attenuation, (int, float)) else tuple(map(float, attenuation))
         self._cables[frozenset((id(one), id(other)))] = groups
@@ -191,7 +191,7 @@ class Powerline:
     # -- from a host ----------------------------------------------------------------------------------------------
 
     def from_host(self, station: Station, data: bytes, extra: bytes = b"") -> None:
-        """Takes a frame from a station's host. ``extra`` goes along with it to the other host."""
+        """Takes a frame from a station's host. ``extra`` travels with it to the other host."""
         if not station.powered:
             return
         if len(station.behind) < MOST_BEHIND:
@@ -236,7 +236,7 @@ class Powerline:
                 self._later(station.modem.behaviour.answer + 2 * delay, station, back)
 
     def _tell_host(self, station: Station, host: bytes, message: Message, delay: float) -> None:
-        # Firmware versions come in a field of fixed size, as analysers expect.
+        # Firmware versions are sent in a field of fixed size, as analysers expect.
         tail = bytes(64) if isinstance(message, VS_SW_VER_CNF) else b""
         self._later(delay, station, build(Frame(host, station.modem.mac, message, tail=tail)))
 
@@ -249,7 +249,7 @@ class Powerline:
         return _mean(self.attenuation(one, other)) <= self.reach
 
     def _hearing(self, station: Station) -> list[Station]:
-        """Who hears a station. A vehicle's modem that hears no coordinator does not transmit."""
+        """Stations that hear a station. A vehicle's modem that hears no coordinator does not transmit."""
         now = asyncio.get_running_loop().time()
         if not station.modem.hears(now):
             return []
@@ -259,7 +259,7 @@ class Powerline:
         return others
 
     def _travels(self, source: Station, target: Station, frame: Frame) -> list[float]:
-        """Times on the line of a frame's copies; none where it is lost."""
+        """Times on the line of a frame's copies; empty if it is lost."""
         c, rng = self.conditions, self.rng
         if self.drop is not None and self.drop(source, target, frame):
             return []
@@ -286,7 +286,7 @@ class Powerline:
             self._report(source, target, frame.source)
 
     def _report(self, source: Station, target: Station, vehicle: bytes) -> None:
-        """The charger's modem tells its host how it heard a sound."""
+        """Has the charger's modem report to its host how it heard a sound."""
         behaviour, jitter = target.modem.behaviour, self.conditions.jitter
         groups = self.attenuation(source, target)[: behaviour.groups]
         noise = self.rng.randbytes(len(groups))
@@ -300,7 +300,7 @@ class Powerline:
             self._tell_host(target, BROADCAST, double, _PROFILE_DELAY)
 
     def _ordinary(self, source: Station, data: bytes, extra: bytes) -> None:
-        """Everything else: only between modems that are linked, and without loss, since modems repeat such frames."""
+        """Passes other frames, only between linked modems, and without loss, since modems repeat such frames."""
         destination = data[:6]
         for target in self.stations:
             if target is source or not self.linked(source, target):

@@ -2,12 +2,12 @@
 
     for one in rounds(frames):                       # (seconds, Ethernet frame), in order
         print(one.reached, one.verdict.text)
-        if one.due:                                  # what did not come, from whom, since when
+        if one.due:                                  # what did not arrive, from which end, since when
             print(one.due.end, one.due.message, one.due.since, one.due.timer)
 
-This is the one judgement of SLAC: ``plugfest slac watch``, ``slac doctor``, ``trace check`` and the chain of steps all
-take it from here. `slac.judge` sorts frames into rounds, `slac.agreed` has the rules of content, `slac.diagnosis` says
-where a round stopped, and `slac.causes` why.
+This is the only judgement of SLAC: ``plugfest slac watch``, ``slac doctor``, ``trace check`` and the chain of steps all
+use it. `slac.judge` sorts frames into rounds, `slac.agreed` has the content rules, `slac.diagnosis` finds where a round
+stopped, and `slac.causes` why.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Round:
 
     Attributes:
         ev, run_id: the vehicle's address and its RunID.
-        evse: the charger that it was matched with or asked to; the only one that answered; else b"".
-        begun, ended: when its first and its last message came, seconds of the recording.
-        reached: the step it came to: MATCHED where it has a link, else where it stopped or still is.
-        last: who moved last.
-        verdict: one sentence, causes, whether it may still go on (``open``), and whose doing it is (``blamed``).
-        new_key: a key that an end set after the link was up, and left the network with.
-        seen: all that was seen of it.
+        evse: the charger that it matched with or asked to match; else the only one that answered; else b"".
+        begun, ended: times of its first and its last message, seconds of the recording.
+        reached: the step that it reached: MATCHED if it has a link, else where it stopped or still is.
+        last: the end that sent the last message.
+        verdict: one sentence, causes, whether it may still continue (``open``), and the end at fault (``blamed``).
+        new_key: a key with which an end left the network after the link was up.
+        seen: everything recorded about it.
     """
 
     ev: bytes
@@ -66,27 +66,27 @@ class Round:
 
     @property
     def ok(self) -> bool:
-        """Matched, or on the way there."""
+        """Whether it is matched, or still may be."""
         return self.verdict.ok
 
     @property
     def linked(self) -> bool:
-        """The power line link was proven."""
+        """Whether the power line link was proven."""
         return self.seen.link_at is not None
 
     @property
     def lost(self) -> Loss | None:
-        """When a modem told that the link is down again."""
+        """The loss of the link, if a modem reported it."""
         return self.seen.lost
 
     @property
     def matched(self) -> bool:
-        """The charger gave the vehicle a key, whether a link was seen or not."""
+        """Whether the charger gave the vehicle a key, with or without a link seen."""
         return self.seen.matched is not None
 
     @property
     def due(self) -> Due | None:
-        """What was due and did not come; None where there is a link, or where it may still come."""
+        """What was due and did not arrive; None if the link is up, or if it may still arrive."""
         return self.verdict.due
 
     @property
@@ -96,12 +96,12 @@ class Round:
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """Fields and times that are not as agreed, by whose doing."""
+        """Fields and times that deviate from what was agreed, with the end at fault."""
         return tuple(self.seen.deviations)
 
 
 def judged(x: Exchange, now: float) -> Round:
-    """A round as it stands at a time of the recording."""
+    """The state of a round at a time of the recording."""
     found = verdict(x, now)
     one = x.matched or x.chosen or (next(iter(x.answerers.values())) if len(x.answerers) == 1 else None)
     last = x.moves[-1] if x.moves else None
@@ -112,12 +112,12 @@ def judged(x: Exchange, now: float) -> Round:
 def rounds(
     frames: Iterable[tuple[float, bytes]], *, until: float | None = None, timing: Timing = STANDARD
 ) -> list[Round]:
-    """The rounds in a stream of frames, in the order of their beginning.
+    """The rounds in a stream of frames, in the order in which they begin.
 
     Args:
-        frames: time (seconds) and bytes of each frame, from the destination address on, in order of time. Frames other
-            than management messages may be among them: they prove links.
-        until: when the recording ends, for what was still to come then; None: with the last frame.
+        frames: time (seconds) and bytes of each frame, beginning with the destination address, in chronological order.
+            Other frames than management messages may be included: they prove links.
+        until: end of the recording, to judge what was still due then; None: the time of the last frame.
     """
     judge = Judge(timing)
     for time, data in frames:

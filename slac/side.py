@@ -1,4 +1,4 @@
-"""What the two sides of matching have in common: a host, its end of the pilot, its modem, and a link that came up."""
+"""Code shared by the two sides of matching: a host, its end of the pilot, its modem, and the link once it is up."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from slac.timing import STANDARD, Timing
 
 @dataclass(frozen=True)
 class SideOptions:
-    """What both sides can be told.
+    """Options of both sides.
 
     Attributes:
         timing: timers and counts.
-        strict: ignore messages with any constant field wrong (RESP_TYPE, EVSE ID...); else they are taken, and told, as
-            long as RunID and the vehicle's address are right.
-        amplitude_map: sent to the peer when the link is up; None for none.
+        strict: ignore messages with any constant field wrong (RESP_TYPE, EVSE ID...); else accept and report them if
+            RunID and the vehicle's address are right.
+        amplitude_map: the map sent to the peer when the link is up; None: none is sent.
     """
 
     timing: Timing = STANDARD
@@ -44,7 +44,7 @@ class Side(Generic[P, Chosen]):
     """One side, on a host that is running.
 
     Attributes:
-        host, pilot, modem, options, rng: what it was made with.
+        host, pilot, modem, options, rng: the arguments of the constructor.
     """
 
     defaults: type[Chosen]
@@ -58,7 +58,7 @@ class Side(Generic[P, Chosen]):
         *,
         rng: random.Random | None = None,
     ) -> None:
-        """``modem`` None: there is none, no key is set."""
+        """With ``modem`` None, no key is set."""
         self.host = host
         self.pilot = pilot
         self.options = options or self.defaults()
@@ -66,11 +66,11 @@ class Side(Generic[P, Chosen]):
         self.rng = rng or random.Random()
 
     async def resume(self, match: Match) -> bool:
-        """After a pause, with the key kept: waits up to T_conn_resume for the link. False: match anew."""
+        """After a pause with the key kept, waits up to T_conn_resume for the link. False: match again."""
         return await self.modem.wait_linked(match.nid, self.options.timing.T_conn_resume)
 
     async def _settle(self, peer: bytes) -> None:
-        """From the link that came up until it is ready for the session; amplitude maps are exchanged meanwhile."""
+        """Waits until a link that has come up is ready for the session, and exchanges amplitude maps meanwhile."""
         timing = self.options.timing
         loop = asyncio.get_running_loop()
         ready = loop.time() + max(timing.TT_amp_map_exchange, timing.TP_link_ready_notification)
@@ -83,7 +83,7 @@ class Side(Generic[P, Chosen]):
 async def attached(
     link: Link, timing: Timing, observe: Observe, rewrite: Rewrites | None, rng: random.Random, modem: bool
 ) -> AsyncIterator[tuple[Host, Modem | None]]:
-    """A running host and the modem that was found behind its link, None where there is said to be none.
+    """A running host and the modem found behind its link, or None if the caller says that there is none.
 
     Raises:
         ModemError: no modem answers.

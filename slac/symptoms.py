@@ -1,6 +1,6 @@
-"""What is wrong though a matching may have come to its end: frames lost, addresses twice, more vehicles than one.
+"""Problems that may exist although a matching succeeded: lost frames, duplicate addresses, several vehicles.
 
-`slac.causes` says why a matching stopped; this is what somebody who looks for trouble wants to know besides.
+`slac.causes` explains why a matching stopped; this module adds what else helps with troubleshooting.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RETRIED = {
 
 
 def losses(x: Exchange) -> Cause | None:
-    """Frames that went missing, as far as repeats and counts show it."""
+    """Frames that were lost, as far as repeats and counts show it."""
     signs = []
     before = [at for at in x.asked if x.answerers and at < min(one.confirmed for one in x.answerers.values())]
     if len(before) > 1:
@@ -49,7 +49,7 @@ def losses(x: Exchange) -> Cause | None:
 
 
 def remarks(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
-    """What is to be said of matchings that came to their end too."""
+    """Remarks that apply even to successful matchings."""
     for x in exchanges[-1:]:
         if x.same_mac:
             yield causes.SAME_MAC
@@ -84,7 +84,7 @@ def _other_vehicles(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
 
 
 def no_vehicle(log: ModemLog | None) -> tuple[Cause, ...]:
-    """Why no vehicle asked, as far as the charger's modem tells."""
+    """Why no vehicle asked, as far as the charger's modem shows it."""
     found = []
     if log is not None and log.role == causes.STATION:
         found.append(causes.ROLE_OF_CHARGER)
@@ -104,7 +104,7 @@ def no_vehicle(log: ModemLog | None) -> tuple[Cause, ...]:
 
 
 def of_modem(log: ModemLog | None) -> tuple[Cause, ...]:
-    """What is known of a modem that did not do what it was asked."""
+    """What is known about a modem that did not do what it was asked to."""
     if log is None or log.last(Told.ANSWERED) is None:
         return causes.NO_MODEM
     asked = log.last(Told.KEY_ASKED)

@@ -1,7 +1,7 @@
 """Every timer and constant of matching under its standard name (ISO 15118-3 Annex A, tables A.1 to A.5).
 
-TP_... limits what one does oneself, TT_... how long one waits for others; where both exist, the difference is the
-medium's. `Timing` holds the values in use, `table` what each means and the range the standard allows.
+TP_... limits the duration of one's own actions, TT_... the wait for others; if both exist, the difference allows for
+the medium. `Timing` holds the values in use, `table` their meanings and the ranges that the standard allows.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Annotated, NamedTuple, get_type_hints
 
 
 class Rule(NamedTuple):
-    """What a timer is.
+    """Definition of a timer.
 
     Attributes:
         side: ``EV``, ``EVSE`` or ``both``.
-        meaning: from what to what.
-        low, high: range that the standard allows, in seconds (or a number); None where it gives the value alone.
+        meaning: its start and its end.
+        low, high: range that the standard allows, in seconds (or a number); None if it gives only the value.
     """
 
     side: str
@@ -83,7 +83,7 @@ class Timing:
     T_step_EF: Annotated[float, Rule("EVSE", "E or F held", 4, 8)] = 4.0
     T_step_X1: Annotated[float, Rule("EVSE", "X1 held", 3)] = 3.0
 
-    # The local modem; ours, since the standard leaves it to the maker
+    # The local modem; our own values, since the standard leaves them to the maker
     modem_answer: Annotated[float, Rule("both", "request to the local modem to its answer")] = 0.5
     modem_requests: Annotated[int, Rule("both", "requests to the local modem in all")] = 3
     modem_settle: Annotated[float, Rule("both", "change of key to the modem answering again")] = 12.0
@@ -94,7 +94,7 @@ class Timing:
         """A copy with other values.
 
         Raises:
-            ValueError: no timer has that name, or the value is negative.
+            ValueError: no timer has this name, or the value is negative.
         """
         known = {field.name for field in dataclasses.fields(self)}
         for name, value in values.items():
@@ -121,10 +121,10 @@ def table(timing: Timing = STANDARD) -> tuple[Row, ...]:
 
 
 def rule_of(name: str) -> Rule:
-    """What a timer is.
+    """The definition of a timer.
 
     Raises:
-        KeyError: there is none of that name.
+        KeyError: no timer has this name.
     """
     return _rules()[name]
 

@@ -1,4 +1,4 @@
-"""The control pilot as matching sees it: it starts when a vehicle is there, and ends it in A, E or F."""
+"""The control pilot's effect on matching: a connected vehicle starts it, and A, E or F ends it."""
 
 from __future__ import annotations
 
