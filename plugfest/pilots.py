@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def user_errors(hint: str = "") -> Iterator[None]:
-    """The user has to correct errors of interface, modem and pilot board: reports them in one line."""
+    """Turns errors of interface, modem and pilot board, which the user has to correct, into one line."""
     try:
         yield
     except ModemMissing as why:

@@ -201,7 +201,7 @@ def whole(percent: float | None) -> int | None:
 
 
 def dc_rating(bench: Bench) -> PowerClass:
-    """Ratings of the DC output. Raises UserError: they contradict each other."""
+    """Ratings of the DC output. Raises UserError: they are incomplete or contradictory."""
     try:
         return rating(bench.charger)
     except ValueError as why:

@@ -94,11 +94,10 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
 
 
 def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
-    """Gives a vehicle its wallet, out of the bench's PKI; what it installs is kept there.
+    """Gives a vehicle its wallet from the bench's PKI; installed contracts are kept there.
 
     Args:
-        now: wall clock, Unix seconds.
-        say: told what people should know.
+        now: wall clock, Unix seconds. say: prints what the user should know.
 
     Raises:
         UserError: the PKI, or an entry of it, is missing.
@@ -131,7 +130,7 @@ def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
 
 
 def spoken(bench: Bench) -> tuple[bool, bool]:
-    """Whether a bench speaks protocols before ISO 15118-20, and whether it speaks that."""
+    """Whether a bench supports protocols before ISO 15118-20, and whether it supports that one."""
     from plugfest.config.named import protocols
 
     newest = {protocol.abilities.mutual for protocol in protocols(bench)}
@@ -173,11 +172,11 @@ def contracts(
     provisioning: bool = True,
     emaid: str = "",
 ) -> Contracts:
-    """What a charger needs for contract payment; what the PKI has revoked is revoked.
+    """What a charger needs for contract payment; certificates revoked by the PKI count as revoked.
 
     Args:
         receipt_every: s between receipts; None: none.
-        provisioning: whether it installs contracts, with a back end of its own.
+        provisioning: whether it installs contracts, with its own back end.
         emaid: of contracts to install, see :func:`backend`.
 
     Raises:

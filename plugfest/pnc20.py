@@ -1,4 +1,4 @@
-"""Plug & Charge of ISO 15118-20 out of a PKI directory; as :mod:`plugfest.pnc`, which has that of ISO 15118-2."""
+"""Plug & Charge of ISO 15118-20 from a PKI directory; :mod:`plugfest.pnc` does the same for ISO 15118-2."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from v2g.credentials import Credential
 
 SUITES = ("iso20", "iso20-ed448", "iso2")
-"""Suites of a PKI in the order in which they are taken; P-256 certificates are what many test benches have."""
+"""Suites of a PKI in order of preference; many test benches have P-256 certificates."""
 
 
 def wallet(store: Store, *, contracts: Sequence[str] = ("contract",), provisioning: bool = True) -> Wallet20:
@@ -85,7 +85,7 @@ def open_store(directory: Path) -> Store:
 
 
 def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) -> None:
-    """Gives a vehicle its wallet for ISO 15118-20, out of the bench's PKI; what it installs is kept there.
+    """Gives a vehicle its wallet for ISO 15118-20 from the bench's PKI; installed contracts are kept there.
 
     Raises:
         UserError: the PKI, or an entry of it, is missing.
@@ -113,7 +113,7 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
 
 
 def _entry_of(store: Store, contract: Credential) -> str:
-    """The entry for an installed contract: that of an earlier one with its eMAID, or the first that is free."""
+    """The entry for an installed contract: that of an earlier one with the same eMAID, or the first free one."""
     from v2g.credentials import plain_id
 
     number = 1
@@ -155,5 +155,5 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
 
 
 def _either(one: Revoked | None, other: Revoked) -> Revoked:
-    """What either knows to be revoked."""
+    """What either of them knows to be revoked."""
     return other if one is None else lambda certificate, issuer: one(certificate, issuer) or other(certificate, issuer)

@@ -1,4 +1,4 @@
-"""How a campaign is seen to go on: a line per verdict, and on a terminal a last line with what is under way."""
+"""Shows the progress of a campaign: a line per verdict, and on a terminal a last line with the current run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLOURS = {"pass": "32", "inconc": "33", "fail": "1;31", "error": "1;35"}
 
 
 def left(seconds: float) -> str:
-    """A time that is left, as people say it."""
+    """A remaining time in words."""
     minutes = seconds / 60
     if minutes < 1:
         return f"{seconds:.0f} s left"
@@ -31,7 +31,7 @@ class Show:
     """Reports each run; give it to :attr:`plugfest.conformance.campaign.campaign.Campaign.tell`.
 
     Args:
-        file: where to; a terminal gets colours (unless NO_COLOR is set) and the line of what is under way.
+        file: the output; a terminal gets colours (unless NO_COLOR is set) and the line with the current run.
     """
 
     def __init__(self, file: IO[str] | None = None) -> None:
@@ -59,7 +59,7 @@ class Show:
             self._say(visible(f"note: {progress.note}"))
 
     def _under_way(self, progress: Progress) -> None:
-        """The last line, which the next verdict takes the place of; never longer than the terminal is wide."""
+        """The last line, which the next verdict replaces; never wider than the terminal."""
         if not self._terminal:
             return
         counts = ", ".join(f"{number} {word}" for word, number in self._counts.items())
@@ -77,7 +77,7 @@ class Show:
         return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
     def clear(self) -> None:
-        """Takes the line of what is under way away."""
+        """Removes the line with the current run."""
         if self._terminal:
             raw("\r\x1b[K", file=self._file, flush=True)
 

@@ -24,7 +24,7 @@ Now = Callable[[], datetime.datetime]
 
 
 def options(section: TlsOptions, bench: Bench) -> tls.Options:
-    """The options of a side: the protocols of the bench choose the profile where it is not given.
+    """The options of a side: the protocols of the bench choose the profile if it is not given.
 
     Raises:
         SetupError: a name that does not exist; says which.
@@ -84,7 +84,7 @@ def _path(text: str | None) -> Path | None:
 
 
 def _key_log(bench: Bench) -> Path | None:
-    """``--key-log``, or the variable that other programs follow too."""
+    """``--key-log``, or the environment variable that other programs also use."""
     return _path(bench.key_log or os.environ.get("SSLKEYLOGFILE") or None)
 
 
@@ -108,7 +108,7 @@ def vehicle(bench: Bench) -> tls.Context:
             if bench.roots is not None:
                 context.trust = tls.trust(Path(bench.roots))
         if "1.3" in wanted.versions and bench.pki is None and bench.cert is None:
-            # A charger that does not check vehicles takes it.
+            # A charger that does not check vehicles accepts it.
             context.credentials = [tls.vehicle_credential(datetime.datetime.now(datetime.UTC))]
         if bench.role == "evcc" and bench.cert is not None and bench.key is not None:
             context.credentials = [tls.credential(Path(bench.cert), Path(bench.key), password=bench.password)]
@@ -119,7 +119,7 @@ def vehicle(bench: Bench) -> tls.Context:
 
 
 def _revoke(context: tls.Context, bench: Bench) -> None:
-    """Revocation lists add to what the PKI itself says is revoked."""
+    """Revocation lists add to the certificates that the PKI itself lists as revoked."""
     from v2g import tls
 
     lists = tls.revoked_by([Path(one) for one in bench.crl])
@@ -146,8 +146,7 @@ def charger(
     """The charger's side.
 
     Args:
-        stack: keeps the directory of a temporary certificate.
-        say: told where its root is.
+        stack: keeps the directory of a temporary certificate. say: prints where its root is.
 
     Raises:
         UserError: files are missing or wrong.

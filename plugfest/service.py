@@ -1,7 +1,7 @@
-"""A service over HTTP that is asked in JSON: POST, one object each way.
+"""A JSON service over HTTP: POST, one object each way.
 
-It is not trusted further than its answer: no redirect is followed, as a question holds what only this service may see;
-size and time are bounded, also where it sends a byte now and then.
+It is trusted no further than its answer: redirects are not followed, because only this service may see a request; size
+and time are bounded, even if it sends a byte now and then.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ def post_to(url: str, seconds: float) -> Any:
     """How to ask a service.
 
     Args:
-        url: http or https.
-        seconds: for which it may keep silent, and which the whole of its answer may take.
+        url: http or https. seconds: how long it may stay silent, and how long its whole answer may take.
     """
 
     async def post(question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -37,7 +36,7 @@ def post_to(url: str, seconds: float) -> Any:
         answer: asyncio.Future[Mapping[str, Any]] = loop.create_future()
 
         def tell(outcome: Mapping[str, Any] | OSError) -> None:
-            if answer.done():  # nobody waits any more
+            if answer.done():  # nobody is waiting any longer
                 return
             if isinstance(outcome, OSError):
                 answer.set_exception(outcome)
@@ -50,11 +49,11 @@ def post_to(url: str, seconds: float) -> Any:
                 outcome = _post(url, question, seconds)
             except OSError as why:
                 outcome = why
-            finally:  # whatever happens here: somebody waits for it
+            finally:  # whatever happens here, somebody is waiting for it
                 with contextlib.suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(tell, outcome)
 
-        # Not in the loop's pool: at the end that would wait for a service that keeps silent.
+        # Not in the loop's pool, which would at the end wait for a silent service.
         threading.Thread(target=work, daemon=True).start()
         return await answer
 
@@ -62,7 +61,7 @@ def post_to(url: str, seconds: float) -> Any:
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: it is an answer of another status."""
+    """Does not follow redirects: a redirect is an answer with another status."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -72,7 +71,7 @@ _OPENER = urllib.request.build_opener(_Stays)
 
 
 def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
-    """Asks once.
+    """Sends one request.
 
     Raises:
         OSError: no answer, another status than 200, or no JSON object.

@@ -65,7 +65,7 @@ def vehicle(bench: Bench, now: pnc.Now, say: pnc.Say) -> VehicleOptions:
 
 
 def _shared(options: T, bench: Bench, now: pnc.Now) -> T:
-    """Sets what both roles have."""
+    """Sets the options that both roles have."""
     options.protocols = tuple(named.protocols(bench))
     options.tolerant = not bench.strict
     options.any_transport = bench.any_transport
@@ -77,7 +77,7 @@ def _shared(options: T, bench: Bench, now: pnc.Now) -> T:
 
 
 def _offer(bench: Bench) -> appproto.supportedAppProtocolReq | None:
-    """What the vehicle offers instead of its protocols; None: those."""
+    """What the vehicle offers instead of its protocols; None: its protocols."""
     if not bench.vehicle.offer:
         return None
     entries = [

@@ -1,6 +1,6 @@
-"""Looks at one end of a power line, from the modem up to a matching, and says what is wrong and why.
+"""Examines one end of a power line, from the modem up to a matching, and says what is wrong and why.
 
-What is said of the modem is what it answered, asked again after a failure: a key is read back, not believed. Causes
+Statements about the modem are its own answers, requested again after a failure: a key is read back, not assumed. Causes
 come from the judge of the matching (`slac.rounds`), which has seen all frames of this host.
 """
 
@@ -30,7 +30,7 @@ from slac.timing import STANDARD, Timing
 from v2g import interfaces
 
 TRIES_AGAIN = 3.0
-"""s: a vehicle that tries again does so by then (TT_matching_rate is 0.4)."""
+"""s within which a vehicle that tries again does so (TT_matching_rate is 0.4)."""
 
 Role = Literal["ev", "evse", "watch"]
 
@@ -42,8 +42,7 @@ class Settings:
     Attributes:
         role: take part in a matching as vehicle or charger, or watch one.
         pilot: the control pilot, by its name (`slac.pilot_open`).
-        within: seconds until it is given up.
-        modem: whether there is to be one.
+        within: seconds until it gives up. modem: whether a modem is expected.
         strict: ignore messages with a wrong field.
         timing: timers of SLAC.
     """
@@ -57,7 +56,7 @@ class Settings:
 
 
 async def examine(link: Link, settings: Settings, reporter: Reporter) -> bool:
-    """Modem, role and matching on a link, each with a line; whether all is well."""
+    """Checks modem, role and matching on a link, each with a line; returns whether all is well."""
     _ok(f"interface {link.name} is up, raw frames may be sent, address {mac_text(link.mac)}")
     async with Host(link, observe=reporter.observe) as host:
         modem = await _modem(settings, host)
@@ -83,7 +82,7 @@ def _wrong(what: str, *found: Cause) -> None:
 
 
 async def _modem(settings: Settings, host: Host) -> Modem | None:
-    """The modem, or None after telling why not."""
+    """The modem; None, after reporting why, if there is none."""
     if not settings.modem:
         _ok("no modem is wanted")
         return NoModem(host, settings.timing)
@@ -194,19 +193,19 @@ class _Matching:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _read_back(self, found: Match) -> None:
-        """Raises ModemError: the modem is in another network than the one that was agreed."""
+        """Raises ModemError: the modem is not in the agreed network."""
         network = await self._modem.network((found.nid, found.nmk))
         if network is not None and network != found.nid:
             raise ModemError(f"matched, but {refused_key(network, found.nid)}")
 
     async def _look_again(self) -> None:
-        """Asks the modem what it is in now and whom it hears; the judge hears the answers."""
+        """Asks the modem which network it is in and which stations it receives; the judge gets the answers."""
         if self._settings.modem and self._settings.role != "watch" and await self._modem.answers():
             await self._modem.network()
             await self._modem.ask(CC_DISCOVER_LIST_REQ(), CC_DISCOVER_LIST_CNF)
 
     async def _watch(self) -> Exchange | None:
-        """Until an attempt on the interface is decided; None where it failed."""
+        """Waits until an attempt on the interface is decided; None if it failed."""
         from plugfest import recording
 
         frames = recording.of_interface(self._host.link.name)
@@ -237,7 +236,7 @@ class _Matching:
         return not any(x.same_mac or x.same_vehicle for x in self._judge.exchanges)
 
     def _telling(self) -> str:
-        """The attempt that came furthest."""
+        """The attempt that got furthest."""
         steps = list(Step)
         found = [verdict(x, self._judge.now) for x in self._judge.exchanges]
         return max(found, key=lambda one: steps.index(one.step)).text

@@ -1,4 +1,4 @@
-"""What stands around a session whoever runs it: view, trace, telemetry, timeline, deviations.
+"""What surrounds a session of any command: view, trace, telemetry, timeline, deviations.
 
 A command makes its plants, then a `Stage` over them; the stage gives the roles their observers and rewrites, and is
 told when a session begins and ends.
@@ -44,12 +44,10 @@ TELEMETRY_INTERVAL = 1.0
 
 @dataclass
 class Stage:
-    """Around the sessions of one bench.
+    """The surroundings of the sessions of one bench.
 
     Attributes:
-        bench: as configured.
-        controls: the plants.
-        view: how it is looked at.
+        bench: as configured. controls: the plants. view: how it is shown.
         trace: the writer of the trace.
     """
 
@@ -83,7 +81,7 @@ class Stage:
 
         Args:
             options: of the role (evcc.Options, secc.serve.Options).
-            main: its view of the session is shown and written; where both roles run, one is.
+            main: its view of the session is shown and written; if both roles run, one of them is main.
         """
         options.observe = self.observe if main else ignore
         ending, delays = ("Req", {}) if role == "evcc" else ("Res", self.bench.charger.delays)
@@ -97,10 +95,10 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the context is open, what runs beside the sessions runs.
+        """Runs everything that accompanies the sessions while the context is open.
 
         Raises:
-            BrokenPipeError: whoever read the view has gone, as `plugfest ... | head` does; the session was broken off.
+            BrokenPipeError: the reader of the view has gone, as `plugfest ... | head` does; the session was broken off.
         """
         self._main = asyncio.current_task()
         schemas = [] if self.bench.fast else [s for protocol in named.protocols(self.bench) for s in protocol.schemas()]
@@ -122,7 +120,7 @@ class Stage:
             self._main = None
 
     def begin(self, *, resumed: bool = False) -> None:
-        """A session begins, or one that was paused is resumed."""
+        """A session starts, or a paused one is resumed."""
         self._count_anew()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
         self.terms = Terms()
@@ -134,12 +132,12 @@ class Stage:
         self.timeline.begin(resumed=resumed)
 
     def _count_anew(self) -> None:
-        """What is configured holds for every session, whatever became of the one before."""
+        """The configuration applies to every session, whatever happened in the previous one."""
         for deviations in self._deviations:
             deviations.begin()
 
     def end(self, outcomes: Mapping[str, Outcome], *, pauses: bool = False) -> None:
-        """It is over, or ``pauses`` and is to be resumed; outcomes by role (vehicle, charger)."""
+        """The session is over, or ``pauses`` and will be resumed; outcomes by role (vehicle, charger)."""
         if not pauses:
             self.timeline.end()
         self.witness.sign(outcomes, last=not pauses)
@@ -151,7 +149,7 @@ class Stage:
             self.panel.end(outcomes, self.witness.judged, self.witness.began, now)
 
     def unused(self) -> list[str]:
-        """A line for each deviation and each action of the bench that never came about, for the end."""
+        """A line for each deviation and each action of the bench that never happened, for the end."""
         lines = []
         for deviations in self._deviations:
             for entry, why in deviations.unused():
@@ -163,12 +161,12 @@ class Stage:
         return lines
 
     def tell_unused(self) -> None:
-        """Says so, at the end."""
+        """Reports these at the end."""
         for line in self.unused():
             self.view.say(f"note: {line}")
 
     async def close(self, *, tell: bool = True) -> None:
-        """The command is done: says what never came about (``tell``), and keeps the panel while somebody looks."""
+        """The command is done: reports what never happened (``tell``), and keeps the panel while it has viewers."""
         if tell:
             self.tell_unused()
         if self.panel is not None:
@@ -178,7 +176,7 @@ class Stage:
         """An event for view, trace and broker. If one of these fails, the session continues."""
         try:
             self.trace(event)
-        except OutputError as why:  # that file ends here, the others go on
+        except OutputError as why:  # that file ends here, the others continue
             self.tell(Event(event.time, "error", "trace", note=f"{why}; it ends here"))
         try:
             self.view.observe(event)
@@ -191,7 +189,7 @@ class Stage:
             self.panel.observe(event)
 
     def _leave(self, why: OSError) -> None:
-        """Nobody looks any more: ends what runs, safely, as a cancellation does."""
+        """There are no more viewers: ends what runs safely, as a cancellation does."""
         self._gone = why
         if self._main is not None:
             self._main.cancel()
@@ -204,7 +202,7 @@ class Stage:
             self.tell(Event(asyncio.get_running_loop().time(), "bench", "action", note=f"not possible: {why}"))
 
     def command(self, step: Step) -> str:
-        """Does an action now; what was done. Raises NotPossible."""
+        """Performs an action now; returns what was done. Raises NotPossible."""
         text = self.controls.apply(step)
         self.tell(Event(asyncio.get_running_loop().time(), "bench", "action", note=text))
         return text
@@ -212,7 +210,7 @@ class Stage:
     def observe(self, event: Event) -> None:
         """An event of a layer, as the main role's observer gets it."""
         if event.layer == "tcp" and event.name == "connected":
-            if self.timeline.running:  # since plug-in, or a session before it whose end nobody told
+            if self.timeline.running:  # since plug-in, or a previous session whose end was not reported
                 self._count_anew()
             else:
                 self.begin()
@@ -224,13 +222,13 @@ class Stage:
             self._telemetry(event)
 
     def _telemetry(self, event: Event) -> None:
-        """One at each new state, and at most once a second while it goes on."""
+        """Telemetry at each new state, and at most once a second while the state lasts."""
         state = event.name.removesuffix("Req").removesuffix("Res")
         if not event.name.endswith("Req"):
             self.measured(state)
 
     def measured(self, state: str) -> None:
-        """Telemetry of a state, also of one that no message belongs to."""
+        """Telemetry of a state, even of one without a message."""
         now = asyncio.get_running_loop().time()
         if state == self._told[0] and now - self._told[1] < TELEMETRY_INTERVAL:
             return
@@ -240,7 +238,7 @@ class Stage:
 
 
 async def _prepare(schemas: list[exi.Schema]) -> None:
-    """Generates the codec's code in small steps, so that a charger answers SDP before all of it is there."""
+    """Generates the codec's code in small steps, so that a charger answers SDP before all of it is ready."""
     for schema in schemas:
         for _ in exi.preparing(schema):
             await asyncio.sleep(0)

@@ -35,7 +35,7 @@ def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
 
 
 def _why(outcome: Outcome, role: str) -> Iterator[str]:
-    """Why it ended so: what was judged, and what the role itself says; first what we decided ourselves."""
+    """Why it ended that way: what was judged, and what the role itself says; our own decisions come first."""
     if outcome.cause is Cause.ABORTED or not outcome.verdict:
         if not outcome.ok:
             yield outcome.reason

@@ -1,4 +1,4 @@
-"""Power terminals that a charger's and a vehicle's process on this host share, beside the simulated pilot.
+"""Power terminals that a charger's and a vehicle's process on this host share, in addition to the simulated pilot.
 
 Rules:
 
@@ -25,13 +25,13 @@ from secc.charger import Evse, simulated
 from slac.pilot_open import socket_of
 
 PERIOD = 0.01
-"""s between two looks at one's own end; only changes are sent."""
+"""s between two checks of the own end; only changes are sent."""
 FOUND_WITHIN = 1.0
 """s for which a vehicle looks for the charger's socket: its pilot is there a moment earlier."""
 OFF_WITHIN = 5.0
-"""s for which the terminals of a vehicle that has left stay open at most; the output is off long before."""
+"""Maximum time for which the terminals of a vehicle that has left stay open, s; the output is off long before."""
 _LONGEST = 200
-"""Bytes of a line."""
+"""Maximum length of a line, bytes."""
 
 
 class Connected(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,14 +84,14 @@ async def hosted(pilot: str, evse: Evse) -> AsyncIterator[None]:
             try:
                 await _connected(evse, reader, writer)
             except asyncio.CancelledError:
-                pass  # the charger ends; nobody waits for this task but us
+                pass  # the charger ends; only we wait for this task
             finally:
                 tasks.discard(task)
         writer.close()
 
     before = os.umask(0o177)
     try:
-        place.unlink(missing_ok=True)  # who holds the pilot holds this
+        place.unlink(missing_ok=True)  # the holder of the pilot holds this
         server = await asyncio.start_unix_server(arrived, place, limit=_LONGEST)
     finally:
         os.umask(before)
@@ -106,7 +106,7 @@ async def hosted(pilot: str, evse: Evse) -> AsyncIterator[None]:
 
 
 async def _connected(evse: Evse, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One vehicle at the terminals, from its first word until it leaves."""
+    """One vehicle at the terminals, from its first line until it leaves."""
     power, supply = simulated(evse), evse.ac
     there = Connected()
 
@@ -188,7 +188,7 @@ async def _exchange(
     heard: Callable[[_Theirs], None],
     own: Callable[[], Connected | Measured | None],
 ) -> None:
-    """Tells the other process what changes at our end, and hears what changes at its own, until it leaves."""
+    """Sends changes at our end to the other process, and receives changes at its end, until it leaves."""
     decoder, encoder = msgspec.json.Decoder(theirs), msgspec.json.Encoder()
 
     async def tell() -> None:

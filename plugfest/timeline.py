@@ -7,7 +7,7 @@ Rules:
 - A session begins when the connection is made (a vehicle's: when it starts to look for a charger), and each one runs
   the timeline from its start. Times count from there.
 - Events count from plug-in on: those of pilot and matching come before the session, and actions at them take place at
-  once, or ``after`` seconds later. The pilot in A, outside a session, begins the count anew.
+  once, or ``after`` seconds later. The pilot in A, outside a session, restarts the count.
 - An action at a message takes place at once when the message is about to be sent or has just been received, before
   anything is made of it; so a charger's answer to that request already shows it.
 - Where both roles run here, the vehicle's view counts, or each message would be there twice.
@@ -29,8 +29,7 @@ class Timeline:
     """Runs the actions of each session.
 
     Attributes:
-        steps: in the order of the file; those due at the same moment happen in this order.
-        act: does one.
+        steps: in the order of the file; those due at the same moment happen in this order. act: performs one.
     """
 
     steps: Sequence[Step]
@@ -43,7 +42,7 @@ class Timeline:
     _added: list[tuple[Step, int]] = field(default_factory=list)
 
     def begin(self, *, resumed: bool = False) -> None:
-        """A session begins, or is resumed; what its matching has triggered stays."""
+        """A session starts, or is resumed; what its matching has triggered stays."""
         if resumed and self.running:
             return
         if self.running:
@@ -54,7 +53,7 @@ class Timeline:
                 self._arm(step, self._pending)
 
     def end(self) -> None:
-        """The session is over: what the file wanted and has not happened does not happen any more."""
+        """The session is over: requested actions that have not happened will no longer happen."""
         self.running = False
         for handle in self._pending:
             handle.cancel()
@@ -62,7 +61,7 @@ class Timeline:
         self._seen.clear()
 
     def unused(self) -> Iterator[tuple[Step, str]]:
-        """The steps of the file that have not come about in any session so far, each with why."""
+        """The steps of the file that have not happened in any session so far, each with the reason."""
         for step in self.steps:
             if id(step) in self._done:
                 continue

@@ -20,7 +20,7 @@ from plugfest.mqtt.commands import Commands
 
 HINT = "type a command, as power -10 or stop; ? lists them"
 _SHARED = ("by", "max-delay", *(field.encode_name for field in msgspec.structs.fields(Step)))
-"""Keys that are never meant by a value alone."""
+"""Keys that a value without a key never refers to."""
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def kinds() -> Mapping[str, type[Step]]:
 
 
 def take(line: str, commands: Commands) -> str:
-    """Does what a line says; returns what there is to say, in one line."""
+    """Performs what a line says; returns the result in one line."""
     try:
         words = shlex.split(line)
     except ValueError as why:
@@ -50,7 +50,7 @@ def take(line: str, commands: Commands) -> str:
 
 
 def _facts(words: list[str]) -> dict[str, Any]:
-    """Raises ValueError: not an action with keys and values."""
+    """Raises ValueError: it is not an action with keys and values."""
     facts: dict[str, Any] = {"do": words[0]}
     for word in words[1:]:
         key, equals, value = word.partition("=")
@@ -83,5 +83,5 @@ def _help(words: list[str]) -> str:
 
 
 def taker(commands: Commands) -> Callable[[str], str]:
-    """Takes lines for the actions of a bench."""
+    """Accepts lines with actions for a bench."""
     return functools.partial(take, commands=commands)

@@ -1,4 +1,4 @@
-"""How a session is looked at: plain lines, JSON lines, or not at all."""
+"""How a session is shown: plain lines, JSON lines, or not at all."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from v2g.trace import Bounded, JsonLines, Observe
 
 @dataclass
 class View:
-    """A way of looking.
+    """A way to show a session.
 
     Attributes:
-        observe: gets every event.
-        file: where text goes; None: nowhere.
+        observe: receives every event. file: where text goes; None: nowhere.
     """
 
     observe: Observe
     file: IO[str] | None
 
     typed = False
-    """Whether people can type actions at it."""
+    """Whether the user can type actions."""
 
     def say(self, text: str) -> None:
         """A line for the user."""
@@ -35,15 +34,15 @@ class View:
             say(text, file=self.file, flush=True)
 
     def headline(self, lines: list[str]) -> None:
-        """What stands above the lines of a session."""
+        """Prints the heading above the lines of a session."""
         for line in lines:
             self.say(line)
 
     def hear(self, take: Callable[[str], str]) -> None:
-        """Who looks may type: ``take`` does what a line says, and says what became of it."""
+        """Lets the user type: ``take`` performs what a line says, and returns the result."""
 
     def begin(self) -> None:
-        """A session begins."""
+        """A session starts."""
 
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
         """A session is over."""
@@ -55,7 +54,7 @@ class View:
 
 
 class Json(View):
-    """One JSON object per event on standard output, and one for each outcome; what people read goes to stderr."""
+    """One JSON object per event on standard output, and one for each outcome; text for people goes to stderr."""
 
     def __init__(self, role: str) -> None:
         self._bounded = Bounded(JsonLines(Output(), role=role))

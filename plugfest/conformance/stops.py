@@ -1,4 +1,4 @@
-"""The cause that an error of a lower layer stands for: by its kind, never by its text."""
+"""The cause that an error of a lower layer stands for: by its type, never by its text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from v2g.errors import ConnectionLost, NothingFound, Refused, RemoteError, Setup
 from v2g.tls import TlsFailure
 
 _UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
-"""Errors of a connection to an address at which nobody is."""
+"""Errors of a connection to an address where nobody answers."""
 
 _KINDS: tuple[tuple[type[BaseException], Cause], ...] = (
     (TlsFailure, Cause.TLS_FAILED),
@@ -26,11 +26,11 @@ _KINDS: tuple[tuple[type[BaseException], Cause], ...] = (
     (RemoteError, Cause.WRONG_FIELD),
     (ConnectionRefusedError, Cause.PORT_CLOSED),
 )
-"""Kind of error -> cause, the special before the general."""
+"""Type of error -> cause, specific types before general ones."""
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Its own cause where it has one, else by its kind, else by that of the error it came from."""
+    """Its own cause if it has one, otherwise by its type, otherwise by that of the error that caused it."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(own := getattr(link, "cause", None), Cause) and own is not Cause.UNSTATED:

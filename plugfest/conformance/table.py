@@ -15,7 +15,7 @@ class Table(dict[str, F]):
         """A decorator.
 
         Raises:
-            ValueError: a name is taken; whoever stood there would silently be gone.
+            ValueError: a name is taken; its function would silently be replaced.
         """
 
         def register(function: F) -> F:

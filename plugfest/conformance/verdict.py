@@ -1,9 +1,9 @@
 """Verdicts, and what a run of a case leaves behind.
 
-none < pass < inconc < fail < error: the worst wins. For whoever writes a check, a case or a tester:
+none < pass < inconc < fail < error: the worst wins. For authors of checks, cases and testers:
 
 * ``raise Failed("it came too late", cause=Cause.TOO_LATE, expected="X within 2 s", observed="X after 3.1 s")``: the
-  system did not do what the standard asks for. The run fails.
+system did not do what the standard requires. The run fails.
 * ``raise Inconclusive("nothing on this bench can press stop", cause=Cause.NO_ACTION)``: the case could not reach its
   point.
 * ``result.find("a port outside 49152..65535", Severity.NOTE)``: a finding beside the verdict. Safety and security
@@ -27,7 +27,7 @@ from plugfest.conformance.cause import Cause, Severity
 
 
 class Verdict(enum.IntEnum):
-    """In order; the worst of several is the largest."""
+    """In order of severity; the worst of several is the largest."""
 
     NONE = 0
     PASS = 1
@@ -37,7 +37,7 @@ class Verdict(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """As reports have it."""
+        """The verdict as shown in reports."""
         return self.name.lower()
 
 
@@ -47,7 +47,7 @@ class Stop(Exception):
     Attributes:
         cause: why it stopped.
         expected, observed: what should have been seen, and what was.
-        rule: the clause or requirement, where it is another one than the case's.
+        rule: the clause or requirement, if it differs from the case's.
     """
 
     verdict = Verdict.ERROR
@@ -97,7 +97,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """What a verdict rests on; together, a sentence that stands alone.
+    """The basis of a verdict; together, a sentence that stands alone.
 
     Attributes:
         did: what was done before, by whom.
@@ -145,7 +145,7 @@ class Result:
         tags: of the case, such as field_conflict.
         attempts: how often it was run in this campaign.
         seed: what the case leaves open was drawn from it; None: nothing was.
-        blamed: whose doing a failure is, ``evcc`` or ``secc``, where a pair was tested; "" where nobody can be named.
+        blamed: the side that caused a failure, ``evcc`` or ``secc``, if a pair was tested; "" if unknown.
     """
 
     run: str
@@ -203,7 +203,7 @@ class Result:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Result:
-        """As :meth:`to_json` wrote it.
+        """Reads what :meth:`to_json` wrote.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError: it did not.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class DeadlockError(RuntimeError):
-    """Nothing is scheduled and nothing can arrive: the program would wait for ever."""
+    """Nothing is scheduled and nothing can arrive: the program would wait forever."""
 
 
 class _JumpSelector(selectors.SelectSelector):
@@ -44,12 +44,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._nanoseconds / 1e9
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock on, at least by one nanosecond."""
+        """Advances the clock by at least one nanosecond."""
         self._nanoseconds += max(round(seconds * 1e9), 1)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end in virtual time.
+    """Runs a coroutine to completion in virtual time.
 
     Raises:
         DeadlockError: it waits for something that cannot come.

@@ -1,7 +1,7 @@
-"""The tester's end of a connection: what arrives is noted with its time, and what is sent can be wrong.
+"""The tester's end of a connection: what arrives is recorded with its time, and what is sent can be wrong.
 
-A session (:class:`v2g.session.Session`) does the work; its seams do the deviations. Beside it, a task reads without
-pause, so that a message that nobody expected and the moment of the peer's close are seen.
+A session (:class:`v2g.session.Session`) does the work; its seams do the deviations. A parallel task reads without
+pause, so that unexpected messages and the moment of the peer's close are seen.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from v2g.trace import Event, Observe
 
 @dataclass(frozen=True)
 class Arrival:
-    """What came: a message, or something that is none.
+    """What came: a message, or something else.
 
     Attributes:
         name: of the message; ``undecodable``.
@@ -54,12 +54,12 @@ class Arrival:
 
 
 def stream_title(stream: int) -> str:
-    """What people call a stream."""
+    """The common name of a stream."""
     return "the main stream" if stream == MAIN else f"the side stream 0x{stream:04X}"
 
 
 HEADER_FIELDS = {"version": (0, 1), "inverse": (1, 2), "type": (2, 4), "length": (4, 8)}
-"""Where the fields of a V2GTP header are."""
+"""Positions of the fields of a V2GTP header."""
 
 
 def number(value: int | str) -> int:
@@ -68,7 +68,7 @@ def number(value: int | str) -> int:
 
 
 def forged(frame: bytes, header: Mapping[str, int | str]) -> bytes:
-    """A frame with single header fields forced: version, inverse, type, length."""
+    """A frame with individual header fields forced: version, inverse, type, length."""
     data = bytearray(frame)
     for name, value in header.items():
         if name not in HEADER_FIELDS:
@@ -85,7 +85,7 @@ class Wire:
         session: sends and reads; its ``protocol`` and ``id`` are set by whoever walks.
         arrived: everything that came, in order.
         sent_at: loop time at which the latest request was sent.
-        closed_at: loop time of the peer's close; None while the connection stands.
+        closed_at: loop time of the peer's close; None while the connection is open.
         broken: the peer sent bytes that are not a frame: text.
         ours: we closed.
         wrote: called with each frame on its way, as it is written.
@@ -162,11 +162,11 @@ class Wire:
         return found
 
     def _first(self, stream: int | None) -> Arrival | None:
-        """What came first on a stream and was not yet taken."""
+        """The first unread arrival on a stream."""
         return next((one for one in self._untaken if stream is None or one.stream == stream), None)
 
     async def until_closed(self, within: float) -> bool:
-        """Waits for the peer's close; whether it came within this many seconds. Messages are left for `next`."""
+        """Waits this many seconds for the peer's close; returns whether it came. Messages are left for `next`."""
         deadline = self.session.now + within
         while self.closed_at is None:
             self._news.clear()
@@ -179,11 +179,11 @@ class Wire:
 
     @property
     def unread(self) -> list[Arrival]:
-        """What came on the main stream and was not yet taken."""
+        """Unread arrivals on the main stream."""
         return [one for one in self._untaken if one.stream == MAIN]
 
     def skip(self) -> None:
-        """Forgets what was not taken."""
+        """Discards unread arrivals."""
         self._untaken.clear()
 
     # -- sending --------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class Wire:
         """Sends a message, legal or not.
 
         Args:
-            session_id: another one than the session's, for this message only.
+            session_id: replaces the session's, for this message only.
             stamp: another TimeStamp, for this message only (ISO 15118-20).
             stream: a side stream, by its payload type.
             header: fields of the V2GTP header to force.
@@ -213,7 +213,7 @@ class Wire:
             ConnectionLost: the peer has closed.
         """
         session, kind, own = self.session, type(message), (self.session.id, self.session.clock)
-        session.rewrite[kind] = lambda given: given  # what goes through this seam may break its facets
+        session.rewrite[kind] = lambda given: given  # what passes through this seam may break its facets
         if exi is not None:
             session.rewrite_exi[kind] = exi
         if header is not None or frame is not None:
@@ -264,7 +264,7 @@ class Wire:
     # -- the end --------------------------------------------------------------------------------------------------
 
     async def close(self, *, reset: bool = False) -> None:
-        """Closes our end: orderly (FIN), or dropped at once."""
+        """Closes our end: normally (FIN), or dropped at once."""
         if not self.ours and self.closed_at is None:
             self.session.observe(Event(self.session.now, "tcp", "reset" if reset else "closing", "tx"))
         self.ours = True

@@ -84,10 +84,10 @@ class Case:
 
     @property
     def lenient(self) -> Severity | None:
-        """How much a deviation weighs where the expectation is our own reading; None: it is the standard's.
+        """How severe a deviation is if the expectation is our own reading; None: it is the standard's.
 
         A case is the standard's if a published suite has it, or if it names what the standard says: ``requirements``
-        by number, or a ``rule`` in words where no number is public. Otherwise ``reading`` says how much it weighs.
+        by number, or a ``rule`` in words where no number is public. Otherwise ``reading`` gives its severity.
         """
         if self.reading is not None or self.verdict != "VR.DERIVED" or self.requirements or self.rule:
             return self.reading
@@ -116,7 +116,7 @@ class Run:
     def title(self) -> str:
         """The case's title, with what the variant sets."""
         told = list(self.variant.items())
-        if "case" in self.variant:  # says in words what lists and mappings beside it mean
+        if "case" in self.variant:  # describes in words the lists and mappings beside it
             told = [(key, value) for key, value in told if not isinstance(value, (list, dict))]
         words = ", ".join(f"{key} {value}" for key, value in told)
         return f"{self.case.title} ({words})" if words else self.case.title
@@ -137,7 +137,7 @@ class Run:
 
 
 _WITH_SESSION = ("PAUSED", "TERMINATED", "AMPMAP")
-"""Words of preconditions that ask for SLAC and a V2G session together."""
+"""Words of preconditions that require both SLAC and a V2G session."""
 
 PER_VARIANT = "per variant"
 
@@ -281,7 +281,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def case(name: str) -> Case:
-    """The case of that id, or of another name it is known by.
+    """The case of that id, or of one of its other names.
 
     Raises:
         KeyError: there is none.
@@ -314,7 +314,7 @@ def parameters() -> Mapping[str, Any]:
 
 @cache
 def timer(name: str) -> float:
-    """Seconds of a timer by its name; of a range the longest.
+    """Seconds of a timer by its name; for a range, the longest.
 
     Raises:
         KeyError: there is no such timer.

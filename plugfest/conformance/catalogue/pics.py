@@ -1,4 +1,4 @@
-"""What is declared about a bench and the system under test: PICS, PIXIT, parameters; and which cases that selects.
+"""What is declared about a bench and the system under test: PICS, PIXIT, parameters; and which cases this selects.
 
 A PICS file is YAML: names of ``timers_parameters.yaml`` with values, the rest has :data:`DEFAULTS`. ``unknown`` means
 not declared: either behaviour passes. A case applies when all its conditions hold and its mode fits.
@@ -140,7 +140,7 @@ DEFAULTS: Mapping[str, Any] = {
     "par_waitForNextTC": 5.0,
     "par_CMN_Transmission_Delay": DELAY,
 }
-"""Everything a PICS file can declare, with what holds where it does not."""
+"""Everything a PICS file can declare, with the defaults."""
 
 
 class PicsError(Exception):
@@ -202,7 +202,7 @@ class Pics:
 
 
 def meaning(name: str) -> str:
-    """What a value means, or its choices; "" where the name says it."""
+    """What a value means, or its choices; "" if the name is self-explanatory."""
     found = {**parameters()["pics"], **parameters()["pixit"]}.get(name)
     return ", ".join(str(item) for item in found) if isinstance(found, list) else str(found or "")
 
@@ -219,7 +219,7 @@ def mistake(name: str, value: Any) -> str:
         return "" if number else f"{name} is a number, not {value!r}"
     known = {**parameters()["pics"], **parameters()["pixit"]}.get(name)
     choices = [str(item).partition(" ")[0] for item in known] if isinstance(known, list) else []
-    # A choice may be added to by our own defaults.
+    # Our own defaults may add a choice.
     if choices and value not in (*choices, default):
         return f"{name} is one of {', '.join(choices)}, not {value!r}"
     return ""

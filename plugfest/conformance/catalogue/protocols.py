@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from v2g.protocols import DIN, ISO2, ISO20, PROTOCOLS, Energy, Protocol
 
 WORDS: Mapping[str, Protocol] = {"din70121": DIN, "iso15118-2": ISO2, "iso15118-20": ISO20}
-"""Protocol of a run -> what it is about; runs of ``slac`` are about none of them."""
+"""Protocol of a run -> its definition; ``slac`` runs have none."""
 
 TITLES: Mapping[str, str] = {**{word: protocol.title for word, protocol in WORDS.items()}, "slac": "SLAC (ISO 15118-3)"}
-"""What people call the protocol of a run."""
+"""The common name of the protocol of a run."""
 
 _TIMER_PREFIX: Mapping[str, str] = {DIN.name: "DIN_", ISO20.name: "ISO20_"}
-"""How the catalogue begins the names of timers that have another value in a protocol."""
+"""Prefix in the catalogue for names of timers that have another value in a protocol."""
 
 
 def spoken(word: str) -> Protocol:
@@ -33,7 +33,7 @@ def message_timer(protocol: Protocol, request: str) -> str:
 
 
 def energy(ac: bool) -> Energy:
-    """What a session is about, from the PICS of the bench."""
+    """AC or DC, from the PICS of the bench."""
     return "AC" if ac else "DC"
 
 

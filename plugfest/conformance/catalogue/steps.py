@@ -28,7 +28,7 @@ def value_text(value: Any) -> str:
 
 
 class Noting(Protocol):
-    """A case under way, as far as what was seen is noted."""
+    """A running case, as far as observations are recorded."""
 
     result: Result
 
@@ -83,7 +83,7 @@ def chosen(step: Step, key: str, table: Mapping[str, T]) -> T:
 
 
 def unseen(step: Step, what: str) -> Callable[[Noting], Awaitable[None]]:
-    """A judgement of what this bench cannot see: it is noted, not judged."""
+    """A judgement of what this bench cannot see: it is reported, not judged."""
 
     async def judge(course: Noting) -> None:
         course.result.not_observed.append(f"{step_text(step)}: {what} is not seen on this bench")
