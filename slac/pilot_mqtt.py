@@ -5,8 +5,8 @@
     BASE/END/set      host                                 {"duty": 5}, {"fault": "E"}; at a vehicle {"state": "C"}
     BASE/END/host     host, retained, and its last will    {"online": true}
 
-A board goes to its safe state when ``host`` says false. The host connects again for as long as it is open; while broker
-or board are away, the pilot reads as F (charger) or A (vehicle), and wishes of that time are forgotten but the last.
+A board goes to its safe state when ``host`` says false. The host reconnects for as long as it is open; while broker or
+board is away, the pilot reads as F (charger) or A (vehicle), and only the last wish made in that time is kept.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from slac.pilot import State
 from slac.pilot_board import OPEN_WITHIN, VERSION, Board, BoardPilot, PilotError, abilities, report_of, short
 
 MAX_PAYLOAD = 512  # bytes
-KEEP_ALIVE = 2  # s; the broker gives a side up after one and a half of it
+KEEP_ALIVE = 2  # s; the broker drops a side after 1.5 times this
 _AGAIN_AFTER = 1.0  # s between attempts to connect
 _BYE_WITHIN = 1.0  # s for saying good-bye
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker is, and the base of the topics."""
+    """The address of a broker, and the base of the topics."""
 
     host: str
     port: int
@@ -68,10 +68,10 @@ def parse_url(url: str) -> Broker:
 
 @contextlib.asynccontextmanager
 async def over_mqtt(board: Board, url: str, within: float = OPEN_WITHIN) -> AsyncIterator[Board]:
-    """The pilot, once broker and board are there.
+    """The pilot, once broker and board are present.
 
     Raises:
-        PilotError: one of them is not there; says which.
+        PilotError: one of them is missing; says which.
     """
     host = _Host(board, parse_url(url))
     running = asyncio.create_task(host.run())
@@ -114,7 +114,7 @@ class _Host:
             self._later = wish
 
     async def bye(self, running: asyncio.Task[None]) -> None:
-        """Tells the board that nobody is here any more, and ends."""
+        """Tells the board that the host is leaving, and ends."""
         self._wishes.put_nowait(None)
         done, _ = await asyncio.wait({running}, timeout=_BYE_WITHIN)
         if not done:

@@ -1,6 +1,6 @@
-"""A pilot by its name, as it stands on a command line.
+"""Opens a pilot by its name, as given on a command line.
 
-- ``assumed``: no hardware; the peer is believed to do what the protocol asks for (`slac.pilots`).
+- ``assumed``: no hardware; the peer is assumed to do what the protocol requires (`slac.pilots`).
 - ``sim``, ``sim:PATH``: a wire that a charger's and a vehicle's process on this host share (`slac.pilot_shared`).
 - ``serial:/dev/ttyACM0``, ``serial:/dev/ttyUSB0@19200``, ``tcp:HOST:PORT``: a board on a line (`slac.pilot_serial`).
 - ``mqtt://user:password@host:1883/base``, ``mqtts://...``: a board over MQTT (`slac.pilot_mqtt`).
@@ -24,7 +24,7 @@ NAMES = "assumed, sim, serial:DEVICE, tcp:HOST:PORT or mqtt://HOST/BASE"
 
 @contextlib.asynccontextmanager
 async def open_charger_pilot(target: str, notice: Notice | None = None) -> AsyncIterator[ChargerPilot]:
-    """The charger's end, closed in the end. A board answers within seconds, or is an error.
+    """The charger's end, closed on exit. A board that does not answer within seconds is an error.
 
     Args:
         target: see above.
@@ -45,7 +45,7 @@ async def open_charger_pilot(target: str, notice: Notice | None = None) -> Async
 
 @contextlib.asynccontextmanager
 async def open_vehicle_pilot(target: str, notice: Notice | None = None) -> AsyncIterator[VehiclePilot]:
-    """The vehicle's end; as `open_charger_pilot`."""
+    """The vehicle's end; like `open_charger_pilot`."""
     if target == "assumed":
         yield AssumedVehiclePilot(notice)
     elif target == "sim" or target.startswith("sim:"):
@@ -62,7 +62,7 @@ def _path(target: str) -> Path | None:
 
 
 def socket_of(target: str) -> Path | None:
-    """The socket of a simulated pilot that two processes share; None where the target is another kind."""
+    """The socket of a simulated pilot that two processes share; None if the target is of another kind."""
     if target != "sim" and not target.startswith("sim:"):
         return None
     return _path(target) or pilot_shared.default_path()

@@ -1,4 +1,4 @@
-"""Pilot boards on a line of text: a serial device, or a socket in front of one.
+"""Pilot boards with a line-based text protocol: on a serial device, or on a socket in front of one.
 
     host:   hello evse          board:  plugfest-pilot 1 evse can_e can_f
             ping                        pong
@@ -6,8 +6,8 @@
             fault=E                     error too hot
             state=C
 
-ASCII, one line each, ended by LF (CR before it is passed over), at most `MAX_LINE` bytes. The board reports after its
-greeting and on each change. Both sides take three seconds of silence for a loss: the host pings each second.
+ASCII lines, each ended by LF (a CR before it is ignored), at most `MAX_LINE` bytes. The board reports after its
+greeting and on each change. Both sides treat three seconds of silence as a loss; the host pings every second.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def format_pairs(pairs: dict[str, str | float]) -> bytes:
 
 
 def format_line(text: str) -> bytes:
-    """A line with its end; what does not fit is cut."""
+    """A line with its end, truncated to the maximum length."""
     return text.encode("ascii", "replace")[:MAX_LINE] + b"\n"
 
 
@@ -51,7 +51,7 @@ def words_of(line: bytes) -> list[str]:
     """The words of a line.
 
     Raises:
-        PilotError: no line of printable ASCII of that length.
+        PilotError: it is not printable ASCII, or it is too long.
     """
     if len(line) > MAX_LINE:
         raise PilotError(f"a line of more than {MAX_LINE} bytes")
@@ -64,7 +64,7 @@ def pairs_of(words: list[str]) -> dict[str, str]:
     """``key=value`` words.
 
     Raises:
-        PilotError: a word is none, or a key comes twice.
+        PilotError: a word is not such a pair, or a key appears twice.
     """
     pairs: dict[str, str] = {}
     for word in words:
@@ -76,13 +76,13 @@ def pairs_of(words: list[str]) -> dict[str, str]:
 
 
 class Lines:
-    """Cuts a stream of bytes into lines; one that is too long stays so and costs no memory."""
+    """Splits a stream of bytes into lines; a line that is too long remains too long, but uses no memory."""
 
     def __init__(self) -> None:
         self._begun = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines complete by now, without their ends; empty ones are left out."""
+        """The lines completed so far, without their ends; empty ones are left out."""
         *done, rest = data.split(b"\n")
         for part in done:
             self._add(part)
@@ -93,7 +93,7 @@ class Lines:
         self._add(rest)
 
     def _add(self, part: bytes) -> None:
-        # Two more than allowed: a carriage return may go, and what is left is still refused as too long.
+        # Two more than allowed: without a carriage return, the rest is still refused as too long.
         self._begun += part[: max(0, MAX_LINE + 2 - len(self._begun))]
 
 
@@ -105,7 +105,7 @@ class Lines:
 async def over_line(
     board: Board, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, within: float = OPEN_WITHIN
 ) -> AsyncIterator[Board]:
-    """The pilot, once its board has greeted; leaving ends the pings, so that the board goes to its safe state.
+    """The pilot, once its board has greeted; leaving stops the pings, so that the board goes to its safe state.
 
     Raises:
         PilotError: no greeting, the other end's board, or another version.
@@ -124,7 +124,7 @@ async def over_line(
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
-                raise result  # a subscriber's mistake, which must not get lost
+                raise result  # an error of a subscriber, which must not get lost
 
 
 class _Host:
@@ -138,7 +138,7 @@ class _Host:
         board.transmit = self._wish
 
     async def greet(self, within: float) -> None:
-        """Says hello each second until the board greets."""
+        """Sends hello every second until the board greets."""
         try:
             async with asyncio.timeout(within):
                 while not self._greeted.done():
@@ -173,7 +173,7 @@ class _Host:
         loop, lines = asyncio.get_running_loop(), Lines()
         while True:
             deadline = self._last + LOST_AFTER if self._greeted.done() else None
-            if deadline is not None and loop.time() >= deadline:  # noise without end is silence too
+            if deadline is not None and loop.time() >= deadline:  # endless noise counts as silence too
                 return f"silent for {LOST_AFTER:g} s"
             try:
                 async with asyncio.timeout_at(deadline):
@@ -195,7 +195,7 @@ class _Host:
                     self._refusal = f"pilot board refuses: {' '.join(why)}"
                     self._board.note(self._refusal)
                 case _ if not self._greeted.done():
-                    return  # a boot loader's chatter, or the rest of a line
+                    return  # output of a boot loader, or the rest of a line
                 case ["pong"]:
                     pass
                 case _:
@@ -274,7 +274,7 @@ async def _connect(kind: str, place: str) -> Streams:
         raise PilotError(
             f"{kind}:{place} does not answer; check the address and that the board's server runs"
         ) from None
-    except (OSError, UnicodeError) as why:  # the latter: a host name that cannot be one
+    except (OSError, UnicodeError) as why:  # the latter: an invalid host name
         text = getattr(why, "strerror", None) or str(why)
         raise PilotError(f"cannot connect to {kind}:{place} ({text}); check that the board's server runs") from None
 
@@ -301,9 +301,9 @@ def open_tty(path: str, baud: str = str(BAUD)) -> int:
         raise PilotError(f"cannot open {path}: {text}") from None
     try:
         settings = termios.tcgetattr(tty)
-        # Two programs on one line take each other's characters.
+        # Two programs on one line would take each other's characters.
         fcntl.ioctl(tty, termios.TIOCEXCL)
-        # No HUPCL: boards are reset by DTR, and closing the line shall not reset them.
+        # No HUPCL: DTR resets boards, and closing the line must not reset them.
         control = termios.CS8 | termios.CREAD | termios.CLOCAL
         settings[:6] = [termios.IGNBRK, 0, control, 0, speed, speed]
         settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0
@@ -333,6 +333,6 @@ async def _serial(path: str, baud: str) -> AsyncIterator[Streams]:
         sending, writing = await loop.connect_write_pipe(
             lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), outgoing
         )
-        # What a lost board has not read would keep the transport open for ever.
+        # Data that a lost board has not read would keep the transport open forever.
         stack.callback(sending.abort)
         yield reader, asyncio.StreamWriter(sending, writing, reader, loop)

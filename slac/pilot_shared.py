@@ -1,7 +1,7 @@
 """A simulated pilot that two processes share: the charger's holds the wire, the vehicle's attaches to it.
 
-Attaching plugs the connector in, leaving (or falling silent) pulls it. Lines are those of `slac.pilot_serial`, over a
-UNIX socket, which also reaches across network namespaces. `seat` is a complete board in software, for either end.
+Attaching plugs the connector in; leaving (or falling silent) pulls it. The protocol is that of `slac.pilot_serial` over
+a UNIX socket, which also works across network namespaces. `seat` is a complete board in software, for either end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ABLE = {"evse": (CAN_DUTY, CAN_E, CAN_F), "ev": (CAN_D, CAN_PLUG)}
 
 
 def default_path() -> Path:
-    """Socket of the wire that all of a user's processes share."""
+    """Socket of the wire shared by all of a user's processes."""
     return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"plugfest-pilot-{os.getuid()}"
 
 
@@ -59,7 +59,7 @@ async def hosted(path: Path | None = None) -> AsyncIterator[ChargerPilot]:
         try:
             await seat(wire, "ev", reader, writer)
         except asyncio.CancelledError:
-            pass  # the charger ends; nobody waits for this task but us
+            pass  # the charger ends; only we await this task
         finally:
             tasks.discard(task)
 
@@ -82,7 +82,7 @@ async def hosted(path: Path | None = None) -> AsyncIterator[ChargerPilot]:
 
 
 async def _check_free(path: Path) -> None:
-    """Nobody may answer there; the socket of a process that is gone is replaced."""
+    """Checks that no process answers there; replaces the socket of a process that has ended."""
     try:
         _, writer = await asyncio.open_unix_connection(path)
     except OSError:
@@ -94,7 +94,7 @@ async def _check_free(path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def attached(path: Path | None = None, notice: Notice | None = None) -> AsyncIterator[VehiclePilot]:
-    """The vehicle's end; plugs in, and pulls the plug in the end.
+    """The vehicle's end; plugs in, and finally pulls the plug.
 
     Raises:
         PilotError: no charger holds a wire there.
@@ -124,10 +124,10 @@ def measured(wire: SimulatedPilot, end: str) -> Report:
 
 
 def follow(wire: SimulatedPilot, end: str, wish: Wish) -> None:
-    """Does what the host wants.
+    """Carries out a wish of the host.
 
     Raises:
-        PilotError: it is a wish for the other end.
+        PilotError: the wish is for the other end.
     """
     match wish:
         case "duty", float() as duty if end == "evse":
@@ -143,7 +143,7 @@ def follow(wire: SimulatedPilot, end: str, wish: Wish) -> None:
 
 
 def abandon(wire: SimulatedPilot, end: str) -> None:
-    """The host is gone: F, or B with the plug pulled."""
+    """Reacts to the loss of the host: F, or B with the plug pulled."""
     if end == "evse":
         wire.evse.fault(State.F)
     else:
