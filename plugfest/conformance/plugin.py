@@ -227,7 +227,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs async tests that use one of our fixtures; all others are left to whoever runs them."""
+    """Runs async tests that use one of our fixtures; all others are left to other plugins."""
     if "sut_setting" not in pyfuncitem.fixturenames:
         return None
     import inspect

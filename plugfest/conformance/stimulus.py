@@ -179,7 +179,7 @@ class ChargerStimulus:
         tuple_ids: SAScheduleTupleIDs of up to three schedules.
         service: ServiceID of an additional service.
         charge_service: ServiceID of the charge service in DIN SPEC 70121; ISO 15118-2 has 1.
-        modes: further DC modes offered beside the one that is declared.
+        modes: further DC modes offered in addition to the declared one.
         notice: NotificationMaxDelay, s.
         max_current, max_voltage: limits of the output, A and V.
         mix: draws multipliers and orders, message by message.

@@ -85,7 +85,7 @@ class NotExecutable(Exception):
 
 
 class Finding(NamedTuple):
-    """A deviation beside the verdict."""
+    """A deviation reported in addition to the verdict."""
 
     text: str
     severity: Severity = Severity.NOTE
@@ -135,7 +135,7 @@ class Result:
         reason: a sentence that stands alone; "" for a plain pass.
         cause: why the run stopped where it did.
         judged: the parts of the reason, where the system was judged.
-        findings: deviations beside the verdict.
+        findings: deviations in addition to the verdict.
         expected, observed: one line each per expectation that was judged.
         look: what to look at first, for the person at the bench.
         not_observed: what the case wants seen and this bench cannot see.

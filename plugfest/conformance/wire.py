@@ -82,7 +82,7 @@ class Wire:
     """One connection of the tester's.
 
     Attributes:
-        session: sends and reads; its ``protocol`` and ``id`` are set by whoever walks.
+        session: sends and reads; the walking tester sets its ``protocol`` and ``id``.
         arrived: everything that came, in order.
         sent_at: loop time at which the latest request was sent.
         closed_at: loop time of the peer's close; None while the connection is open.

@@ -222,7 +222,7 @@ async def _forever() -> None:
 
 
 async def run(bench: Bench, network: Network, cable: Cable, sessions: int | None) -> int:
-    """Runs both ends until so many sessions are over, or for ever; returns the exit code."""
+    """Runs both ends until a number of sessions have ended, or forever; returns the exit code."""
     now = datetime.datetime.now(datetime.UTC)
     rng = random.Random(bench.seed if bench.seed is not None else time.time_ns())
     pair = plants.make_pair(bench, rng)

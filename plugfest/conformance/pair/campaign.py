@@ -100,7 +100,7 @@ class RealPairs(Campaign):
         return scenario(run.case).seconds
 
     def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
-        """As any campaign; what is under way is told by the dialogue."""
+        """As for any campaign; the dialogue reports what is in progress."""
         tell = self.tell
         self.tell = lambda progress: tell(progress) if progress.result is not None else None
         return super().run(runs, rerun_failed=rerun_failed)

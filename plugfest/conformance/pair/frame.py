@@ -36,7 +36,7 @@ class Miss:
     Attributes:
         cause: why.
         observed: what was seen.
-        side: who is to blame; "": whoever answers for the expectation.
+        side: who is to blame; "": the side responsible for the expectation.
         stalled: the session did not get far enough: the diagnosis knows more.
     """
 

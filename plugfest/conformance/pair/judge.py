@@ -15,7 +15,7 @@ from plugfest.traces.sentences import capital
 _ENDS = frozenset(fault.value for fault in Fault if fault is not Fault.OUT_OF_ORDER)
 """Rules that sessions break which end early: what a scenario is about already."""
 NOTED = 5
-"""Most violations of rules beside the scenario that a result tells."""
+"""Maximum number of rule violations outside the scenario in a result."""
 
 
 def judge(result: Result, scenario: Scenario, evidence: Evidence, rule: str) -> None:

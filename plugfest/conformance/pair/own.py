@@ -391,7 +391,7 @@ class OwnPair:
 
     @property
     def card_forgotten(self) -> bool:
-        """Whether no card counts any more."""
+        """Whether no card is valid any longer."""
         return self.reader.decide() is not self.reader.decide().ACCEPTED
 
 

@@ -51,7 +51,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Until:
-    """A phase is reached within this many seconds; where it is not, the scenario goes on, and is judged."""
+    """A phase is reached within this many seconds; if not, the scenario continues, and is judged."""
 
     phase: str
     within: float
@@ -67,7 +67,7 @@ class Expected:
         value: what it looks for.
         after, until: marks of acts between which it holds; "": the beginning, and the end.
         settle: s after ``after`` in which it need not hold yet.
-        by: who answers for it; "": whoever the diagnosis of the session names.
+        by: the side responsible for it; "": the side that the diagnosis of the session names.
         port: of the charger, from 1.
         of: message that it is about.
     """

@@ -253,7 +253,7 @@ def _sets(view: View) -> tuple[str, ...]:
 
 
 def _applies(rule: Rule, name: str, side: Side, sets: Sequence[str]) -> bool:
-    """Whether a rule holds in what was spoken; the handshake is not a protocol, and has rules of its own."""
+    """Whether a rule applies to the messages; the handshake is not a protocol, and has its own rules."""
     if rule.name != name or rule.side != side:
         return False
     handshake = bool(rule.messages) and all(message.startswith("supportedAppProtocol") for message in rule.messages)

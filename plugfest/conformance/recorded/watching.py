@@ -59,7 +59,7 @@ def about(has: About, lacks: str, *, doubted: bool = False) -> How:
 PLAIN = How()
 DOUBTED = How(doubted=True)
 TIMED = same("times")
-"""Each timer that was measured has a row of its own."""
+"""Each measured timer has its own row."""
 
 
 def _stops(said: Said) -> bool:

@@ -163,7 +163,7 @@ async def pause_session(tester: TesterEv) -> None:
 
 
 async def another_service(tester: TesterEv) -> None:
-    """SessionStop for another service: the session goes on with ServiceDiscovery."""
+    """SessionStop for another service: the session continues with ServiceDiscovery."""
     await tester.exchange("SessionStopReq", common.SessionStopReq(ChargingSession="ServiceRenegotiation"))
     tester.control, tester.progress = None, "Start"
     tester.details.clear()

@@ -172,7 +172,7 @@ async def _skips(post: Charger, steps: Steps) -> None:
 
 
 async def _insists(post: Charger, steps: Steps) -> None:
-    """Not required at step 1: it goes on to step 2 all the same."""
+    """Not required at step 1: it continues with step 2 anyway."""
     await post.first_step()
     await post.second_step(first=changes(steps[0]["fields"], post.rng)["result"])
 

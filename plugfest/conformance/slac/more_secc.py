@@ -46,7 +46,7 @@ def _other_key(ev: Vehicle, before: tuple[bytes, bytes], why: str) -> None:
 
 
 async def _left(ev: Vehicle) -> None:
-    """The tester's modem goes to a network of its own."""
+    """The tester's modem moves to its own network."""
     nmk = new_nmk(ev.rng)
     await ev.set_key(nid_of(nmk), nmk)
     ev.forget()
@@ -131,7 +131,7 @@ async def average(ev: Vehicle, run: Run) -> None:
 
 @SCRIPTS.on("PF_SECC_SLAC_TwoVehicles")
 async def two_vehicles(ev: Vehicle, run: Run) -> None:
-    """Their sounds mix; each gets the report of its own, and the first that chooses has the charger."""
+    """Their sounds mix; each gets its own report, and the first to choose gets the charger."""
     async with ev.another() as second:
         if run.variant["RunID"] == "the same":
             second.run_id = ev.run_id

@@ -139,7 +139,7 @@ async def _one_missing(ev: Vehicle, steps: Steps) -> None:
 
 
 async def _bad_response(ev: Vehicle, steps: Steps) -> None:
-    """No or a faulty response: the report comes three times in all, then nothing is answered any more."""
+    """No response or a faulty one: the report comes three times in all, then nothing more is answered."""
     await ev.sound()
     forced = changes(steps[2].get("fields"), ev.rng) if "send" in steps[2] else None
     for number in range(1 + T.C_EV_match_retry):

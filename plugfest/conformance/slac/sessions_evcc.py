@@ -308,7 +308,7 @@ def _without_power(*, charges: bool) -> Script:
 
 
 async def _left(system: VehicleBehindLine, bench: Bench, result: Result) -> None:
-    """A session ends with Terminate: then the vehicle is not in the network any more."""
+    """A session ends with Terminate: then the vehicle is no longer in the network."""
     async with at_vehicle(system, bench, result) as host:
         evse = host.evse
         await _charging(host)

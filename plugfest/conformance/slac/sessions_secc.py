@@ -279,7 +279,7 @@ async def _short_pause(system: ChargerBehindLine, bench: Bench, result: Result) 
 
 
 async def _left(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
-    """A session ends with Terminate: then the charger is not in the network any more."""
+    """A session ends with Terminate: then the charger is no longer in the network."""
     async with at_charger(system, bench, result) as guest:
         await guest.walk.until("SessionStop")
         await asyncio.sleep(T.TP_match_leave)
