@@ -238,11 +238,14 @@ def test_a_charger_asks_the_service_over_http(
     assert main(["pki", "init", "pki", "--profile", "iso20"]) == 0
     words = [sys.executable, "-u", "-m", "plugfest", "pki", "serve", "pki", "--port", "0", "--emaid", "DEXYZC00000002"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        url = server.stdout.readline().split(" at ")[1].strip()
-        options = ["--contract", "none", "--no-slac", "--duration", "1", "--set", f"charger.provisioning-url={url}"]
-        assert main(["demo", "--pnc", "--protocol", "iso20", "--seed", "1", *options]) == 0
-        assert "contract installation of DEXYZC00000002" in capsys.readouterr().out
-        assert server.stdout.readline() == "Accepted: CertificateInstallationReq\n"
-        server.send_signal(signal.SIGINT)
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().split(" at ")[1].strip()
+            assert f"charger.provisioning-url: {url} " in server.stdout.readline()
+            options = ["--contract", "none", "--no-slac", "--duration", "1", "--set", f"charger.provisioning-url={url}"]
+            assert main(["demo", "--pnc", "--protocol", "iso20", "--seed", "1", *options]) == 0
+            assert "contract installation of DEXYZC00000002" in capsys.readouterr().out
+            assert server.stdout.readline() == "Accepted: CertificateInstallationReq\n"
+        finally:  # a service that is not stopped is waited for without end
+            server.send_signal(signal.SIGINT)
         assert server.wait(30) == 0
