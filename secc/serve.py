@@ -81,7 +81,7 @@ async def serve(
 
     Args:
         paused: sessions that may be resumed; a session that pauses is added.
-        outcome: filled in as the session goes, so that a caller that cancels can read it too.
+        outcome: filled in at the end, so that a caller that cancels can read it too.
 
     Returns:
         How the session ended. The vehicle's behaviour never raises; cancellation is passed on.

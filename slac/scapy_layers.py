@@ -1,4 +1,4 @@
-"""Our messages as scapy layers, for those who live in scapy. Importing this module registers them.
+"""Our messages as scapy layers, for users of scapy. Importing this module registers them.
 
     from scapy.layers.l2 import Ether
     from scapy.sendrecv import sniff, srp1
@@ -8,9 +8,9 @@
     version = srp1(Ether(src=mac, dst="00:b0:52:00:00:01") / HomePlug() / VS_SW_VER_REQ(), iface="plc0", timeout=1)
     sniff(iface="plc0", prn=lambda p: p.summary(), lfilter=lambda p: HomePlug in p)
 
-There is a layer for each message class of `slac.frames`, with its name and fields; version, code and OUI in the header
-follow from it. `slac.frames.parse(bytes(packet))` leads back to ours. Where scapy's own HomePlug layers are loaded too,
-these take their place, whichever comes first.
+Each message class of `slac.frames` has a layer with its name and fields; version, code and OUI in the header follow
+from it. `slac.frames.parse(bytes(packet))` converts back to our messages. If scapy's own HomePlug layers are loaded
+too, these replace them, in whatever order they are loaded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _name(kind: type[Message]) -> str:
 
 
 class HomePlug(Packet):
-    """The header of a management message. What is left out follows from the message behind it."""
+    """The header of a management message. Omitted fields follow from the message after it."""
 
     name = "HomePlug"
     fields_desc = [  # noqa: RUF012 - scapy's way
@@ -110,7 +110,7 @@ class _Mme(Packet):
 
 
 def _zero(entry: layout.Field) -> Any:
-    """What nothing, or else a field full of zeros, is read as: the default of fields that have none."""
+    """The value read from no bytes, or else from a field of zeros: the default of fields without one."""
     try:
         return entry.read(layout.Cursor(b"", 0))
     except layout.FrameError:
@@ -156,9 +156,9 @@ def __getattr__(name: str) -> type[Packet]:
         raise AttributeError(f"no layer {name}") from None
 
 
-# Ours stand before what others bound to this EtherType, and are looked for first.
+# Our layers come before others bound to this EtherType, and are tried first.
 Ether.payload_guess = [(match, layer) for match, layer in Ether.payload_guess if match.get("type") != ETHERTYPE]
 bind_layers(Ether, HomePlug, type=ETHERTYPE)
 Ether.payload_guess.insert(0, Ether.payload_guess.pop())
-# To all, where nothing else is said; scapy would look for a router.
+# Broadcast unless specified; scapy would look for a router.
 conf.neighbor.register_l3(Ether, HomePlug, lambda l2, l3: "ff:ff:ff:ff:ff:ff")
