@@ -120,7 +120,10 @@ def test_a_key_of_another_certificate_is_noticed(tmp_path: Path) -> None:
         (lambda d: (d / "cpo-sub2.pem").unlink(), "cpo-sub2.pem: No such file"),
         (lambda d: (d / "index.json").write_text("{"), "index.json is damaged"),
         (lambda d: (d / "index.json").write_text("[]"), "index.json is damaged"),
-        (lambda d: (d / "spare.pem").write_bytes((d / "cps.pem").read_bytes()), "left out: spare.pem"),
+        (
+            lambda d: (d / "spare.pem").write_bytes((d / "cps.pem").read_bytes()),
+            "not in index.json: spare.pem",
+        ),
     ],
 )
 def test_a_directory_edited_by_hand_is_read_as_far_as_it_goes(

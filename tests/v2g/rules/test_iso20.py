@@ -121,6 +121,11 @@ def absolute(starts: list[int]) -> common.AbsolutePriceScheduleType:
     )  # fmt: skip
 
 
+def lasting(seconds: int) -> Change:
+    """Each entry of a list with this Duration, s."""
+    return lambda entries: [msgspec.structs.replace(entry, Duration=seconds) for entry in entries]
+
+
 def priced(starts: list[int]) -> Change:
     return at(
         f"{TUPLE}.ChargingSchedule",
@@ -305,6 +310,8 @@ CASES = (
     Case("price-coverage", "ScheduleExchangeRes",
          at(f"{LEVELS}.PriceLevelScheduleEntries.PriceLevelScheduleEntry.0.Duration", 5)),
     Case("profile-missing", "PowerDeliveryReq", at(PROFILE, None)),
+    Case("profile-empty", "PowerDeliveryReq", at(PROFILE, lambda old: old and
+         at("EVPowerProfileEntries.EVPowerProfileEntry", lasting(0))(old))),
     Case("profile-unasked", "PowerDeliveryReq", at("ChargeProgress", "Stop"), live=False),
     Case("profile-mode", "PowerDeliveryReq", at(PROFILE, lambda old: old and msgspec.structs.replace(old,
          Scheduled_EVPPTControlMode=None, Dynamic_EVPPTControlMode=common.Dynamic_EVPPTControlModeType()))),
