@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from faults.matrix import one
+from faults.runs import one
 
 import v2g.rules.table
 from plugfest.conformance.campaign.execute import executable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faults.matrix import one
+from faults.runs import one
 from legal import VARIANTS, Variant
 
 from plugfest.conformance.catalogue import runs

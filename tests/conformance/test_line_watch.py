@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from faults import FAULTS
 from faults.fault import Fault
-from faults.matrix import RUNS, one
+from faults.runs import RUNS, one
 from faults.slac_more import later, message
 
 import slac.ev_run

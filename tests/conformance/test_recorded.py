@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from captures import files, recording
 from faults import FAULTS, Fault
-from faults.matrix import RUNS
+from faults.runs import RUNS
 from legal import VARIANTS, Variant
 from made_to_fail import WAYS, WAYS_20, failure
 from verdicts import TYPICAL, TYPICAL_20

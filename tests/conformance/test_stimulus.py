@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from faults.fault import Fault, answering, deep, sending
-from faults.matrix import caught, one
+from faults.runs import caught, one
 
 from plugfest.cli import main
 from plugfest.conformance.campaign.execute import execute

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from faults import FAULTS
-from faults.matrix import RUNS, one
+from faults.runs import RUNS, one
 
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause, Severity

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from faults import FAULTS, Fault
 from faults.fault import deep, sending
-from faults.matrix import RUNS, one
 from faults.physics import _echo
+from faults.runs import RUNS, one
 
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause

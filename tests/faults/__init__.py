@@ -1,7 +1,7 @@
 """Seeded faults in our own roles, each with the cases that must catch it.
 
 `fault` says what a fault is and has the common ways to be wrong; the other modules are the faults, by where they sit.
-``python -m faults.matrix`` in ``tests/`` finds which cases catch which fault and writes the table in the docs.
+`runs` carries out a run with a fault in place; ``python -m faults.page`` in ``tests/`` writes the table in the docs.
 """
 
 from faults import (
