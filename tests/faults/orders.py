@@ -149,9 +149,9 @@ GUARDED: tuple[str, ...] = (
     "PF_EVCC_ISO2_BrokenRule_DC#4", "PF_EVCC_ISO2_BrokenRule_DC#7", "PF_EVCC_ISO2_BrokenRule_DC#8",
     "PF_EVCC_ISO2_BrokenRule_DC#13", "PF_EVCC_ISO2_BrokenRule_PnC#2", "PF_EVCC_ISO2_BrokenRule_PnC#3",
     "PF_EVCC_DIN_BrokenRule#4",
-    "PF_EVCC_DIN_BrokenRule#7", "PF_EVCC_DIN_BrokenRule#8",
+    "PF_EVCC_DIN_BrokenRule#7", "PF_EVCC_DIN_BrokenRule#8", "PF_EVCC_DIN_BrokenRule#13",
 )  # fmt: skip
-"""Runs in which the vehicle cannot go on at all, whatever it judges: no limits, no challenge or reading to sign."""
+"""Runs in which the vehicle cannot go on, whatever it judges: no or AC limits, no challenge or reading to sign."""
 
 BLIND = [
     *unjudged(*(rule.name for rule in RULES)),

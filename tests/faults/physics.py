@@ -198,8 +198,9 @@ for _module in MODULES:
             patches=[(LimitedOutput, "deliver", _unlimited(_by)), (LimitedOutput, "watch", nothing)])  # fmt: skip
     charger(f"output-never-lower-{_module}", f"{_module}: the output follows upwards only",
             f"{_run}{CHANGING}", patches=[(LimitedOutput, "deliver", _never_lower())])  # fmt: skip
+    # EVReady only informs in DIN SPEC 70121.
     charger(f"output-blind-{_module}", f"{_module}: EVErrorCode and EVReady do not lower the output",
-            f"{_run}{ERROR}", f"{_run}{NOT_READY}",
+            f"{_run}{ERROR}", *([f"{_run}{NOT_READY}"] if _module == "iso2" else []),
             patches=[(LimitedOutput, "ramp_down", nothing)])  # fmt: skip
     charger(f"output-stays-on-{_module}", f"{_module}: the output stays on after PowerDelivery(Stop)",
             f"{_run}{END}", patches=[(LimitedOutput, "off", _stops_nothing)])  # fmt: skip
@@ -229,6 +230,8 @@ for _module in MODULES:
                 f"{RUN[_module]}{CHANGING}",
                 adjust=sending("CurrentDemandRes", deep(_flag, True), _module))  # fmt: skip
     for _name, _kind in (("CurrentDemandRes", "loop"), ("ChargeParameterDiscoveryRes", "parameters")):
+        if (_kind, _module) == ("loop", "din70121"):
+            continue  # ten times what PMax allows, 32 kW at the most, is what a larger charger may have
         charger(f"rating-{_kind}-{_module}", f"{_module}: EVSEMaximumPowerLimit is ten times the right one in {_name}",
                 f"{RUN[_module]}{CHANGING}",
                 adjust=sending(_name, exponent("EVSEMaximumPowerLimit", 1), _module))  # fmt: skip
