@@ -157,6 +157,6 @@ def answer_time(flow: Flow, log: Log, heard: Heard) -> str:
     if not heard.asked or heard.asked in SLOWER or flow.startled:
         return ""
     most = PROTOCOL_OF[heard.schema].timing.performance_time(heard.asked)
-    if heard.took <= most + flow.terms.delay:
+    if heard.took <= most + flow.terms.transmission:
         return ""
     return f"{heard.name} came {heard.took:.2f} s after {heard.asked}, it has {most:g} s"

@@ -39,7 +39,6 @@ class Terms:
         meter_lag: between two updates of the meter.
         meter_part: by which the meter may differ.
         contactor: until an AC contactor has opened.
-        delay: that an answer may take beside its performance time.
         vehicle: until a vehicle follows a limit or an alarm.
         stop: until a vehicle stops that was asked to, beside NotificationMaxDelay.
         targets: above the charger's limits they are ``kept`` out, ``clipped`` (left to the charger), or ``unknown``.
@@ -61,7 +60,6 @@ class Terms:
     meter_lag: float
     meter_part: float
     contactor: float
-    delay: float
     vehicle: float
     stop: float
     targets: str
@@ -97,12 +95,11 @@ class Terms:
             meter_lag=seconds("PIXIT_SECC_CMN_MeterUpdate"),
             meter_part=seconds("PIXIT_SECC_CMN_MeterTolerance") / 100.0,
             contactor=seconds("PIXIT_SECC_AC_ContactorTime"),
-            delay=seconds("par_CMN_Transmission_Delay"),
             vehicle=seconds("PIXIT_EVCC_CMN_ReactionTime"),
             stop=seconds("PIXIT_EVCC_CMN_StopTime"),
             targets=str(pics["PIXIT_EVCC_DC_TargetsAboveLimits"]),
             ramped=pics["PIXIT_EVCC_DC_EndOfCharging"] == "ramped",
-            transmission=float(pics["par_CMN_Transmission_Delay"]),
+            transmission=seconds("par_CMN_Transmission_Delay"),
             rated_volts=rated("PIXIT_SECC_DC_MaximumVoltage"),
             rated_amps=rated("PIXIT_SECC_DC_MaximumCurrent"),
             rated_watts=rated("PIXIT_SECC_DC_MaximumPower"),
