@@ -147,16 +147,15 @@ def clock(flow: Flow, log: Log, heard: Heard) -> str:
 # ---------------------------------------------------------------------------------------------------------------
 # Time
 
-SLOWER = ("CurrentDemandReq", "ChargingStatusReq", "DC_ChargeLoopReq", "AC_ChargeLoopReq")
-"""Requests of the loop, for whose answers a bench has no clock: the vehicle's time-out counts."""
-
 
 @hears("answer-time", "an answer comes within V2G_SECC_Msg_Performance_Time", "V2G_SECC_Msg_Performance_Time",
        cause=Cause.TOO_LATE)  # fmt: skip
 def answer_time(flow: Flow, log: Log, heard: Heard) -> str:
-    if not heard.asked or heard.asked in SLOWER or flow.startled:
+    """Outside the loop, whose performance times a bench cannot measure: there the vehicle's time-out counts."""
+    protocol = PROTOCOL_OF[heard.schema]
+    if not heard.asked or protocol.is_loop(heard.asked) or flow.startled:
         return ""
-    most = PROTOCOL_OF[heard.schema].timing.performance_time(heard.asked)
+    most = protocol.timing.performance_time(heard.asked)
     if heard.took <= most + flow.terms.transmission:
         return ""
     return f"{heard.name} came {heard.took:.2f} s after {heard.asked}, it has {most:g} s"

@@ -19,9 +19,10 @@ SECC: Side = "secc"
 EVERY = tuple(stage for stage in Stage if stage is not Stage.HANDSHAKE)
 
 
-@BOOK.on("answer-late", "a charger answers within its performance time", "SECC_Msg_Performance", SECC, *EVERY,
+@BOOK.on("answer-late", "a charger answers within its performance time", "SECC_Msg_Performance", SECC, Stage.LOOP,
          weight=Weight.NOTED, cause=Cause.TOO_LATE)  # fmt: skip
 def answer_late(flow: Flow, said: Said) -> str:
+    """In the loop; elsewhere a late answer fails (`answers.answer_time`)."""
     request = flow.request
     if flow.facts.protocol not in SETS or request is None or flow.owed_since is None:
         return ""
