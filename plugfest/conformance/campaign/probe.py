@@ -148,7 +148,7 @@ async def vehicle(system: VehicleUnderTest, tls: TlsContext | None = None) -> tu
     seen = False
     for protocol in (ISO2, DIN):
         tester = TesterEvse(system, Pics({**QUICK, **declared}), protocol, tls=tls)
-        tester.stops_after = 5
+        tester.answers.stops_after = 5
         try:
             async with tester.serving():
                 await tester.plug()

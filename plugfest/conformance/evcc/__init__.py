@@ -7,6 +7,8 @@
 :mod:`.reactions`  what counts as giving up properly, and as continuing
 :mod:`.scripts`    cases that words cannot express
 :mod:`.course`     a running case; :mod:`.changes`: rare or wrong contents of responses
-:mod:`.tester`     the tester charger: good answers, a request that is held, other answers; :mod:`.plant`: its outlet
+:mod:`.tester`     the tester charger: the good case up to a request that is held, then other answers
+:mod:`.good`       the good case, and what a case changes in it; :mod:`.hold`: stopping at a request
+:mod:`.plant`      the tester charger's outlet
 =================  ====================================================================================================
 """

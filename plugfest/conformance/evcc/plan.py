@@ -61,10 +61,12 @@ class Plan:
         """
         if self.offers:
             number = tester.stimulus.service
-            tester.services.append(iso2.ServiceType(ServiceID=number, ServiceCategory="OtherCustom", FreeService=True))
-        tester.receipts = self.receipts
+            tester.answers.services.append(
+                iso2.ServiceType(ServiceID=number, ServiceCategory="OtherCustom", FreeService=True)
+            )
+        tester.answers.receipts = self.receipts
         if self.stops:
-            tester.stops_after = LOOPS
+            tester.answers.stops_after = LOOPS
         async with tester.serving():
             if self.script is not None:
                 await self.script(tester, self.run, result)

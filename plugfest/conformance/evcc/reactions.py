@@ -111,10 +111,10 @@ async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
     Raises:
         Inconclusive: they do not come.
     """
-    await tester.wait_for(lambda: tester.loops >= count or tester.hung_up, within)
-    if tester.loops < count:
+    await tester.wait_for(lambda: tester.answers.loops >= count or tester.hung_up, within)
+    if tester.answers.loops < count:
         last = tester.requests[-1].name if tester.requests else "nothing"
-        why = f"; the tester refused {tester.refused[-1]}" if tester.refused else ""
+        why = f"; the tester refused {tester.answers.refused[-1]}" if tester.answers.refused else ""
         raise Inconclusive(
             f"the charging loop was not reached; the last request was {last}{why}", cause=Cause.NO_REQUEST
         )

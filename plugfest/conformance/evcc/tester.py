@@ -1,72 +1,46 @@
 """The tester charger: serves a vehicle under test with good-case answers, stops at a request, and deviates there.
 
-The answers are our charger's own (:mod:`secc.iso2`, :mod:`secc.din70121`) over a simulated plant, without its checks of
-order and session, which the case judges. `catch` names a request to hold, `held` waits for it, `reply` answers it,
-right or wrong, and lets the good case continue.
+The answers are those of :mod:`.good`. `catch` names a request to hold, `held` waits for it, `reply` answers it, right
+or wrong, and lets the good case continue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugfest.conformance.catalogue.pics import Pics
-from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.good import GoodCase
+from plugfest.conformance.evcc.hold import Hold, declares, passed
 from plugfest.conformance.evcc.plant import tester_evse
-from plugfest.conformance.fields import replaced
-from plugfest.conformance.stimulus import ChargerStimulus, restated
+from plugfest.conformance.stimulus import ChargerStimulus
 from plugfest.conformance.sut.contracts import charger_contracts, charger_contracts20
+from plugfest.conformance.sut.own import EPOCH
 from plugfest.conformance.sut.systems import VehicleUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
-from plugfest.conformance.watch.watch import FREES, LEAVES, REFUSES
+from plugfest.conformance.watch.watch import FREES, LEAVES
 from plugfest.conformance.wire import Arrival, Wire
-from secc import iso20_parking, iso20_renegotiation
-from secc import serve as secc
-from secc.beside import Apart
 from secc.minimal import minimal
-from secc.visit import Answers, Refusal, Visit
 from slac.pilot import DIGITAL, READY, Reading, State
 from v2g import sdp
 from v2g.channel import Channel
-from v2g.errors import ConnectionLost, RemoteError
-from v2g.messages import appproto, din70121, iso2
-from v2g.protocols import APPPROTO, ISO2, ISO20, Protocol, select
-from v2g.protocols.iso20 import PARKING, RENEGOTIATION
-from v2g.sequence import START, after
+from v2g.errors import ConnectionLost
+from v2g.protocols import APPPROTO, ISO2, ISO20, Protocol
 from v2g.streams import MAIN
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
     from plugfest.conformance.sut.certificates import Certificates
-    from secc.contract import Contracts
     from v2g.tls import Context as TlsContext
 
-EPOCH = 1_700_000_000
 LOOPS = 3
 """Rounds of the charging loop before the tester asks the vehicle to stop, if the case is about the end."""
-
-DECLARED = {
-    "CertificateInstallationReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certInstall"),
-    "CertificateUpdateReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certUpdate"),
-    "WeldingDetectionReq": ("PIXIT_EVCC_DC_WeldingDetection", "weldingDetection"),
-    "ServiceDetailReq": ("PIXIT_EVCC_CMN_VAS", "serviceDetail"),
-}
-"""Requests that a vehicle may leave out, and the declaration that it sends them."""
-
-OF_THE_BENCH = (
-    "FAILED_CertChainError", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked", "FAILED_ContractCanceled",
-)  # fmt: skip
-"""Codes with which the tester's own trust anchors and lists refuse a vehicle that may be right elsewhere."""
-
-Override = Callable[[Any, Any], Any]
-"""Makes another response from a request and its good-case response; None: no response."""
 
 
 class Reply(NamedTuple):
@@ -84,21 +58,14 @@ class TesterEvse:
     Attributes:
         system: the vehicle.
         protocol: the one to use. evse: the tester's plant.
+        answers: the good case, and what the case changes in it.
         wires: connections, in order.
         requests: the vehicle's requests, in order, except discovery.
         replied: responses, in order.
         asked: SDP requests: time, bytes.
         pilots: pilot readings: time, reading.
-        overrides: responses other than the good case's, by request name.
-        fixed: one response for every request of a name.
-        receipts: ReceiptRequired in the loop.
-        services: additional services to offer.
         stimulus: decides what the case leaves open.
-        security: what SDP announces.
-        refused: requests that the tester had to refuse, with the reasons.
-        contracts: what contract payment needs.
         taken: the bench's certificates, if it has any.
-        stops_after: rounds of the loop after which the tester asks the vehicle to stop; None: never.
         stream: the stream of the last held request; responses go there.
     """
 
@@ -113,29 +80,19 @@ class TesterEvse:
     replied: list[Reply] = field(default_factory=list)
     asked: list[tuple[float, bytes]] = field(default_factory=list)
     pilots: list[tuple[float, Reading]] = field(default_factory=list)
-    overrides: dict[str, Override] = field(default_factory=dict)
-    fixed: dict[str, Any] = field(default_factory=dict)
     answer_sdp: Callable[[bytes, sdp.Response], bytes | None] = lambda data, response: response.pack()
-    services: list[Any] = field(default_factory=list)
-    receipts: bool = False
-    refused: list[str] = field(default_factory=list)
-    stops_after: int | None = None
-    loops: int = 0
-    paused: dict[bytes, Any] = field(default_factory=dict)
-    visit: Visit | None = None
-    contracts: Contracts | None = None
     taken: Certificates | None = None
     port: int = 0
     stream: int = MAIN
-    _catch: Callable[[Arrival], bool] | None = None
-    _held: asyncio.Future[Arrival] | None = None
-    _released: asyncio.Event = field(default_factory=asyncio.Event)
-    _apart: dict[int, Apart] = field(default_factory=dict)
+    _hold: Hold = field(default_factory=Hold)
 
     def __post_init__(self) -> None:
         self.stimulus = ChargerStimulus.of(self.rng)
         self.evse = tester_evse(self.system.pilot, self.pics, self.rng, self.stimulus)
         self.system.couple(self.evse)
+        self.answers = GoodCase(
+            self.pics, self.protocol, self.evse, self.stimulus, self.tell, self._wall_clock, self.rng
+        )
         self.tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -169,7 +126,7 @@ class TesterEvse:
         self.taken = bench
         if self.pics.pnc:
             made = charger_contracts20 if self.protocol is ISO20 else charger_contracts
-            self.contracts = made(bench, self.pics)
+            self.answers.contracts = made(bench, self.pics)
 
     def _wall_clock(self) -> float:
         return self.taken.now().timestamp() if self.taken is not None else EPOCH + self.now
@@ -215,25 +172,18 @@ class TesterEvse:
     async def _connected(self, channel: Channel) -> None:
         wire = Wire(channel, self.observe, lambda: round(self._wall_clock()))
         self.wires.append(wire)
-        session = wire.session
-        self.visit = Visit(self.evse, session, self.evse.power is not None, self._wall_clock, self.rng, self.paused)
-        self.visit.contracts = self.contracts
-        if self.receipts and self.contracts is not None:
-            self.contracts.receipt_every = 0.0
+        self.answers.begin(wire.session)
         while True:
             arrival = await wire.next(7200.0, None)
             if arrival is None:
                 return
             self.requests.append(arrival)
-            if self._catch is not None and self._held is not None and self._catch(arrival):
-                self._catch = None
-                self._released.clear()
+            if self._hold.takes(arrival):
                 self.stream = arrival.stream
-                if self.visit is not None:
-                    self.visit.signature = None
-                self._held.set_result(arrival)
+                if self.answers.visit is not None:
+                    self.answers.visit.signature = None
                 if arrival.stream == MAIN:  # a side stream blocks only itself
-                    await self._released.wait()
+                    await self._hold.released()
                 continue
             await self._answer(arrival)
 
@@ -243,104 +193,13 @@ class TesterEvse:
         response = await self.good(arrival)
         if response is None:
             return
-        if arrival.name in self.fixed or arrival.name in self.overrides:
+        if self.answers.changes(arrival.name):
             self.tell(*FREES)
         await self._send(response, stream=arrival.stream)
 
     async def good(self, arrival: Arrival) -> Any:
-        """The good-case response to a request, with overrides; None: no response."""
-        request = arrival.message
-        if request is None:
-            return None
-        name = arrival.name
-        if name in self.fixed:
-            return self.fixed[name]
-        if isinstance(request, appproto.supportedAppProtocolReq):
-            response: Any = self._select(request)
-        elif arrival.stream != MAIN:
-            response = await self._beside(arrival)
-        else:
-            response = self._varied(await self._protocol_answer(arrival))
-        if self.protocol.is_loop(name):
-            self.loops += 1
-            if self.stops_after is not None and self.loops >= self.stops_after:
-                self.stops_after = None
-                self.evse.request_stop(self.stimulus.notice)
-            if self.receipts and self.contracts is None and self.protocol is not ISO20:
-                response.ReceiptRequired = True
-        if (override := self.overrides.get(name)) is not None:
-            return override(request, response)
-        return response
-
-    def _varied(self, response: Any) -> Any:
-        """A good-case response, with everything the standard leaves open drawn by seed."""
-        drawn = self.stimulus
-        if isinstance(response, iso2.ServiceDiscoveryRes):
-            offered = response.ChargeService.SupportedEnergyTransferMode
-            modes = drawn.offered(list(offered.EnergyTransferMode)) if not self._resumes else offered.EnergyTransferMode
-            response = replaced(response, "EnergyTransferMode", modes)
-        elif isinstance(response, din70121.ServiceDiscoveryRes):
-            response = replaced(response, "ServiceID", drawn.charge_service)
-        return restated(response, drawn.mix)
-
-    @property
-    def _resumes(self) -> bool:
-        return self.visit is not None and self.visit.resumed is not None
-
-    def _select(self, request: appproto.supportedAppProtocolReq) -> Any:
-        selection = select(request, [self.protocol], energy(self.pics.ac))
-        if selection.protocol is None:
-            self.refused.append(f"the vehicle does not offer {self.protocol.title}")
-        return selection.response
-
-    async def _beside(self, arrival: Arrival) -> Any:
-        """The response on a side stream; what it agrees on applies from the next message of the loop."""
-        assert self.visit is not None
-        apart = self._apart.setdefault(arrival.stream, Apart(self.visit))
-        if arrival.name.endswith("ChargeParameterDiscoveryReq"):
-            apart.begin()
-        main = self.visit
-        with apart.lent() as self.visit:
-            try:
-                return await self._protocol_answer(arrival)
-            finally:
-                self.visit, main.signature = main, self.visit.signature
-
-    def _answers(self, stream: int) -> Answers:
-        answers = secc.ANSWERS[self.wire.session.protocol.name]
-        return {**answers, **BESIDE.get(stream, {})}
-
-    async def _protocol_answer(self, arrival: Arrival) -> Any:
-        assert self.visit is not None
-        request, wire = arrival.message, self.wire
-        kind = wire.session.protocol.response_to(type(request))
-        if kind is None:
-            self.refused.append(f"{arrival.name} is not a request")
-            return None
-        if self.protocol.is_loop(arrival.name):
-            self.visit.take_over()
-        self.visit.asked_id = arrival.session_id
-        self.visit.asked_signature, self.visit.signature = arrival.signature, None
-        name = arrival.name
-        if self.services and name in ("ServiceDetailReq", "PaymentServiceSelectionReq"):
-            extra = {"ServiceID": request.ServiceID} if name == "ServiceDetailReq" else {}
-            return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="OK", **extra)
-        answer = self._answers(arrival.stream).get(type(request))
-        try:
-            if answer is None:
-                raise Refusal("FAILED", "not supported")
-            response = answer(self.visit, request)
-            if inspect.isawaitable(response):
-                response = await response
-        except RemoteError as why:
-            self.refused.append(f"{name}: {why}")
-            if isinstance(why, Refusal) and answer is not None and why.response_code not in OF_THE_BENCH:
-                self.tell(*REFUSES, f"{name}: {why}")
-            schema = wire.session.protocol.schema_of(kind)
-            return minimal(schema, kind, dc=self.visit.dc, request=request, ResponseCode="FAILED")
-        if self.services and name == "ServiceDiscoveryReq":
-            response.ServiceList = ISO2.module.ServiceListType(Service=self.services)
-        return response
+        """The good-case response to a request, with the case's changes; None: no response."""
+        return await self.answers.response(arrival)
 
     async def send(self, message: Any, **deviation: Any) -> None:
         """Sends a response made by the case, which may make the vehicle close without SessionStopReq.
@@ -354,8 +213,9 @@ class TesterEvse:
     async def _send(self, message: Any, **deviation: Any) -> None:
         wire = self.wire
         deviation.setdefault("stream", self.stream)
-        if self.visit is not None and self.visit.signature is not None and "signature" not in deviation:
-            deviation["signature"] = self.visit.signature
+        visit = self.answers.visit
+        if visit is not None and visit.signature is not None and "signature" not in deviation:
+            deviation["signature"] = visit.signature
         with contextlib.suppress(ConnectionLost):
             await wire.send(message, **deviation)
         self.replied.append(Reply(self.now, type(message).__name__, message))
@@ -368,9 +228,7 @@ class TesterEvse:
 
     def catch(self, right: Callable[[Arrival], bool]) -> asyncio.Future[Arrival]:
         """From now on, holds the first request that fulfils ``right`` instead of answering it."""
-        self._catch = right
-        self._held = asyncio.get_running_loop().create_future()
-        return self._held
+        return self._hold.catch(right)
 
     async def hold(self, name: str, within: float = 120.0) -> Arrival:
         """The next request of this name, held. Raises as :meth:`held`."""
@@ -392,31 +250,20 @@ class TesterEvse:
             if self.system.ended():
                 text = f"the vehicle ended its session before {what}{self._last()}"
                 raise Inconclusive(text, cause=Cause.NO_REQUEST)
-            if self._passed(what) and self._declares(what):
+            gone_by = bool(self.requests) and passed(self.protocol, self.requests[-1].name, what)
+            if gone_by and declares(self.pics, what):
                 raise Failed(
                     f"the vehicle went on without {what}, which is declared of it{self._last()}",
                     expected=what, observed=self.requests[-1].name, cause=Cause.NO_REQUEST,
                 )  # fmt: skip
-            if self._passed(what):
+            if gone_by:
                 raise Inconclusive(f"the vehicle went on without {what}{self._last()}", cause=Cause.NO_REQUEST)
             await asyncio.wait([caught], timeout=0.2)
         return caught.result()
 
-    def _declares(self, what: str) -> bool:
-        """Whether the PICS file says that the vehicle sends this request."""
-        name, value = DECLARED.get(what, ("", ""))
-        return bool(name) and self.pics[name] == value
-
-    def _passed(self, what: str) -> bool:
-        """Whether a request can no longer come in this session, so that there is no need to wait for the end."""
-        table = self.protocol.order
-        last = self.requests[-1].name if self.requests else ""
-        known = {step.after for step in table if step.after not in (START, "SessionStopReq")}
-        return what in known | {"SessionStopReq"} and last in known and what not in after(table, last)
-
     def _last(self) -> str:
         text = f"; its last request was {self.requests[-1].name}" if self.requests else "; it asked nothing"
-        return text + (f"; the tester refused {self.refused[-1]}" if self.refused else "")
+        return text + (f"; the tester refused {self.answers.refused[-1]}" if self.answers.refused else "")
 
     async def reply(self, message: Any, **deviation: Any) -> None:
         """Answers the held request as :meth:`send` does, and lets the good case continue."""
@@ -425,7 +272,7 @@ class TesterEvse:
 
     def release(self) -> None:
         """Lets the good case continue after a held request."""
-        self._released.set()
+        self._hold.release()
 
     # -- what was seen --------------------------------------------------------------------------------------------
 
@@ -509,10 +356,6 @@ def made(tester: TesterEvse, name: str, code: str = "OK", *, asked: Any = None, 
         asked = tester.requests[-1].message
     code = _OK.get(name, "OK") if code == "OK" else code
     return minimal(protocol.schema_of(kind), kind, dc=not tester.pics.ac, request=asked, ResponseCode=code, **given)
-
-
-BESIDE: Mapping[int, Answers] = {RENEGOTIATION: iso20_renegotiation.ANSWERS, PARKING: iso20_parking.ANSWERS}
-"""Responses on side streams that differ from those on the main stream, by payload type."""
 
 
 _OK: Mapping[str, str] = {

@@ -166,7 +166,7 @@ def reply(step: Step) -> Action:
             response = await tester.good(request)
             if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
                 if tester.system.pilot.state not in (State.E, State.F):
-                    why = f": {tester.refused[-1]}" if tester.refused else ""
+                    why = f": {tester.answers.refused[-1]}" if tester.answers.refused else ""
                     text = f"a charger has no good {name} for this request{why}"
                     if request.name not in course.judged:
                         raise Inconclusive(text, cause=Cause.REFUSED)
@@ -224,7 +224,7 @@ def reply_always(step: Step) -> Action:
     async def act(course: Course) -> None:
         tester = course.tester
         response = edit(tester, await tester.good(await course.hold()))
-        tester.fixed[request_of(name)] = response
+        tester.answers.fixed[request_of(name)] = response
         if name.endswith("PreChargeRes") and tester.evse.power is not None:
             tester.evse.power.off()  # a vehicle that measures must see the value it is told
         await tester.send(response)

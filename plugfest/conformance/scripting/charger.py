@@ -55,11 +55,11 @@ class ChargerScript(Script):
 
     def stop_after(self, rounds: int) -> None:
         """Makes the charger ask the vehicle to stop after this many rounds of the loop."""
-        self.se.stops_after = rounds
+        self.se.answers.stops_after = rounds
 
     def answer(self, request: type[Any] | str, change: Callable[[Any, Any], Any]) -> None:
         """From now on, ``change(request, response)`` builds the response to requests of a type; None: no answer."""
-        self.se.overrides[request if isinstance(request, str) else request.__name__] = change
+        self.se.answers.overrides[request if isinstance(request, str) else request.__name__] = change
 
     async def until(self, request: type[Any] | str, within: float = 120.0) -> Any:
         """Serves the good case until the vehicle sends this request, holds it, and returns it."""
@@ -68,8 +68,8 @@ class ChargerScript(Script):
         if not any(hasattr(module, name) for module in modules) or not name.endswith("Req"):
             names = [word for module in modules for word in vars(module) if word.endswith("Req")]
             raise ValueError(f"{self.setting.protocol.title} has no request {name}{close_to(name, names)}")
-        if name in LAST and self.se.stops_after is None:
-            self.se.stops_after = self.se.loops + 3
+        if name in LAST and self.se.answers.stops_after is None:
+            self.se.answers.stops_after = self.se.answers.loops + 3
         caught = self.se.catch(lambda arrival: arrival.name == name)
         self.se.release()
         await self.plug()

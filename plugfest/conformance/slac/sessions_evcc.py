@@ -312,7 +312,7 @@ async def _left(system: VehicleBehindLine, bench: Bench, result: Result) -> None
     async with at_vehicle(system, bench, result) as host:
         evse = host.evse
         await _charging(host)
-        evse.stops_after = evse.loops + 1
+        evse.answers.stops_after = evse.answers.loops + 1
         await evse.wait_for(lambda: _stopped(evse) or evse.over, PAUSES_WITHIN)
         if _stopped(evse) != "Terminate":
             last = evse.requests[-1].name if evse.requests else "nothing"

@@ -27,7 +27,7 @@ from v2g.credentials import Credential
 async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     """A delivered contract is used only if everything about it is valid."""
     what, bench = str(run.variant["res"]), tester.certificates
-    backend = tester.contracts.backend if tester.contracts is not None else None
+    backend = tester.answers.contracts.backend if tester.answers.contracts is not None else None
     if not isinstance(backend, LocalBackend):
         raise Inconclusive("the tester issues no contracts in this session", cause=Cause.NO_CERTIFICATES)
     made: list[Credential] = []
@@ -44,7 +44,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     response = await tester.good(held)
     if getattr(response, "ResponseCode", "") != "OK":
         raise Inconclusive(
-            f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}",
+            f"no contract for this request: {tester.answers.refused[-1] if tester.answers.refused else 'refused'}",
             cause=Cause.NO_CERTIFICATES,
         )
     key = backend.provider.key

@@ -39,7 +39,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     response = await tester.good(held)
     if getattr(response, "ResponseCode", "") != "OK":
         raise Inconclusive(
-            f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}",
+            f"no contract for this request: {tester.answers.refused[-1] if tester.answers.refused else 'refused'}",
             cause=Cause.NO_CERTIFICATES,
         )
     key = backend.provider.key
@@ -77,7 +77,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 def _backend(tester: TesterEvse) -> LocalBackend:
-    found = tester.contracts.backend20 if tester.contracts is not None else None
+    found = tester.answers.contracts.backend20 if tester.answers.contracts is not None else None
     if not isinstance(found, LocalBackend):
         raise Inconclusive("the tester issues no contracts in this session", cause=Cause.NO_CERTIFICATES)
     return found

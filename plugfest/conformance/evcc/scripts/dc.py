@@ -32,7 +32,7 @@ async def unsuitable(tester: TesterEvse, run: Run, result: Result) -> None:
         return replaced(response, name, value)
 
     lasts = ("CableCheckReq", "PreChargeReq") if name == "EVSEStatusCode" else ()
-    tester.overrides.update(dict.fromkeys(("ChargeParameterDiscoveryReq", *lasts), override))
+    tester.answers.overrides.update(dict.fromkeys(("ChargeParameterDiscoveryReq", *lasts), override))
     held = await hold(tester, "ChargeParameterDiscoveryReq")
     await tester.reply(await tester.good(held))
     started: list[Arrival] = []
@@ -74,7 +74,7 @@ async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> N
     held = await hold(tester, "PreChargeReq")
     high = physical(tester.protocol.module, number(held.message.EVTargetVoltage) + 50.0, "V")
     response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
-    tester.fixed["PreChargeReq"] = response
+    tester.answers.fixed["PreChargeReq"] = response
     if tester.evse.power is not None:
         tester.evse.power.off()
     await tester.reply(response)
@@ -96,7 +96,7 @@ async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
         seen.append(tester.now)
         return replaced(response, "EVSEIsolationStatus", status)
 
-    tester.overrides["CableCheckReq"] = override
+    tester.answers.overrides["CableCheckReq"] = override
     await tester.plug()
     if not await tester.wait_for(lambda: seen, 120.0):
         raise Inconclusive("the cable check was not reached", cause=Cause.NO_REQUEST)

@@ -81,7 +81,7 @@ WISHES: Mapping[str, Wish] = {
 async def notifications(tester: TesterEvse, run: Run, result: Result) -> None:
     """A notification in the loop: the vehicle follows it in time."""
     what, delay = str(run.variant["EVSENotification"]), int(run.variant.get("NotificationMaxDelay", 10))
-    tester.receipts = what == "MeteringConfirmation"
+    tester.answers.receipts = what == "MeteringConfirmation"
     await charging(tester)
     place, began = len(tester.requests), tester.now
     if (wish := WISHES.get(what)) is not None:
@@ -169,8 +169,8 @@ def _flow(tester: TesterEvse) -> float:
 
 async def loops_more(tester: TesterEvse, count: int) -> None:
     """Waits for some more rounds of the loop, or for the end."""
-    wanted = tester.loops + count
-    await tester.wait_for(lambda: tester.loops >= wanted or tester.over, 60.0)
+    wanted = tester.answers.loops + count
+    await tester.wait_for(lambda: tester.answers.loops >= wanted or tester.over, 60.0)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
     old, stranger = tester.wire.session.id, case.endswith("from another SECC certificate")
     if not case.startswith("OK_OldSessionJoined"):
-        tester.paused.clear()
+        tester.answers.paused.clear()
     if stranger:
         _another_certificate(tester)
     held = await resume(tester, len(tester.requests))

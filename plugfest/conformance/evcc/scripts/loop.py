@@ -173,7 +173,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_EVCC_ISO2_Receipt", "TC_EVCC_AC_VTB_ChargingStatus_002")
 async def receipt(tester: TesterEvse, run: Run, result: Result) -> None:
     """ReceiptRequired: a receipt for what was sent, signed in contract payment."""
-    tester.receipts = True
+    tester.answers.receipts = True
     held = await hold(tester, "MeteringReceiptReq")
     names = ("EV_RECEIPT_SIGNATURE", "EV_RECEIPT_ECHO") if tester.pics.pnc else ("EV_RECEIPT_ECHO",)
     problems = [text for name in names if (text := CHECKS[name](tester, held))]

@@ -25,7 +25,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
     await _pause(tester)
     old, before = tester.wire.session.id, _choices(tester.requests)
     if not joined:
-        tester.paused.clear()  # the charger has forgotten it
+        tester.answers.paused.clear()  # the charger has forgotten it
     held = await resume(tester, len(tester.requests))
     if held.session_id != old:
         raise Inconclusive(

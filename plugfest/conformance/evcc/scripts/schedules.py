@@ -62,8 +62,8 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Inconclusive(f"the tester could not offer {what}", cause=Cause.POINTLESS)
     offered = iso2.SAScheduleListType(SAScheduleTuple=tuples) if tuples else None
     await tester.send(msgspec.structs.replace(response, SASchedules=offered))
-    if tester.visit is not None:
-        tester.visit.terms.schedule = {one.SAScheduleTupleID: (Slot(0, most),) for one in tuples or ()}
+    if tester.answers.visit is not None:
+        tester.answers.visit.terms.schedule = {one.SAScheduleTupleID: (Slot(0, most),) for one in tuples or ()}
     tester.release()
     if what in ("tuple id 0 or 256", "absent with Finished"):
         await gives_up(tester, result, held)
@@ -94,7 +94,7 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature")
 async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     """Two schedules with the same power: a vehicle that believes the tariffs takes the second; any other need not."""
-    if tester.contracts is None:
+    if tester.answers.contracts is None:
         raise Inconclusive("the tester has no certificates; give it some with --pki", cause=Cause.NO_CERTIFICATES)
     altered = str(run.variant["tariff"]).startswith("altered")
     levels = (1, 3) if altered else (3, 1)
@@ -102,7 +102,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     held = await hold(tester, "ChargeParameterDiscoveryReq")
     response = await tester.good(held)
     offered = response.SASchedules.SAScheduleTuple
-    if tester.visit is None or tester.visit.signature is None or len(offered) != 2:
+    if tester.answers.visit is None or tester.answers.visit.signature is None or len(offered) != 2:
         raise Inconclusive("the tester could not sign tariffs", cause=Cause.NO_CERTIFICATES)
     if altered:  # now the second one looks cheap
         for entry, level in zip(offered, reversed(levels), strict=True):

@@ -106,7 +106,7 @@ async def session_kept(tester: TesterEvse, run: Run, result: Result) -> None:
 
 async def _stopped(tester: TesterEvse, result: Result, code: str) -> None:
     """SessionStopRes with a code: the vehicle closes in time."""
-    tester.stops_after = 3
+    tester.answers.stops_after = 3
     await hold(tester, "SessionStopReq")
     await tester.reply(made(tester, "SessionStopRes", code))
     closed = await tester.closed(tester.now + CLOSE + DELAY + tester.delay)
@@ -134,6 +134,6 @@ async def session_stop_failed(tester: TesterEvse, run: Run, result: Result) -> N
 @SCRIPTS.on("TC_EVCC_CMN_VTB_SessionStop_005")
 async def session_stop_silent(tester: TesterEvse, run: Run, result: Result) -> None:
     """No SessionStopRes: the vehicle gives up at its message timer."""
-    tester.stops_after = 3
+    tester.answers.stops_after = 3
     held = await hold(tester, "SessionStopReq")
     await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_SessionStopReq") + CLOSE)

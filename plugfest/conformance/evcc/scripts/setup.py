@@ -9,9 +9,10 @@ from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
+from plugfest.conformance.evcc.good import Override
 from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
-from plugfest.conformance.evcc.tester import Override, TesterEvse, made
+from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Result
 from v2g.protocols import DIN
@@ -100,7 +101,7 @@ async def ongoing_twice(tester: TesterEvse, run: Run, result: Result) -> None:
         count += 1
         return replaced(response, "EVSEProcessing", "Ongoing") if count <= 2 else response
 
-    tester.overrides["AuthorizationReq"] = twice
+    tester.answers.overrides["AuthorizationReq"] = twice
     await hold(tester, "ChargeParameterDiscoveryReq")
     asked = [arrival for arrival in tester.requests if arrival.name == "AuthorizationReq"]
     problems = [text for arrival in asked if (text := CHECKS["EV_AUTH_BODY"](tester, arrival))]
@@ -128,7 +129,7 @@ async def ready_to_charge(tester: TesterEvse, run: Run, result: Result) -> None:
     first = next(iter(SLOW))
     for name, seconds in SLOW.items():
         held = await (hold(tester, name) if name == first else tester.hold(name, 130.0))
-        tester.overrides[name] = _finishing(tester, tester.now + seconds)
+        tester.answers.overrides[name] = _finishing(tester, tester.now + seconds)
         await tester.reply(await tester.good(held))
     closed = await tester.closed(tester.now + 60.0)
     setup = next(reply.time for reply in tester.replied if reply.name == "SessionSetupRes")

@@ -34,7 +34,7 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
     Raises:
         Inconclusive: it does not complete.
     """
-    tester.stops_after = rounds
+    tester.answers.stops_after = rounds
     await tester.plug()
     done = await tester.wait_for(lambda: tester.over, 300.0)
     names = [arrival.name for arrival in tester.requests]
@@ -100,7 +100,7 @@ async def until_delivery(tester: TesterEvse, result: Result, progress: str, with
 async def charging(tester: TesterEvse, rounds: int = 3) -> None:
     """Plugs in and waits for some rounds of the loop."""
     await tester.plug()
-    await loops(tester, tester.loops + rounds)
+    await loops(tester, tester.answers.loops + rounds)
 
 
 def loop_name(tester: TesterEvse) -> str:
@@ -115,4 +115,4 @@ def change_loop(tester: TesterEvse, *changes: tuple[str, Any]) -> None:
             response = replaced(response, name, value)
         return response
 
-    tester.overrides[loop_name(tester)] = override
+    tester.answers.overrides[loop_name(tester)] = override

@@ -40,7 +40,7 @@ def _place(run: Run, choices: Mapping[str, Sequence[str]], seed: int) -> str:
 
 async def _hold(tester: TesterEvse, name: str) -> Arrival:
     if name in LAST:
-        tester.stops_after = 2
+        tester.answers.stops_after = 2
     return await hold(tester, name)
 
 
@@ -236,7 +236,9 @@ async def broken_rule(tester: TesterEvse, run: Run, result: Result) -> None:
     way = WAYS[str(run.variant["rule"])]
     if way.request == "ServiceDetailReq":
         number_ = tester.stimulus.service
-        tester.services.append(iso2.ServiceType(ServiceID=number_, ServiceCategory="OtherCustom", FreeService=True))
+        tester.answers.services.append(
+            iso2.ServiceType(ServiceID=number_, ServiceCategory="OtherCustom", FreeService=True)
+        )
     held = await hold(tester, way.request)
     await tester.reply(way.change(tester, held, await tester.good(held)))
     await gives_up(tester, result, held)
@@ -303,7 +305,7 @@ async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
     await charging(tester, 4)
     change_loop(tester, *DANGERS[words](tester))
     began = len(tester.requests)
-    await loops(tester, tester.loops + 1)
+    await loops(tester, tester.answers.loops + 1)
 
     def stopped() -> bool:
         return tester.over or any(harmless(arrival) for arrival in tester.requests[began:])
