@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from pathlib import Path
@@ -15,6 +16,7 @@ from plugfest.cli import main
 from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.randomness import hardly_random, other_octets
 from plugfest.conformance.stimulus import ChargerStimulus, VehicleStimulus, restated, source
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
 from plugfest.conformance.verdict import Verdict
@@ -148,3 +150,23 @@ def test_the_seed_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "started with seed 77" in capsys.readouterr().err
     assert main([*run, "--seed", "78", "--fresh"]) == 0
     assert main([*run, "--seed", "-1", "--fresh"]) == 2
+
+
+def test_a_foreign_id_differs_in_one_octet_anywhere() -> None:
+    """So that a device which compares any part of an id is found out by some of the runs."""
+    right, places = bytes(range(8)), set()
+    for seed in range(200):
+        given = other_octets(random.Random(seed), right)
+        assert len(given) == 8
+        (place,) = (at for at, pair in enumerate(zip(right, given, strict=True)) if pair[0] != pair[1])
+        places.add(place)
+    assert places == set(range(8))
+
+
+def test_random_octets_are_not_taken_for_a_pattern() -> None:
+    rng = random.Random(1)
+    drawn = [rng.randbytes(16) for _ in range(400)]
+    assert not any(hardly_random(one, other) for one, other in itertools.combinations(drawn, 2))
+    assert hardly_random(drawn[0][:2] + bytes(14), drawn[1][:2] + bytes(14))
+    counters = [number.to_bytes(16, "big") for number in (1, 2)]
+    assert hardly_random(*counters)

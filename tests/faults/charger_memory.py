@@ -170,6 +170,9 @@ charger("tuple-of-loop", "the loop names the first schedule, whichever was chose
         adjust=sending("CurrentDemandRes", deep("SAScheduleTupleID", 77)))  # fmt: skip
 charger("challenge-again", "GenChallenge is the same in each session", "PF_SECC_ISO2_ChallengeFresh",
         adjust=sending("PaymentDetailsRes", deep("GenChallenge", bytes(range(1, 17)))))  # fmt: skip
+charger("challenge-of-two-octets", "only two octets of GenChallenge are random", "PF_SECC_ISO2_ChallengeFresh",
+        adjust=sending("PaymentDetailsRes", lambda message: msgspec.structs.replace(
+            message, GenChallenge=message.GenChallenge[:2] + bytes(14))))  # fmt: skip
 charger("challenge-one-byte-short", "GenChallenge of 15 bytes", "TC_SECC_CMN_VTB_PaymentDetails_001",
         adjust=sending("PaymentDetailsRes", deep("GenChallenge", bytes(range(1, 16)))))  # fmt: skip
 charger("rcd-tripped", "AC: RCD true while charging goes on", "TC_SECC_AC_VTB_ChargingStatus_001",

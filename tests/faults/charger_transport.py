@@ -209,6 +209,17 @@ def _wrong_id_code(visit: Any, received: Any) -> None:
         raise secc.visit.Refusal("FAILED", "seeded")
 
 
+_check_id = secc.answer._check_id
+
+
+def _by_part(part: slice) -> Any:
+    def check(visit: Any, received: Any) -> None:
+        if received.session_id[part] != visit.session.id[part]:
+            _check_id(visit, received)
+
+    return check
+
+
 charger(
     "session-unchecked",
     "a foreign session id is accepted",
@@ -216,6 +227,18 @@ charger(
     "TC_SECC_DC_VTB_CurrentDemand_004",
     "PF_SECC_DIN_ServiceDiscovery_UnknownSession",
     patches=[(secc.answer, "_check_id", nothing)],
+)
+charger(
+    "session-first-half",
+    "only the first four octets of a session id are compared",
+    "TC_SECC_AC_VTB_ChargingStatus_004",
+    patches=[(secc.answer, "_check_id", _by_part(slice(4)))],
+)
+charger(
+    "session-last-half",
+    "only the last four octets of a session id are compared",
+    "TC_SECC_CMN_VTB_ServiceDiscovery_003",
+    patches=[(secc.answer, "_check_id", _by_part(slice(4, None)))],
 )
 charger(
     "session-wrong-code",

@@ -20,6 +20,7 @@ from plugfest.conformance.evcc.course import Action, Course
 from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.evcc.tester import LOOPS, TesterEvse, made
 from plugfest.conformance.fields import replaced
+from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival, number
@@ -185,7 +186,8 @@ def reply(step: Step) -> Action:
             await asyncio.sleep(max(request.time + delay - tester.now, 0.0))
         other: dict[str, Any] = {}
         if identity != "current":
-            other["session_id"] = tester.rng.randbytes(8) if identity == "random_other" else bytes(8)
+            right = tester.wire.session.id
+            other["session_id"] = other_octets(tester.rng, right) if identity == "random_other" else bytes(8)
         if header:
             other["header"] = header
         if stamp:

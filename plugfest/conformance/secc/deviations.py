@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from plugfest.conformance.fields import replaced
+from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc import contract, iso20_deviations, profiles
 from plugfest.conformance.verdict import NotExecutable
 from v2g.physical import physical, rational
@@ -76,7 +77,7 @@ def _as_it_is(value: Any) -> None:
 def _challenge(value: Any) -> Change | None:
     if str(value).startswith("from "):
         return None
-    return lambda tester, message: replaced(message, "GenChallenge", tester.rng.randbytes(16))
+    return lambda tester, message: replaced(message, "GenChallenge", other_octets(tester.rng, message.GenChallenge))
 
 
 def _meter_info(value: Any) -> Change | None:

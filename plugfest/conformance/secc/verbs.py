@@ -14,6 +14,7 @@ from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, chosen, only
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc import contract, discovery, walk
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.deviations import changes
@@ -44,7 +45,7 @@ def _session_id(word: str) -> Callable[[TesterEv], bytes | None]:
         case "previous":
             return lambda tester: tester.previous_id or bytes(8)
         case "random_other":
-            return lambda tester: tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A])
+            return lambda tester: other_octets(tester.rng, tester.session_id)
     raise NotExecutable(f"session id {word!r}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.randomness import hardly_random
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
@@ -63,15 +64,18 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     return ""
 
 
-@hears("challenge-fresh", "GenChallenge is new each time", "V2G2-825", "PaymentDetailsRes",
+@hears("challenge-fresh", "GenChallenge is new and random each time", "V2G2-825", "PaymentDetailsRes",
        "AuthorizationSetupRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def challenge_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     given = _challenge(heard.body)
     if not given or not heard.ok:
         return ""
     before = [one for session in log.sessions for one in (session.first.get(heard.name), session.last.get(heard.name))]
-    if given in [_challenge(one.body) for one in before if one is not None]:
+    earlier = [_challenge(one.body) or b"" for one in before if one is not None]
+    if given in earlier:
         return f"{heard.name} has GenChallenge {given.hex()} again"
+    if alike := next((one for one in earlier if hardly_random(one, given)), None):
+        return f"{heard.name} has GenChallenge {given.hex()}, hardly different from {alike.hex()} before"
     return ""
 
 

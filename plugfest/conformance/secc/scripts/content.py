@@ -10,6 +10,7 @@ import msgspec
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import found, replaced
+from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc.contract import chain_edit
 from plugfest.conformance.secc.scripts.steps import answer, closes, entry, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
@@ -104,7 +105,7 @@ def _vehicle_error(tester: TesterEv, message: Any) -> Any:
 
 def _other_session(tester: TesterEv, message: Any) -> Any:
     """A receipt whose body names another session; the header and the signature are right."""
-    return replaced(message, "SessionID", tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A]))
+    return replaced(message, "SessionID", other_octets(tester.rng, tester.session_id))
 
 
 def _other_set(tester: TesterEv, message: Any) -> Any:

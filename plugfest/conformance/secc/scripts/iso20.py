@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc.generations import GENERATIONS
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
@@ -154,7 +155,8 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
     tester.tls = _vehicle(tester, str(run.variant["certificate"]))
     for step in ("SDP", "TCP", "SAP"):
         await GENERATIONS[tester.protocol.name].walk[step](tester)
-    asked = {"previous": before, "zero": bytes(8), "random": tester.rng.randbytes(8)}[str(run.variant["session"])]
+    ids = {"previous": before, "zero": bytes(8), "random": other_octets(tester.rng, before)}
+    asked = ids[str(run.variant["session"])]
     await tester.send(tester.make("SessionSetupReq"), session_id=asked)
     arrival = await tester.response("SessionSetupReq")
     result.saw(str(run.variant["code"]), f"{arrival.code}, id {arrival.session_id.hex()}")
