@@ -127,13 +127,13 @@ def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
         options = list(found.PaymentOptionList.PaymentOption)
         if "ExternalPayment" not in options:
             declared["PICS_CMN_CMN_IdentificationMode"] = "pnC"
-        declared["PIXIT_SECC_CMN_VAS"] = "serviceDetail" if walk.services else "none"
+        declared["PIXIT_SECC_CMN_VAS"] = "serviceDetail" if walk.offered.services else "none"
         modes = list(found.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
         for kind in ("AC", "DC"):
             if (first := next((mode for mode in modes if mode.startswith(kind)), None)) is not None:
                 declared[f"PICS_CMN_CMN_EnergyTransferMode{kind}"] = first[0].lower() + first[1:]
         notes.append(f"offers {', '.join(options)}; {', '.join(modes)}")
-    if walk.schedule is not None and getattr(walk.schedule, "SalesTariff", None) is not None:
+    if walk.offered.schedule is not None and getattr(walk.offered.schedule, "SalesTariff", None) is not None:
         declared["PIXIT_SECC_CMN_SalesTariff"] = "salesTariff"
     loop = walk.responses.get("CurrentDemandRes") or walk.responses.get("ChargingStatusRes")
     if loop is not None:

@@ -7,6 +7,7 @@
 :mod:`.scripts`    cases that words cannot express
 :mod:`.course`     a case under way
 :mod:`.tester`     the tester vehicle: one exchange, and the way to a state
+:mod:`.offered`    what the charger has offered; :mod:`.answered`: what is wrong with a response, or with its absence
 :mod:`.ways`       which state comes after which; :mod:`.walk` has the step to each, :mod:`.pause` sleep and wake-up
 :mod:`.requests`   requests of the good case: :mod:`.iso2`, :mod:`.din70121`; :mod:`.deviations` changes them
 :mod:`.discovery`  SDP, right and wrong

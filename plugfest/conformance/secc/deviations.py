@@ -120,7 +120,9 @@ def _services(value: Any) -> Change | None:
 
     def select(tester: TesterEv, message: Any) -> Any:
         module = tester.protocol.module
-        chosen = [module.SelectedServiceType(ServiceID=tester.charge_service if one == 1 else one) for one in ids]
+        chosen = [
+            module.SelectedServiceType(ServiceID=tester.offered.charge_service if one == 1 else one) for one in ids
+        ]
         return replaced(message, "SelectedServiceList", module.SelectedServiceListType(SelectedService=chosen))
 
     return select

@@ -40,12 +40,12 @@ def service_discovery(tester: TesterEv) -> din.ServiceDiscoveryReq:
 
 @REQUESTS.on("ServiceDetailReq")
 def service_detail(tester: TesterEv) -> din.ServiceDetailReq:
-    return din.ServiceDetailReq(ServiceID=tester.charge_service)
+    return din.ServiceDetailReq(ServiceID=tester.offered.charge_service)
 
 
 @REQUESTS.on("ServicePaymentSelectionReq")
 def service_payment_selection(tester: TesterEv) -> din.ServicePaymentSelectionReq:
-    chosen = din.SelectedServiceType(ServiceID=tester.charge_service)
+    chosen = din.SelectedServiceType(ServiceID=tester.offered.charge_service)
     return din.ServicePaymentSelectionReq(
         SelectedPaymentOption="ExternalPayment",
         SelectedServiceList=din.SelectedServiceListType(SelectedService=[chosen]),
@@ -88,15 +88,15 @@ def pre_charge(tester: TesterEv) -> din.PreChargeReq:
 
 def profile(tester: TesterEv) -> din.ChargingProfileType | None:
     """The steps of the chosen schedule as a charging profile."""
-    if not tester.profile_steps:
+    if not tester.offered.profile_steps:
         return None
     entries = [
         din.ProfileEntryType(
             ChargingProfileEntryStart=entry.TimeInterval.start, ChargingProfileEntryMaxPower=entry.PMax
         )
-        for entry in tester.profile_steps
+        for entry in tester.offered.profile_steps
     ]
-    return din.ChargingProfileType(SAScheduleTupleID=tester.tuple_id, ProfileEntry=entries)
+    return din.ChargingProfileType(SAScheduleTupleID=tester.offered.tuple_id, ProfileEntry=entries)
 
 
 @REQUESTS.on("PowerDeliveryReq")

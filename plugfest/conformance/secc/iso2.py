@@ -41,13 +41,13 @@ def service_discovery(tester: TesterEv) -> iso2.ServiceDiscoveryReq:
 
 @REQUESTS.on("ServiceDetailReq")
 def service_detail(tester: TesterEv) -> iso2.ServiceDetailReq:
-    offered = tester.services
+    offered = tester.offered.services
     return iso2.ServiceDetailReq(ServiceID=offered[0].ServiceID if offered else 1)
 
 
 @REQUESTS.on("PaymentServiceSelectionReq")
 def payment_service_selection(tester: TesterEv) -> iso2.PaymentServiceSelectionReq:
-    services = [iso2.SelectedServiceType(ServiceID=tester.charge_service)]
+    services = [iso2.SelectedServiceType(ServiceID=tester.offered.charge_service)]
     if tester.certificate_set is not None:
         services.append(iso2.SelectedServiceType(ServiceID=2, ParameterSetID=tester.certificate_set))
     return iso2.PaymentServiceSelectionReq(
@@ -121,7 +121,7 @@ def pre_charge(tester: TesterEv) -> iso2.PreChargeReq:
 
 def profile(tester: TesterEv) -> iso2.ChargingProfileType | None:
     """The steps of the chosen schedule as a charging profile."""
-    if not tester.profile_steps:
+    if not tester.offered.profile_steps:
         return None
     entries = [
         iso2.ProfileEntryType(
@@ -129,7 +129,7 @@ def profile(tester: TesterEv) -> iso2.ChargingProfileType | None:
             ChargingProfileEntryMaxPower=entry.PMax,
             ChargingProfileEntryMaxNumberOfPhasesInUse=3 if tester.pics.ac else None,
         )
-        for entry in tester.profile_steps
+        for entry in tester.offered.profile_steps
     ]
     return iso2.ChargingProfileType(ProfileEntry=entries)
 
@@ -144,7 +144,7 @@ def power_delivery(tester: TesterEv) -> iso2.PowerDeliveryReq:
         )
     return iso2.PowerDeliveryReq(
         ChargeProgress=progress,
-        SAScheduleTupleID=tester.tuple_id,
+        SAScheduleTupleID=tester.offered.tuple_id,
         ChargingProfile=profile(tester) if progress == "Start" else None,
         EVPowerDeliveryParameter=parameter,
     )
@@ -176,7 +176,7 @@ def metering_receipt(tester: TesterEv) -> iso2.MeteringReceiptReq:
     return iso2.MeteringReceiptReq(
         Id=tester.stimulus.element_id if tester.pics.pnc else None,
         SessionID=tester.session_id,
-        SAScheduleTupleID=tester.tuple_id,
+        SAScheduleTupleID=tester.offered.tuple_id,
         MeterInfo=info,
     )
 

@@ -257,7 +257,7 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
         )
     if tester.offered_at is not None:  # it continues from the current point of the schedule
         anchor -= round(tester.now - tester.offered_at)
-    schedule = tester.schedule
+    schedule = tester.offered.schedule
     powers = schedule.ChargingSchedule.PowerSchedule if schedule is not None else None
     if tester.gives and schedule is not None and schedule.DischargingSchedule is not None:
         powers, most = schedule.DischargingSchedule.PowerSchedule, DISCHARGE_WATTS
@@ -269,7 +269,7 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
     return common.EVPowerProfileType(
         TimeAnchor=anchor,
         Scheduled_EVPPTControlMode=common.Scheduled_EVPPTControlModeType(
-            SelectedScheduleTupleID=tester.tuple_id,
+            SelectedScheduleTupleID=tester.offered.tuple_id,
             PowerToleranceAcceptance="PowerToleranceConfirmed" if tolerated else None,
         ),
         EVPowerProfileEntries=_entries(steps or [(DAY, most)]),
@@ -355,7 +355,7 @@ def metering_confirmation(tester: TesterEv) -> common.MeteringConfirmationReq:
     """Confirms the meter reading in the last loop response that had one."""
     info, receipt = tester.shown or (types.MeterInfoType(MeterID="PLUGFEST", ChargedEnergyReadingWh=0), None)
     dynamic = control(tester).dynamic
-    scheduled = common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=tester.tuple_id)
+    scheduled = common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=tester.offered.tuple_id)
     return common.MeteringConfirmationReq(
         SignedMeteringData=common.SignedMeteringDataType(
             Id="id1",

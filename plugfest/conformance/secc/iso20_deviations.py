@@ -61,7 +61,7 @@ def _with(message: Any, entries: list[common.PowerScheduleEntryType]) -> Any:
 
 def _above(tester: TesterEv, message: Any) -> Any:
     """Ten times what the schedule allows."""
-    schedule = tester.schedule
+    schedule = tester.offered.schedule
     offered = schedule.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
     most = max(number(entry.Power) for entry in offered)
     return _with(message, [common.PowerScheduleEntryType(Duration=e.Duration, Power=rational(most * 10 + 1000))

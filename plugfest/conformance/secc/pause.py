@@ -26,7 +26,7 @@ class PausedSession:
 
 async def pause_session(tester: TesterEv) -> None:
     """SessionStop(Pause), close, sleep without any traffic."""
-    tester.paused = PausedSession(tester.session_id, tester.tuple_id)
+    tester.paused = PausedSession(tester.session_id, tester.offered.tuple_id)
     await tester.exchange("SessionStopReq", replaced(tester.make("SessionStopReq"), "ChargingSession", "Pause"))
     await tester.connection.close()
     tester.responses.clear()

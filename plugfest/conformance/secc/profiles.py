@@ -27,7 +27,7 @@ def _higher(value: Any, factor: int = 1) -> Any:
 
 def _pmax(tester: TesterEv) -> Any:
     """The highest power that the charger has announced."""
-    schedule = tester.schedule
+    schedule = tester.offered.schedule
     powers = [entry.PMax for entry in schedule.PMaxSchedule.PMaxScheduleEntry] if schedule is not None else []
     parameters = tester.responses.get("ChargeParameterDiscoveryRes")
     limit = getattr(getattr(parameters, "EVSEChargeParameter", None), "EVSEMaximumPowerLimit", None)
@@ -42,7 +42,7 @@ def above(tester: TesterEv, message: Any) -> Any:
     module = tester.protocol.module
     entry = module.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=power)
     fields = module.ChargingProfileType.__struct_fields__
-    named = {"SAScheduleTupleID": tester.tuple_id} if "SAScheduleTupleID" in fields else {}
+    named = {"SAScheduleTupleID": tester.offered.tuple_id} if "SAScheduleTupleID" in fields else {}
     profile = module.ChargingProfileType(ProfileEntry=[entry], **named)
     return replaced(message, "ChargingProfile", profile)
 
@@ -76,4 +76,4 @@ def no_schedule(tester: TesterEv, message: Any) -> Any:
 
 def unoffered(tester: TesterEv) -> int:
     """The highest SAScheduleTupleID, 1 to 255, that the charger did not offer."""
-    return next(number for number in range(255, 0, -1) if number not in tester.tuple_ids)
+    return next(number for number in range(255, 0, -1) if number not in tester.offered.tuple_ids)

@@ -17,9 +17,11 @@ from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import energy, message_timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import requests
+from plugfest.conformance.secc.answered import absence, response_to, unreadable, wrong
 from plugfest.conformance.secc.contract import Paying
 from plugfest.conformance.secc.generations import GENERATIONS, Way
 from plugfest.conformance.secc.iso20_contract import Paying20
+from plugfest.conformance.secc.offered import Offered
 from plugfest.conformance.secc.pause import PausedSession
 from plugfest.conformance.secc.ways import CERTIFICATE_SETS
 from plugfest.conformance.stimulus import VehicleStimulus, restated
@@ -28,7 +30,7 @@ from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.watch.watch import ACTS
-from plugfest.conformance.wire import Arrival, Wire, stream_title
+from plugfest.conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
 from v2g import sdp
 from v2g.channel import Channel
@@ -48,9 +50,6 @@ if TYPE_CHECKING:
 
 CP_AFTER_REQUEST = 0.05
 """s between a PowerDeliveryReq and the change of the pilot in AC; the standard allows 0.25."""
-
-PROFILE_STEPS = 24
-"""Maximum number of entries in a charging profile."""
 
 
 @dataclass
@@ -188,49 +187,10 @@ class TesterEv:
         return float(self.pics["par_EVBatteryVoltage"])
 
     @property
-    def services(self) -> list[Any]:
-        """Value-added services that the charger offers."""
-        found = self.responses.get("ServiceDiscoveryRes")
-        listed = getattr(found, "ServiceList", None)
-        return list(listed.Service) if listed is not None else []
-
-    @property
-    def charge_service(self) -> int:
-        """ServiceID of the charge service."""
-        found = self.responses.get("ServiceDiscoveryRes")
-        if found is None:
-            return 1
-        service = found.ChargeService
-        return int(getattr(service, "ServiceTag", service).ServiceID)
-
-    @property
-    def schedule(self) -> Any:
-        """The chosen schedule: any of those offered, after a pause the previous one; None: none is offered."""
-        tuples = GENERATIONS[self.protocol.name].schedules(self.responses)
-        if not tuples:
-            return None
-        before = self.paused.tuple_id if self.paused is not None else None
-        kept = [entry for entry in tuples if getattr(entry, "SAScheduleTupleID", None) == before]
-        return kept[0] if kept else tuples[self.stimulus.choice % len(tuples)]
-
-    @property
-    def tuple_ids(self) -> list[int]:
-        """SAScheduleTupleIDs offered."""
-        listed = getattr(self.responses.get("ChargeParameterDiscoveryRes"), "SASchedules", None)
-        return [int(one.SAScheduleTupleID) for one in getattr(listed, "SAScheduleTuple", ())]
-
-    @property
-    def tuple_id(self) -> int:
-        schedule = self.schedule
-        if schedule is None:
-            return 1
-        named = getattr(schedule, "SAScheduleTupleID", None)  # 0 is legal in DIN SPEC 70121
-        return int(schedule.ScheduleTupleID if named is None else named)
-
-    @property
-    def profile_steps(self) -> list[Any]:
-        """Steps of the chosen schedule, as many as a charging profile may have."""
-        return list(self.schedule.PMaxSchedule.PMaxScheduleEntry[:PROFILE_STEPS]) if self.schedule is not None else []
+    def offered(self) -> Offered:
+        """What the charger has offered so far."""
+        kept = self.paused.tuple_id if self.paused is not None else None
+        return Offered(self.responses, GENERATIONS[self.protocol.name].schedules, self.stimulus.choice, kept)
 
     @property
     def evccid(self) -> bytes:
@@ -305,25 +265,11 @@ class TesterEv:
         wire = self.connection
         began = (wire.sent_at or self.now) if stream == MAIN else self.now
         arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0), stream)
-        expected = request.removesuffix("Req") + "Res"
+        expected = response_to(request)
         if arrival is None:
-            if wire.closed_at is not None:
-                after = wire.closed_at - began
-                when = f"{after:.3f} s after the request" if after >= 0 else "before the request was complete"
-                seen = wire.broken or f"the connection closed {when}"
-                cause = Cause.UNREADABLE if wire.broken else Cause.CLOSED
-                text = f"no {expected} came: {seen}"
-                raise Failed(text, cause=cause, expected=f"{expected} within {seconds:g} s", observed=seen)
-            strays = (one for one in wire.arrived if one.name == expected and one.stream != stream)
-            if (stray := next((one for one in strays if one.time >= began), None)) is not None:
-                text = f"{expected} came on {stream_title(stray.stream)}"
-                wanted = f"{expected} on {stream_title(stream)}"
-                raise Failed(text, cause=Cause.WRONG_MESSAGE, expected=wanted, observed=text)
-            text = f"no {expected} came within {seconds:g} s"
-            raise Failed(text, cause=Cause.NO_ANSWER, expected=f"{expected} within {seconds:g} s", observed="nothing")
+            raise absence(wire, expected, stream, began, seconds)
         if arrival.message is None:
-            text = f"no {expected} came, but what cannot be read: {arrival.note}"
-            raise Failed(text, cause=Cause.UNREADABLE, expected=expected, observed=arrival.note)
+            raise unreadable(arrival, expected)
         if arrival.name == expected:
             self.responses[arrival.name] = arrival.message
             GENERATIONS[self.protocol.name].note(self, arrival)
@@ -339,19 +285,8 @@ class TesterEv:
         made = self.make(request) if message is None else message
         await self.send(made, **deviation)
         arrival = await self.response(request)
-        expected = request.removesuffix("Req") + "Res"
-        if arrival.name != expected:
-            text = f"{arrival.name} came in answer to {request}"
-            raise Failed(text, cause=Cause.WRONG_MESSAGE, expected=expected, observed=arrival.name)
-        if not arrival.code.startswith("OK"):
-            text = f"{expected} came with {arrival.code}"
-            raise Failed(text, cause=Cause.REFUSED, expected=f"{expected} OK", observed=arrival.code)
-        if request != "SessionSetupReq" and arrival.session_id != self.session_id:
-            ids = arrival.session_id.hex() or "empty", self.session_id.hex()
-            raise Failed(
-                f"{expected} came with session id {ids[0]}",
-                cause=Cause.WRONG_SESSION, expected=f"session id {ids[1]} of SessionSetupRes", observed=ids[0],
-            )  # fmt: skip
+        if (failed := wrong(arrival, request, self.session_id)) is not None:
+            raise failed
         return arrival
 
     # -- walking --------------------------------------------------------------------------------------------------

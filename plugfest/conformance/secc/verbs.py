@@ -253,9 +253,9 @@ def for_each(step: Step) -> Action:
 
     async def act(course: Course) -> None:
         tester = course.tester
-        if not tester.services:
+        if not tester.offered.services:
             raise Inconclusive("the charger offers no value-added service", cause=Cause.NOT_DECLARED)
-        for service in tester.services:
+        for service in tester.offered.services:
             await course.collect()
             await tester.send(tester.protocol.module.ServiceDetailReq(ServiceID=service.ServiceID))
             course.asked = course.outstanding = "ServiceDetailReq"

@@ -81,9 +81,9 @@ async def service_discovery(tester: TesterEv) -> None:
 
 
 async def service_detail(tester: TesterEv) -> None:
-    if not tester.services or (not tester.pics.pnc and not tester.wants_tls):
+    if not tester.offered.services or (not tester.pics.pnc and not tester.wants_tls):
         return
-    for service in tester.services:
+    for service in tester.offered.services:
         await tester.exchange("ServiceDetailReq", iso2.ServiceDetailReq(ServiceID=service.ServiceID))
 
 

@@ -110,10 +110,10 @@ def _other_session(tester: TesterEv, message: Any) -> Any:
 
 def _other_set(tester: TesterEv, message: Any) -> Any:
     """The charge service, and the first other service with a parameter set that its details do not have."""
-    if not tester.services:
+    if not tester.offered.services:
         raise Inconclusive("the charger offers no service besides charging", cause=Cause.POINTLESS)
-    other = iso2.SelectedServiceType(ServiceID=tester.services[0].ServiceID, ParameterSetID=NO_SET)
-    charging = iso2.SelectedServiceType(ServiceID=tester.charge_service)
+    other = iso2.SelectedServiceType(ServiceID=tester.offered.services[0].ServiceID, ParameterSetID=NO_SET)
+    charging = iso2.SelectedServiceType(ServiceID=tester.offered.charge_service)
     return replaced(message, "SelectedServiceList", iso2.SelectedServiceListType(SelectedService=[charging, other]))
 
 

@@ -37,7 +37,7 @@ async def paused(tester: TesterEv, run: Run, result: Result) -> None:
 async def _fall_asleep(tester: TesterEv, result: Result, seconds: float) -> None:
     """SessionStop(Pause): the oscillator switches off, and nothing changes until the vehicle acts."""
     pilot = tester.system.pilot
-    tester.paused = PausedSession(tester.session_id, tester.tuple_id)
+    tester.paused = PausedSession(tester.session_id, tester.offered.tuple_id)
     await tester.exchange("SessionStopReq", replaced(tester.make("SessionStopReq"), "ChargingSession", "Pause"))
     await tester.connection.close()
     tester.responses.clear()

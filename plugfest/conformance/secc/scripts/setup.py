@@ -25,7 +25,7 @@ from v2g.physical import physical
 async def detail_twice(tester: TesterEv, run: Run, result: Result) -> None:
     """ServiceDetailReq three times: answered each time."""
     await tester.until("ServiceDiscovery")
-    if not tester.services:  # the charge service may have no details
+    if not tester.offered.services:  # the charge service may have no details
         raise Inconclusive("the charger offers no value-added service", cause=Cause.NOT_DECLARED)
     for _ in range(3):
         await answer(tester, result, tester.make("ServiceDetailReq"), "OK")
