@@ -187,6 +187,12 @@ charger("code-of-others", "PowerDeliveryRes with OK_NewSessionEstablished", "TC_
         adjust=sending("PowerDeliveryRes", deep("ResponseCode", "OK_NewSessionEstablished")))  # fmt: skip
 charger("detail-of-another", "details are of another service than was asked for", "TC_SECC_CMN_VTB_ServiceDetail_001",
         adjust=sending("ServiceDetailRes", deep("ServiceID", 9)))  # fmt: skip
+charger("time-of-payment-missing", "PaymentDetailsRes has an EVSETimeStamp of 0", "PF_SECC_ISO2_ChallengeFresh",
+        adjust=sending("PaymentDetailsRes", deep("EVSETimeStamp", 0)))  # fmt: skip
+charger("time-of-payment-local", "PaymentDetailsRes has the local time, an hour from that of SessionSetupRes",
+        "PF_SECC_ISO2_ChallengeFresh", reading=True,
+        adjust=sending("PaymentDetailsRes", lambda message: msgspec.structs.replace(
+            message, EVSETimeStamp=message.EVSETimeStamp + 3600)))  # fmt: skip
 charger("time-in-ms", "EVSETimeStamp in milliseconds", "TC_SECC_CMN_VTB_SessionSetup_001",
         adjust=sending("SessionSetupRes", deep("EVSETimeStamp", 1_700_000_000_000)))  # fmt: skip
 charger("late-ChargingStatusRes", "AC: ChargingStatusRes after 2.4 s", "TC_SECC_AC_VTB_ChargingStatus_001",

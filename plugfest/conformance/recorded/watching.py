@@ -110,6 +110,7 @@ SESSION: Mapping[tuple[Side, str], How] = {
     ("secc", "meter-continues"): replace(_METER, sessions=2),
     ("secc", "meter-one"): _METER,
     ("secc", "meter-clock"): _METER,
+    ("secc", "clock-steady"): PLAIN,
     ("secc", "clock"): _METER,
     ("secc", "answer-time"): TIMED,
     ("secc", "answer-late"): TIMED,

@@ -15,6 +15,8 @@ BOOK = Book()
 hears = BOOK.hears
 
 LOOP = ("CurrentDemandRes", "ChargingStatusRes")
+STEADY = 60.0
+"""s by which a charger's clock may move beyond the time that has passed."""
 OFF = 86400.0
 """s by which a clock may differ from the tester's."""
 
@@ -133,6 +135,20 @@ def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
     if now.TMeter >= before.TMeter:
         return ""
     return f"{heard.name} has TMeter {now.TMeter}, before it was {before.TMeter}"
+
+
+@hears("clock-steady", "the charger's clock goes on evenly in a session", SPOKEN, "PaymentDetailsRes",
+       weight=Weight.NOTED)  # fmt: skip
+def clock_steady(flow: Flow, log: Log, heard: Heard) -> str:
+    """A clock may be set in a session; that is noted."""
+    setup = log.present.first.get("SessionSetupRes")
+    began = getattr(setup.body, "EVSETimeStamp", None) if setup is not None else None
+    if setup is None or not began or not heard.ok:
+        return ""
+    passed, shown = heard.at - setup.at, heard.body.EVSETimeStamp - began
+    if abs(shown - passed) <= STEADY:
+        return ""
+    return f"EVSETimeStamp went on by {shown} s in {passed:.0f} s, from SessionSetupRes to {heard.name}"
 
 
 @hears("clock", "the charger's clock is accurate to a day", SPOKEN, *LOOP, "SessionSetupRes", weight=Weight.NOTED)
