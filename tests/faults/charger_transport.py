@@ -220,6 +220,30 @@ def _by_part(part: slice) -> Any:
     return check
 
 
+_check_order = secc.answer._check_order
+
+
+def _order_first() -> list[tuple[Any, str, Any]]:
+    held: list[tuple[Any, Any]] = []
+
+    def hold(visit: Any, received: Any) -> None:
+        held[:] = [(visit, received)]
+
+    def check(visit: Any, sequence: Any, request: Any) -> None:
+        _check_order(visit, sequence, request)
+        _check_id(*held[0])
+
+    return [(secc.answer, "_check_id", hold), (secc.answer, "_check_order", check)]
+
+
+charger(
+    "order-before-session",
+    "a foreign request out of order is answered FAILED_SequenceError",
+    "PF_SECC_ISO20_UnknownSession_First_Setup",
+    "PF_SECC_ISO20_UnknownSession_First_Schedule",
+    "PF_SECC_ISO20_UnknownSession_First_Loop",
+    patches=_order_first(),
+)
 charger(
     "session-unchecked",
     "a foreign session id is accepted",
