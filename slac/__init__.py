@@ -25,7 +25,7 @@ name of a `slac.errors.Step`, ``candidate``, ``ignored``, ``attempt failed``, ``
 - `slac.powerline`, `slac.modem_sim`: a simulated medium with its modems; `slac.powerline_veth` for real interfaces;
   `slac.line_faults`: named faults of the line.
 - `slac.rounds`: the one judgement of recorded or watched matchings, each a `Round`: where it stopped, which end had to
-  act, and why it did not. It uses `slac.judge` (frames to rounds), `slac.copies`, `slac.agreed` (content rules),
-  `slac.link_proof`, `slac.diagnosis` and `slac.causes` (verdict), `slac.steps` (steps shown in a report),
-  `slac.symptoms` (further remarks of the doctor).
+  act, and why it did not. It uses `slac.judge` (frames to rounds), `slac.matchings` (which one a frame belongs to),
+  `slac.copies`, `slac.agreed` (content rules), `slac.link_proof`, `slac.diagnosis` and `slac.causes` (verdict),
+  `slac.steps` (steps shown in a report), `slac.symptoms` (further remarks of the doctor).
 """

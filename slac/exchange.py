@@ -9,7 +9,7 @@ import enum
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from slac.frames import (
     CM_SLAC_MATCH_CNF,
@@ -21,6 +21,14 @@ from slac.timing import Timing
 
 MOST = 200
 """Maximum number of messages, deviations and remarks (each) kept for one matching."""
+
+T = TypeVar("T")
+
+
+def add(values: list[T], value: T) -> None:
+    """Adds one to a list of a matching, unless it is full."""
+    if len(values) < MOST:
+        values.append(value)
 
 
 class End(enum.Enum):

@@ -9,19 +9,15 @@
 The judge only watches. It sees the frames at one place, so a missing frame may have been sent elsewhere: profiles
 never leave the charger's side, and keys never leave either side.
 
-A matching begins with a CM_SLAC_PARM.REQ of a new vehicle or run, or with one that comes too late for a repeat: some
-vehicles always use the same RunID. A frame belongs to the matching whose vehicle and RunID it names; if the RunID
-belongs to no matching of the vehicle, it counts for the newest one, as a deviation. Copies (`slac.copies`) count once.
-Frames between other nodes belong to no matching.
+`slac.matchings` says which matching a frame belongs to. Copies (`slac.copies`) count once. Frames between other nodes
+belong to no matching.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from slac.agreed import UNKNOWN_MAC, Context, deviations, follows
+from slac.agreed import Context, deviations, follows
 from slac.copies import Copies, untagged
-from slac.exchange import MOST, Agreed, Answerer, Deviation, End, Exchange, ModemLog, Move, NewKey
+from slac.exchange import MOST, Agreed, Answerer, Deviation, End, Exchange, ModemLog, Move, NewKey, add
 from slac.frames import (
     BROADCAST,
     CM_ATTEN_CHAR_IND,
@@ -47,12 +43,8 @@ from slac.frames import (
     parse,
 )
 from slac.link_proof import Links
+from slac.matchings import KEPT, Matchings, addressed, answerer
 from slac.timing import STANDARD, Timing
-
-REPEAT_WITHIN = 0.5
-"""A CM_SLAC_PARM.REQ later than this is not a repeat, s (TT_match_response with a margin for slow vehicles)."""
-KEPT = 200
-"""Number of matchings kept; older ones are dropped, so that an interface can be watched for days."""
 
 _VEHICLES = (CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND, CM_ATTEN_CHAR_RSP, CM_VALIDATE_REQ,
              CM_SLAC_MATCH_REQ)  # fmt: skip
@@ -60,14 +52,10 @@ _CHARGERS = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH
 _VENDOR_PROFILES = (VS_ATTENUATION_CHARACTERISTICS_IND, VS_ATTENUATION_CHARACTERISTICS_0_IND)
 
 
-T = TypeVar("T")
-
-
 class Judge:
     """Sorts frames.
 
     Attributes:
-        exchanges: the matchings, in the order in which they began.
         strays: matching messages that belong to none of them: another pair's, or debug text.
         now: time of the last frame.
         first: time of the first frame, or None.
@@ -76,7 +64,6 @@ class Judge:
     """
 
     def __init__(self, timing: Timing = STANDARD) -> None:
-        self.exchanges: list[Exchange] = []
         self.strays: list[tuple[Move, str]] = []
         self.now = 0.0
         self.first: float | None = None
@@ -84,11 +71,14 @@ class Judge:
         self.undecodable = 0
         self._timing = timing
         self._copies = Copies()
-        self._open: dict[bytes, Exchange] = {}  # newest by vehicle
-        self._by_run: dict[tuple[bytes, bytes], Exchange] = {}  # newest by vehicle and RunID
         self._links = Links(timing)
+        self._matchings = Matchings(timing, self._links)
         self._given: dict[bytes, bytes] = {}  # NID -> the charger that handed it out
-        self._offered_at: float | None = None  # pilot at B with 5 %
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """The matchings, in the order in which they began."""
+        return self._matchings.kept
 
     def feed(self, time: float, data: bytes, place: int = -1) -> Exchange | None:
         """Takes a frame, beginning with the destination address, and returns its matching, or None.
@@ -105,7 +95,7 @@ class Judge:
         if ether != ETHERTYPE:
             return self._links.traffic(time, plain.data)
         if self._copies.is_copy(time, plain):
-            for exchange in self._open.values():
+            for exchange in self._matchings.open.values():
                 if exchange.moves and time - exchange.moves[-1].time < 1.0:
                     exchange.copies += 1
             return None
@@ -148,18 +138,18 @@ class Judge:
         if isinstance(message, _CHARGERS):
             return self._of_a_charger(time, frame, place)
         if isinstance(message, CM_ATTEN_PROFILE_IND):
-            if exchange := self._open.get(message.pev_mac):
+            if exchange := self._matchings.open.get(message.pev_mac):
                 if len(profiles := exchange.profiles.setdefault(frame.source, [])) < MOST:
                     profiles.append(message.aag)
                 self._links.at_charger(exchange)
             return exchange
         if isinstance(message, _VENDOR_PROFILES):
-            if exchange := self._open.get(message.pev_mac):
+            if exchange := self._matchings.open.get(message.pev_mac):
                 exchange.vendor_profiles += 1
                 self._links.at_charger(exchange)
             return exchange
         if isinstance(message, CP_STATE_IND):
-            self._offered_at = time if message.letter == "B" and 3 <= message.duty <= 7 else None
+            self._matchings.offered_at = time if message.letter == "B" and 3 <= message.duty <= 7 else None
             return None
         if isinstance(message, CM_SET_KEY_REQ):
             return self._key_asked(time, frame, message, place)
@@ -172,35 +162,35 @@ class Judge:
         message = frame.message
         move = Move(time, End.VEHICLE, frame.name, place)
         if isinstance(message, CM_SLAC_PARM_REQ):
-            exchange = self._asked(time, frame.source, message)
+            exchange = self._matchings.asked(time, frame.source, message.run_id)
             self._note(exchange, move, frame, None)
             return exchange
         run_id: bytes = getattr(message, "run_id", b"")
-        found = self._of_run(frame.source, run_id, time) if run_id else self._open.get(frame.source)
+        found = self._matchings.of_run(frame.source, run_id, time) if run_id else self._matchings.open.get(frame.source)
         if found is None:
             if not isinstance(message, CM_START_ATTEN_CHAR_IND | CM_MNBC_SOUND_IND):
                 text = f"{frame.name} of {mac_text(frame.source)}: the recording has no request of this vehicle"
                 self._stray(move, text)
                 return None
-            found = self._begin(time, frame.source, run_id)  # the recording began in the middle
+            found = self._matchings.begin(time, frame.source, run_id)  # the recording began in the middle
             found.begins_late = True
         exchange = found
-        newest = self._open.get(frame.source)
+        newest = self._matchings.open.get(frame.source)
         if newest is not None and newest is not exchange:  # a vehicle never continues a run after starting the next
             newest.same_vehicle = exchange.same_vehicle = True
-        one = self._addressed(exchange, frame)
+        one = addressed(exchange, frame)
         match message:
             case CM_START_ATTEN_CHAR_IND():
                 self._note(exchange, move, frame, None)
                 exchange.start = exchange.start or message
-                _add(exchange.started, time)
+                add(exchange.started, time)
             case CM_MNBC_SOUND_IND(cnt=cnt):
                 self._note(exchange, move, frame, None)
                 repeated = bool(exchange.counts) and exchange.counts[-1] == cnt
                 exchange.same_count = exchange.same_count + 1 if repeated else 0
                 if exchange.same_count != 1:  # a frame that is sent twice is one sound
-                    _add(exchange.sounded, time)
-                    _add(exchange.counts, cnt)
+                    add(exchange.sounded, time)
+                    add(exchange.counts, cnt)
             case CM_ATTEN_CHAR_RSP():
                 self._note(exchange, move, frame, one)
                 if one is not None and one.answered_at is None:
@@ -211,7 +201,7 @@ class Judge:
                     one.validation_asked = time
             case CM_SLAC_MATCH_REQ():
                 if one is None:
-                    one = self._answerer(exchange, time, frame.destination)
+                    one = answerer(exchange, time, frame.destination)
                 self._note(exchange, move, frame, one)
                 one.match_asked = one.match_asked if one.match_asked is not None else time
                 if one.match is None:  # its answer may be missing in the recording
@@ -227,7 +217,7 @@ class Judge:
         if isinstance(message, CM_ATTEN_CHAR_IND) and frame.destination == BROADCAST:
             self._stray(move, f"{frame.name} of {mac_text(frame.source)} to all: no report to a vehicle, ignored")
             return None
-        exchange = self._asked_by(frame, time)
+        exchange = self._matchings.of_charger(frame, time)
         if exchange is None:
             to = mac_text(frame.destination)
             text = (
@@ -245,58 +235,19 @@ class Judge:
             if one is None and len(exchange.answerers) < MOST:
                 exchange.answerers[frame.source] = Answerer(frame.source, time, message)
             return exchange
-        one = self._answerer(exchange, time, frame.source)
+        one = answerer(exchange, time, frame.source)
         self._note(exchange, move, frame, one)
         match message:
             case CM_ATTEN_CHAR_IND():
                 if one.attenuation_at is None:
                     one.attenuation_at, one.aag, one.num_sounds = time, message.aag, message.num_sounds
             case CM_VALIDATE_CNF(result=result):
-                _add(one.validations, (time, result))
+                add(one.validations, (time, result))
             case CM_SLAC_MATCH_CNF():
                 self._matched(exchange, one, time, message)
             case _:
                 pass
         return exchange
-
-    def _asked_by(self, frame: Frame, time: float) -> Exchange | None:
-        """The matching of a charger's message: by its destination, or by the vehicle it names if that was lost."""
-        message = frame.message
-        run_id: bytes = getattr(message, "run_id", b"")
-        if frame.destination != UNKNOWN_MAC:
-            if frame.destination == BROADCAST:  # only the content can tell
-                named = getattr(message, "pev_mac", b"") or getattr(message, "forwarding_sta", b"")
-                return self._of_run(named, run_id, time)
-            return self._of_run(frame.destination, run_id, time)
-        named = (
-            getattr(message, "source_address", b"") or getattr(message, "forwarding_sta", b"")
-            or getattr(message, "pev_mac", b"")
-        )  # fmt: skip
-        if named in self._open:
-            return self._of_run(named, run_id, time)
-        running = [x for x in self._open.values() if run_id == x.run_id or (not run_id and frame.source in x.answerers)]
-        return running[-1] if running else None
-
-    def _of_run(self, ev: bytes, run_id: bytes, time: float) -> Exchange | None:
-        """The matching with this RunID if it is recent; else the vehicle's newest."""
-        newest = self._open.get(ev)
-        named = self._by_run.get((ev, run_id))
-        if named is None or named is newest:
-            return newest
-        recent = time - named.last <= 2 * self._timing.TT_EV_atten_results
-        return named if recent else newest
-
-    def _addressed(self, exchange: Exchange, frame: Frame) -> Answerer | None:
-        """The charger that a vehicle's message is for."""
-        if frame.destination == UNKNOWN_MAC:
-            named: bytes = getattr(frame.message, "evse_mac", b"")
-            if named in exchange.answerers:
-                return exchange.answerers[named]
-            reported = [one for one in exchange.answerers.values() if one.attenuation_at is not None]
-            unanswered = [one for one in reported if one.answered_at is None]
-            waiting = unanswered or reported
-            return waiting[-1] if waiting else None
-        return exchange.answerers.get(frame.destination)
 
     def _note(self, exchange: Exchange, move: Move, frame: Frame, one: Answerer | None) -> None:
         """Records a message and its deviations."""
@@ -322,50 +273,6 @@ class Judge:
         if len(self.strays) < MOST:
             self.strays.append((move, text))
 
-    # -- matchings --------------------------------------------------------------------------------------------------
-
-    def _begin(self, time: float, ev: bytes, run_id: bytes) -> Exchange:
-        before = self._open.get(ev)
-        if before:
-            before.superseded_at = time
-        exchange = Exchange(ev, run_id, self._timing, [time], pilot_at=self._offered_at, modems=self._links.modems)
-        self._offered_at = None  # further attempts do not count from it
-        self._open[ev] = self._by_run[ev, run_id] = exchange
-        self.exchanges.append(exchange)
-        if len(self.exchanges) > KEPT:
-            self._forget(self.exchanges.pop(0))
-        self._links.watch(exchange, before)
-        return exchange
-
-    def _forget(self, old: Exchange) -> None:
-        if self._open.get(old.ev) is old:
-            del self._open[old.ev]
-        if self._by_run.get((old.ev, old.run_id)) is old:
-            del self._by_run[old.ev, old.run_id]
-        self._links.forget(old)
-
-    def _asked(self, time: float, ev: bytes, message: CM_SLAC_PARM_REQ) -> Exchange:
-        exchange = self._open.get(ev)
-        if (
-            exchange is not None
-            and exchange.run_id == message.run_id
-            and not exchange.started
-            and time - exchange.asked[-1] <= REPEAT_WITHIN
-        ):
-            _add(exchange.asked, time)
-            return exchange
-        return self._begin(time, ev, message.run_id)
-
-    def _answerer(self, exchange: Exchange, time: float, mac: bytes) -> Answerer:
-        """The charger, even if its CM_SLAC_PARM.CNF was not seen."""
-        one = exchange.answerers.get(mac)
-        if one is None:
-            cnf = CM_SLAC_PARM_CNF(exchange.run_id, exchange.ev)
-            one = Answerer(mac, time, cnf, cnf_seen=False)
-            if len(exchange.answerers) < MOST:
-                exchange.answerers[mac] = one
-        return one
-
     def _matched(self, exchange: Exchange, one: Answerer, time: float, message: CM_SLAC_MATCH_CNF) -> None:
         self._given[message.nid] = one.mac
         if len(self._given) > 10 * KEPT:
@@ -381,7 +288,7 @@ class Judge:
 
     def _key_asked(self, time: float, frame: Frame, message: CM_SET_KEY_REQ, place: int) -> Exchange | None:
         self._links.management(time, frame)
-        exchange = self._open.get(frame.source)
+        exchange = self._matchings.open.get(frame.source)
         if exchange is not None and exchange.new_key is None and (match := exchange.agreed) is not None:
             return self._vehicle_key(exchange, match, time, frame, message, place)
         for one in reversed(self.exchanges):  # a charger's own key, after the match
@@ -397,7 +304,7 @@ class Judge:
         self, exchange: Exchange, match: Agreed, time: float, frame: Frame, message: CM_SET_KEY_REQ, place: int
     ) -> Exchange | None:
         if not match.seen:  # the answer was not recorded, or the vehicle is leaving
-            one = self._answerer(exchange, time, match.charger)
+            one = answerer(exchange, time, match.charger)
             one.match = CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, match.charger, message.nid, message.new_key)
             exchange.key_asked = time
             return exchange
@@ -423,7 +330,7 @@ class Judge:
 
     def _key_told(self, time: float, frame: Frame, message: CM_SET_KEY_CNF) -> Exchange | None:
         host = self._links.host_of(frame)
-        exchange = self._open.get(host)
+        exchange = self._matchings.open.get(host)
         if exchange is None or exchange.key_asked is None or exchange.link_at is not None or exchange.new_key:
             return None
         if exchange.key_set is None:
@@ -435,8 +342,3 @@ class Judge:
 def _unknown(exchange: Exchange, charger: bytes) -> CM_SLAC_MATCH_CNF:
     """A placeholder for an answer that was not seen."""
     return CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, charger, bytes(7), bytes(16))
-
-
-def _add(values: list[T], value: T) -> None:
-    if len(values) < MOST:
-        values.append(value)
