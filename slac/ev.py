@@ -23,7 +23,8 @@ from dataclasses import dataclass
 
 from slac import amp_map
 from slac.errors import MatchFailed, ModemError, PilotLost, SlacError, Step
-from slac.ev_run import Run, RunOptions
+from slac.ev_options import RunOptions
+from slac.ev_run import Run
 from slac.events import LINK_LOST, Observe, ignore
 from slac.frames import mac_text
 from slac.host import Rewrites
@@ -44,7 +45,7 @@ _READ_BACK = 3.0
 
 @dataclass(frozen=True)
 class Options(RunOptions):
-    """How the vehicle matches; see `slac.ev_run.RunOptions` too.
+    """How the vehicle matches; see `slac.ev_options.RunOptions` too.
 
     Attributes:
         digital: start only at the 5 % duty; else at a nominal duty too.

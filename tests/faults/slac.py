@@ -9,6 +9,7 @@ from typing import Any
 import slac.amp_map
 import slac.ev
 import slac.ev_run
+import slac.ev_validation
 import slac.evse
 from faults.fault import Adjust, async_nothing, charger, vehicle
 from slac.frames import (
@@ -225,7 +226,7 @@ vehicle(
     "slac-not-ready-once",
     "a charger that is not ready is not asked again",
     f"{_E}CmValidate_018",
-    patches=[(slac.ev_run, "NOT_READY_TIMES", 1)],
+    patches=[(slac.ev_validation, "NOT_READY_TIMES", 1)],
 )
 charger(
     "slac-charger-link-blind",

@@ -10,6 +10,8 @@ from typing import Any
 import slac.amp_map
 import slac.ev
 import slac.ev_run
+import slac.ev_talk
+import slac.ev_validation
 import slac.evse
 import slac.evse_run
 import slac.keys
@@ -255,9 +257,9 @@ vehicle("slac-first-report", "the charger that reports first is taken", "PF_EVCC
 vehicle("slac-any-attenuation", "a charger is taken whatever it reports", "PF_EVCC_SLAC_OutOfReach#1",
         adjust=matching(direct=300.0, indirect=300.0))  # fmt: skip
 vehicle("slac-no-sounds", "a report of no sounds is a report", "PF_EVCC_SLAC_OutOfReach#2",
-        patches=[(slac.ev_run, "judge", lambda attenuation, sounds, *limits: _judge(attenuation, 10, *limits))],
+        patches=[(slac.ev_talk, "judge", lambda attenuation, sounds, *limits: _judge(attenuation, 10, *limits))],
         adjust=matching(strict=False))  # fmt: skip
-_judge = slac.ev_run.judge
+_judge = slac.ev_talk.judge
 
 
 def _measured_by(how: Callable[[bytes], float]) -> list[tuple[Any, str, Any]]:
@@ -312,7 +314,7 @@ async def _toggling_more(pilot: Any, times: int, pulse: float) -> None:
 
 
 vehicle("slac-toggles-after", "four toggles", f"{_E}CmValidate_001",
-        patches=[(slac.ev_run, "toggle", _toggling_more)])  # fmt: skip
+        patches=[(slac.ev_validation, "toggle", _toggling_more)])  # fmt: skip
 
 
 def _announcing(timer: int) -> Change:

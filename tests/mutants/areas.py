@@ -262,7 +262,7 @@ AREAS: tuple[Area, ...] = (
         "SLAC vehicle",
         "evcc",
         ("slac",),
-        source=("slac.ev", "slac.ev_run", "evcc.stay"),
+        source=("slac.ev", "slac.ev_run", "slac.ev_talk", "slac.ev_validation", "evcc.stay"),
         messages=("CM_SLAC_PARM_REQ", "CM_START_ATTEN_CHAR_IND", "CM_MNBC_SOUND_IND", "CM_ATTEN_CHAR_RSP",
                   "CM_SLAC_MATCH_REQ", "CM_VALIDATE_REQ", "CM_AMP_MAP_REQ", "CM_AMP_MAP_CNF"),
         timers=("EV", "both"),

@@ -23,7 +23,7 @@ from secc.supply import AcSupply
 from slac import ev, evse
 from slac.amp_map import full_power
 from slac.errors import PilotLost, SlacError
-from slac.ev_run import NotReady, NotRequired, Refused
+from slac.ev_options import NotReady, NotRequired, Refused
 from slac.host import Host, Rewrites
 from slac.link import Link, RawLink
 from slac.modem import detect
