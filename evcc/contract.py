@@ -13,7 +13,7 @@ from typing import Any
 
 from evcc.drive import Drive, Unsuitable
 from evcc.verbs import until_finished
-from evcc.wallet import Wallet
+from evcc.wallet import Wallet, Wallet20
 from v2g import signature, signed_parts
 from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, root_ids
 from v2g.errors import Refused, RemoteError
@@ -216,7 +216,7 @@ def accept(
     given = received.signature if received is not None else None
     try:
         notes = signature.verify_message(res, given, provider[0])
-        check_chain(drive, provider, wallet.roots, Role.CPS, "provisioning service")
+        check_chain(drive, provider, wallet, Role.CPS, "provisioning service")
         for name, text in notes:
             drive.session.tolerate(name, text)
         chain = chain_of(res.ContractSignatureCertChain)
@@ -232,9 +232,9 @@ def accept(
 
 
 def check_chain(
-    drive: Drive, chain: tuple[bytes, ...], roots: Any, role: Any, whose: str, *, suite: str = "iso2"
+    drive: Drive, chain: tuple[bytes, ...], wallet: Wallet | Wallet20, role: Any, whose: str, *, suite: str = "iso2"
 ) -> None:
-    """Checks a charger's chain against our roots.
+    """Checks a charger's chain against the roots and revocations that the vehicle knows.
 
     Args:
         suite: the table of profiles.
@@ -244,8 +244,8 @@ def check_chain(
     """
     from pki import path
 
-    known = [read(root) for root in roots]
-    found = path.fatal(path.validate(chain, known, role, time_of(drive), suite=suite))
+    known = [read(root) for root in wallet.roots]
+    found = path.fatal(path.validate(chain, known, role, time_of(drive), suite=suite, revoked=wallet.revoked))
     if found:
         raise Undeliverable(f"{whose}: " + "; ".join(str(deviation) for deviation in found))
 

@@ -81,7 +81,7 @@ def accept(drive: Drive, wallet: Wallet20, res: common.CertificateInstallationRe
     scheme = wallet.scheme or delivery20.LIKE_ISO2
     try:
         made = signature.examine_message(res, given, provider[0], SET)
-        check_chain(drive, provider, wallet.roots, Role.CPS, "provisioning service", suite=profiles(drive, provider))
+        check_chain(drive, provider, wallet, Role.CPS, "provisioning service", suite=profiles(drive, provider))
         for name, text in made.notes:
             drive.session.tolerate(name, text)
         chain = chain_of(data.ContractCertificateChain)
@@ -122,7 +122,7 @@ def _check_contract(drive: Drive, chain: tuple[bytes, ...], wallet: Wallet20) ->
 
     suite = profiles(drive, chain)
     roots = [read(root) for root in wallet.roots]
-    found = path.fatal(path.validate(chain, roots, Role.CONTRACT, time_of(drive), suite=suite))
+    found = path.fatal(path.validate(chain, roots, Role.CONTRACT, time_of(drive), suite=suite, revoked=wallet.revoked))
     found = [one for one in found if one.code is not path.Code.UNKNOWN_ROOT]
     if found:
         raise Undeliverable("contract: " + "; ".join(str(deviation) for deviation in found))

@@ -11,6 +11,7 @@ from v2g.credentials import Credential, provider_of
 
 if TYPE_CHECKING:
     from pki.delivery20 import Scheme
+    from pki.path import Revoked
     from v2g.signature import Grammar
 
 UPDATE_DAYS = 14.0
@@ -29,6 +30,7 @@ class Wallet:
         update_next: the charger said that the contract expires soon, so it is updated in the next session.
         updates: False: the operator said that this contract will no longer be updated.
         reinstall: install a contract even if there is one.
+        revoked: tells whether a certificate of the provisioning service is revoked; None: nobody does.
         on_contract: is notified of a new contract, to store it.
     """
 
@@ -39,6 +41,7 @@ class Wallet:
     update_next: bool = False
     updates: bool = True
     reinstall: bool = False
+    revoked: Revoked | None = None
     on_contract: Callable[[Credential], None] = lambda contract: None
 
     def exchanges(self, at: datetime.datetime) -> tuple[str, ...]:
@@ -77,6 +80,8 @@ class Wallet20:
         prioritized: eMAIDs that it wants first.
         scheme: how a delivered key is sealed; None: the usual scheme.
         grammar: EXI grammar of SignedInfo; None: the usual one.
+        revoked: tells whether a certificate of the provisioning service, or a new contract, is revoked; None: nobody
+            does.
         on_contract: is notified of each new contract, to store it.
     """
 
@@ -90,6 +95,7 @@ class Wallet20:
     prioritized: Sequence[str] = ()
     scheme: Scheme | None = None
     grammar: Grammar | None = None
+    revoked: Revoked | None = None
     on_contract: Callable[[Credential], None] = lambda contract: None
 
     def usable(self, at: datetime.datetime, providers: Collection[str] = ()) -> list[Credential]:

@@ -18,6 +18,7 @@ from cryptography import x509
 from boundary import read, write
 from pki import keys, loading
 from pki.errors import PkiError
+from pki.path import Revoked
 from pki.store import Entry, Store
 
 REVOKED = "revoked.json"
@@ -110,6 +111,16 @@ class Revocations:
         """For ``pki.path.validate(revoked=...)``: "" if it is not revoked."""
         revocation = self.get(certificate)
         return f"revoked on {revocation.at:%Y-%m-%d %H:%M} UTC, {revocation.reason}" if revocation else ""
+
+
+def any_of(*known: Revoked | None) -> Revoked:
+    """What any of several sources knows to be revoked."""
+    asked = [one for one in known if one is not None]
+
+    def revoked(certificate: x509.Certificate, issuer: x509.Certificate) -> bool | str:
+        return next((said for one in asked if (said := one(certificate, issuer))), "")
+
+    return revoked
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, int]:

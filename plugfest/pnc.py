@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest import pnc20
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
+from plugfest.security import listed
 
 if TYPE_CHECKING:
     from evcc.options import Options
@@ -103,6 +104,7 @@ def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
         UserError: the PKI, or an entry of it, is missing.
     """
     from pki.errors import PkiError
+    from pki.revocation import Revocations, any_of
 
     car = bench.vehicle
     options.now, options.payment = now, bench.payment
@@ -126,6 +128,7 @@ def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
     except PkiError as why:
         raise UserError(str(why)) from why
     made.reinstall, made.update_days = car.install, car.update_days
+    made.revoked = any_of(Revocations.of(store), listed(bench))
     made.on_contract = lambda contract: say(keep(store, contract))
 
 
@@ -204,6 +207,7 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
         UserError: the PKI, or an entry of it, is missing.
     """
     from pki.errors import PkiError
+    from pki.revocation import any_of
     from plugfest import plans
     from v2g.credentials import plain_id
 
@@ -228,6 +232,7 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
         )
         if newest:
             pnc20.equip_charger(made, bench, at)
+        made.revoked = any_of(made.revoked, listed(bench))
     except PkiError as why:
         raise UserError(str(why)) from why
     if station.provisioning_url is not None:

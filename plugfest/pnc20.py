@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
+from plugfest.security import listed
 
 if TYPE_CHECKING:
     from evcc.options import Options
     from evcc.wallet import Wallet20
-    from pki.path import Revoked
     from pki.store import Store
     from plugfest.config.model import Bench
     from secc.contract import Contracts
@@ -92,6 +92,7 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
     """
     from pki import delivery20
     from pki.errors import PkiError
+    from pki.revocation import Revocations, any_of
     from v2g.credentials import plain_id
 
     car = bench.vehicle
@@ -109,6 +110,7 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
     made.reinstall, made.update_days, made.most = car.install, car.update_days, car.max_contracts
     made.prioritized = [plain_id(emaid) for emaid in car.prioritized]
     made.grammar, made.scheme = bench.signed_info, delivery20.SCHEMES[bench.key_transport]
+    made.revoked = any_of(Revocations.of(store), listed(bench))
     made.on_contract = lambda contract: say(keep(store, contract, _entry_of(store, contract)))
 
 
@@ -133,12 +135,12 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
     """
     from pki import delivery20
     from pki.profiles import Role
-    from pki.revocation import Revocations
+    from pki.revocation import Revocations, any_of
 
     station = bench.charger
     store = open_store(Path(bench.pki or "pki"))
     contracts.roots = list(dict.fromkeys([*contracts.roots, *ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT))]))
-    contracts.revoked = _either(contracts.revoked, Revocations.of(store))
+    contracts.revoked = any_of(contracts.revoked, Revocations.of(store))
     contracts.providers, contracts.grammar = list(station.providers), bench.signed_info
     contracts.bad_signature = station.bad_signature
     signer = store.get(Role.MO_SUB2)
@@ -152,8 +154,3 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
     contracts.backend20 = made = backend(store, now, emaids=emaids)
     made.delay, made.grammar = station.provisioning_delay, bench.signed_info
     made.scheme = delivery20.SCHEMES[bench.key_transport]
-
-
-def _either(one: Revoked | None, other: Revoked) -> Revoked:
-    """What either of them knows to be revoked."""
-    return other if one is None else lambda certificate, issuer: one(certificate, issuer) or other(certificate, issuer)

@@ -15,6 +15,7 @@ from plugfest.config.named import protocols
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
+    from pki.path import Revoked
     from pki.store import Store
     from plugfest.config.model import Bench
     from plugfest.config.secure import TlsOptions
@@ -120,16 +121,30 @@ def vehicle(bench: Bench) -> tls.Context:
 
 def _revoke(context: tls.Context, bench: Bench) -> None:
     """Revocation lists add to the certificates that the PKI itself lists as revoked."""
-    from v2g import tls
+    from pki.revocation import any_of
 
-    lists = tls.revoked_by([Path(one) for one in bench.crl])
+    lists = listed(bench)
     if lists is None:
         return
     trust = context.trust
     if trust is None:
         raise UserError("crl: a revocation list is of no use without roots: the peer's certificate is not checked")
-    known = trust.revoked
-    trust.revoked = lambda one, issuer: (known(one, issuer) if known else "") or lists(one, issuer)
+    trust.revoked = any_of(trust.revoked, lists)
+
+
+def listed(bench: Bench) -> Revoked | None:
+    """What the bench's revocation lists say; None without any.
+
+    Raises:
+        UserError: one cannot be used.
+    """
+    from v2g import tls
+    from v2g.errors import SetupError
+
+    try:
+        return tls.revoked_by([Path(one) for one in bench.crl])
+    except SetupError as why:
+        raise UserError(str(why)) from why
 
 
 def made_on_the_fly(context: tls.Context) -> tls.Trust | None:

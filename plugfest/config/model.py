@@ -126,7 +126,7 @@ class Bench(Section, kw_only=True, frozen=True):
     key: Annotated[File | None, Meta(description="private key of the leaf, PEM")] = None
     password: Annotated[str | None, Meta(description="password of the key")] = None
     ocsp: Annotated[list[File], Meta(description="secc: OCSP responses to staple, DER")] = []
-    crl: Annotated[list[File], Meta(description="revocation lists for the peer's TLS certificates, PEM or DER")] = []
+    crl: Annotated[list[File], Meta(description="revocation lists for the peer's certificates, PEM or DER")] = []
     key_log: Annotated[File | None, Meta(description="file to which TLS session secrets are appended")] = None
     sdp_to: Annotated[str | None, Meta(description="evcc: send SDP requests to this address")] = None
     address: Annotated[str | None, Meta(description="evcc: the charger's address, to skip SDP")] = None

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.revocation import Revocations
+from pki.revocation import Revocations, crl
 from pki.store import Store
 from plugfest.cli import main
 
@@ -65,6 +66,34 @@ def test_what_the_pki_revokes_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     Revocations.of(store).revoke(store["contract"], datetime.datetime.now(datetime.UTC))
     assert demo("--contract", "contract", "--set", "vehicle.install=false") == 5
     assert "PaymentDetailsRes FAILED_CertificateRevoked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["iso2", "iso20"])
+@pytest.mark.parametrize(
+    ("revoked", "contract", "said"),
+    [
+        ("contract", "contract", "CertificateRevoked"),
+        ("mo-sub1", "contract", "CertificateRevoked"),
+        ("oem-provisioning", "none", "CertificateRevoked"),
+        ("cps", "none", "certificate installation failed: provisioning service: CPS Leaf: revoked on"),
+        ("cps-sub2", "none", "certificate installation failed: provisioning service: ProvSubCA2: revoked on"),
+    ],
+)
+def test_revocation_lists_count_wherever_a_certificate_is_presented(
+    revoked: str, contract: str, said: str, newest: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The PKI itself knows of no revocation: only a list from elsewhere does."""
+    assert main(["pki", "init", "pki", "--profile", "both"]) == 0
+    store, now = Store(Path("pki"), "iso20" if newest else "iso2"), datetime.datetime.now(datetime.UTC)
+    known = Revocations()
+    known.revoke(store[revoked], now)
+    issuer = store[revoked].issuer
+    assert issuer is not None
+    Path("list.crl").write_bytes(crl(issuer, known, now).public_bytes(Encoding.DER))
+    settings = ["vehicle.install=false", "crl=[list.crl]", f"charger.provisioning={str(contract == 'none').lower()}"]
+    options = [word for one in settings for word in ("--set", one)] + (["--protocol", "iso20"] if newest else [])
+    assert demo("--contract", contract, *options) == 5
+    assert said in capsys.readouterr().out
 
 
 def test_a_contract_that_the_operator_canceled(capsys: pytest.CaptureFixture[str]) -> None:

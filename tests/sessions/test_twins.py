@@ -77,7 +77,8 @@ async def delivery(name: str) -> str:
     bench = PncBench()
     bench.wallet.contract = None
     assert bench.contracts.backend is not None
-    bench.contracts.backend.provider = credential(twin(name, Role.CPS))
+    made = twin(name, Role.CPS)
+    bench.contracts.backend.provider, bench.wallet.revoked = credential(made), made.revocations
     vehicle, _ = await bench.run()
     if not bench.messages("CertificateInstallationRes") or bench.code("CertificateInstallationRes") != "OK":
         return "cannot be sent"
