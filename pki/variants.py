@@ -19,7 +19,7 @@ from pki import keys
 from pki.authority import Authority, Changes
 from pki.errors import PkiError
 from pki.path import Code
-from pki.profiles import Profile, Role, Suite, Usage
+from pki.profiles import PURPOSES, Profile, Role, Suite, Usage
 from pki.revocation import Revocations
 from pki.store import Entry, Store, public
 
@@ -62,7 +62,8 @@ class Kind:
         codes: exactly the fatal deviations that the validator finds.
         make: creates leaf and chain.
         openssl: whether ``openssl verify`` sees it too (with :func:`openssl_options`, trusting the role's own root);
-            domain components, key usage of leaves, sizes and the order of certificates are outside its scope.
+            domain components, key usage of leaves, sizes and the order of certificates are outside its scope, purposes
+            and revoked sub-CAs need more options.
     """
 
     name: str
@@ -187,9 +188,12 @@ def _swapped(b: _Bench) -> _Made:
     return leaf, (leaf.chain[0], *leaf.chain[:0:-1])
 
 
+def _other_curve(b: _Bench) -> keys.Kind:
+    return keys.Kind.P384 if b.store.suite.kind is keys.Kind.P256 else keys.Kind.P256
+
+
 def _wrong_curve(b: _Bench) -> _Made:
-    other = keys.Kind.P384 if b.store.suite.kind is keys.Kind.P256 else keys.Kind.P256
-    return _sent(b.leaf(Changes(kind=other)))
+    return _sent(b.leaf(Changes(kind=_other_curve(b))))
 
 
 def _too_long_path(b: _Bench) -> _Made:
@@ -225,6 +229,28 @@ def _revoked(b: _Bench) -> _Made:
     return _sent(leaf)
 
 
+def _revoked_sub_ca(b: _Bench) -> _Made:
+    above = b.issue(b.issuer, b.issuer.issuer)
+    b.revocations.revoke(above, b.at - _DAY, "cACompromise")
+    return _sent(b.leaf(issuer=above))
+
+
+def _issued_by_leaf(b: _Bench) -> _Made:
+    """The other leaf's owner passes for an authority: it is issued by sub-CA 1, so that no length is exceeded."""
+    other = b.issue(b.good, b.issuer.issuer, name=f"{b.good.name}-issuer")
+    return _sent(b.leaf(issuer=other))
+
+
+def _mixed_algorithms(b: _Bench) -> _Made:
+    """A chain with two kinds of key: the leaf is signed with the algorithm of another one."""
+    return _sent(b.leaf(issuer=b.issue(b.issuer, b.issuer.issuer, Changes(kind=_other_curve(b)))))
+
+
+def _wrong_purpose(b: _Bench) -> _Made:
+    client = b.role is Role.VEHICLE
+    return _sent(b.leaf(Changes(extended=(PURPOSES[Role.SECC if client else Role.VEHICLE],))))
+
+
 def _c(*codes: Code) -> frozenset[Code]:
     return frozenset(codes)
 
@@ -258,14 +284,31 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind("swapped", "the sub-CAs are sent in the wrong order", _c(Code.ORDER), _swapped, False),
         Kind("wrong-curve", "the leaf's key is on another curve", _c(Code.CURVE), _wrong_curve),
+        Kind(
+            "mixed-algorithms",
+            "the key of the leaf's issuer is on another curve",
+            _c(Code.CURVE, Code.ALGORITHM),
+            _mixed_algorithms,
+        ),
         Kind("over-long-path", "a third sub-CA", _c(Code.PATH_LENGTH, Code.TOO_LONG), _too_long_path),
         Kind("leaf-is-ca", "the leaf is marked as an authority", _c(Code.LEAF_IS_CA), _leaf_is_ca, False),
+        Kind(
+            "issued-by-leaf", "the leaf was issued by another leaf", _c(Code.NOT_A_CA, Code.KEY_USAGE), _issued_by_leaf
+        ),
         Kind("no-key-usage", "the leaf has no keyUsage", _c(Code.KEY_USAGE), _no_key_usage, False),
         Kind(
             "wrong-key-usage", "the leaf may only be used to encipher data", _c(Code.KEY_USAGE), _wrong_key_usage, False
         ),
+        Kind(
+            "wrong-purpose",
+            "the leaf's extended key usage is for the other end of TLS",
+            _c(Code.PURPOSE),
+            _wrong_purpose,
+            False,
+        ),
         Kind("too-big", "the leaf is larger than messages allow", _c(Code.SIZE), _too_big, False),
         Kind("revoked", "the leaf was revoked a day ago", _c(Code.REVOKED), _revoked),
+        Kind("revoked-sub-ca", "the leaf's issuer was revoked a day ago", _c(Code.REVOKED), _revoked_sub_ca, False),
     )
 }
 """The kinds by name."""
@@ -298,11 +341,13 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
 def codes(kind: Kind, role: Role, suite: Suite) -> frozenset[Code]:
     """The fatal deviations that the validator must find for a role's twin, where they depend on it.
 
-    A wrong domain component is an error only for SECC and CPS leaves; a charger's chain in a contract's place leads to
-    a V2G root, which contracts may have too.
+    A wrong domain component is an error only for SECC and CPS leaves, a wrong purpose only in TLS. A charger's chain in
+    a contract's place leads to a V2G root, which contracts may have too.
     """
     profile: Profile = suite.profiles[role]
     if kind.name == "wrong-dc" and not profile.dc_mandatory:
+        return frozenset()
+    if kind.name == "wrong-purpose" and role not in PURPOSES:
         return frozenset()
     if kind.name == "wrong-role" and role is Role.CONTRACT:
         return kind.codes - {Code.UNKNOWN_ROOT}
@@ -313,7 +358,7 @@ def codes(kind: Kind, role: Role, suite: Suite) -> frozenset[Code]:
 
 def openssl_options(kind: Kind, suite: Suite) -> list[str]:
     """Options that ``openssl verify`` needs to see what is wrong; a good chain passes with them."""
-    if kind.name == "wrong-curve":
+    if Code.CURVE in kind.codes:
         return ["-suiteB_128_only"] if suite.kind is keys.Kind.P256 else ["-auth_level", "4"]  # 192 bits: not P-256
     return ["-crl_check"] if kind.name == "revoked" else []
 

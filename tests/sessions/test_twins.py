@@ -27,16 +27,20 @@ def credential(made: variants.Twin) -> Credential:
 
 
 async def handshake(name: str) -> str:
-    """The vehicle's alert for a charger's certificate; a revoked one shows by its OCSP response only."""
-    server = tls_world.charger(tls.LAB)
+    """The vehicle's alert for a charger's certificate; a revoked leaf shows by its OCSP response."""
+    server, revocations = tls_world.charger(tls.LAB), None
     if name == "revoked":
         server = tls_world.charger(tls.LAB.change(deviate=tls.Deviations(staple="revoked")))
     else:
         made = variants.make(tls_world.store(), name, Role.SECC, tls_world.NOW, seed=SEED)
         root = tls_world.store()[Role.V2G_ROOT].certificate
         server.credentials = [tls.Credential(list(made.chain), made.leaf.key, root, f"{name}.pem")]
+        revocations = made.revocations
     options = tls.ISO2 if name == "revoked" else tls.LAB.change(versions=("1.2",), tolerate=())
-    met = await tls_world.meet(server, tls_world.vehicle(options))
+    client = tls_world.vehicle(options)
+    assert client.trust is not None
+    client.trust = tls.Trust(client.trust.roots, client.trust.file, revocations)
+    met = await tls_world.meet(server, client)
     assert isinstance(met.vehicle_error, tls.TlsFailure)
     return met.vehicle_error.sent
 
