@@ -20,8 +20,9 @@ name of a `slac.errors.Step`, ``candidate``, ``ignored``, ``attempt failed``, ``
 - `slac.frames`: the messages, typed, to bytes and back; `slac.keys`: NMK and NID.
 - `slac.link`: raw sockets; `slac.host`: messages over a link, with hooks to rewrite, drop, delay and duplicate them.
 - `slac.timing`: every timer, as a table. `slac.outcome`: averages, verdicts, `Match`.
-- `slac.ev`, `slac.evse`: the two sides; `slac.side`: what they share; `slac.ev_run`, `slac.evse_run`: one RunID;
-  `slac.ev_talk`: its messages at the vehicle; `slac.ev_validation`: proof by toggling; `slac.ev_options`.
+- `slac.ev`, `slac.evse`: the two sides; `slac.side`: what they share; `slac.ev_run`, `slac.evse_run`: one RunID.
+  `slac.ev_talk`, `slac.ev_validation`: messages and proof by toggling at the vehicle; `slac.ev_options`.
+  `slac.evse_reception`: which vehicle gets the charger's key (`slac.evse_key`).
 - `slac.modem`, `slac.modem_families`: the local modem, and facts about modems by maker.
 - `slac.powerline`, `slac.modem_sim`: a simulated medium with its modems; `slac.powerline_veth` for real interfaces;
   `slac.line_faults`: named faults of the line.

@@ -11,6 +11,7 @@ import slac.ev
 import slac.ev_run
 import slac.ev_validation
 import slac.evse
+import slac.evse_reception
 from faults.fault import Adjust, async_nothing, charger, vehicle
 from slac.frames import (
     BROADCAST,
@@ -244,7 +245,7 @@ charger(
     "slac-validates-all",
     "several vehicles are validated at once",
     f"{_S}CmValidate_009",
-    patches=[(slac.evse.Evse, "_validate", _validating_all)],
+    patches=[(slac.evse_reception.Reception, "_validate", _validating_all)],
 )
 charger(
     "slac-one-map",
@@ -257,7 +258,10 @@ charger(
     "a vehicle is answered though nothing is plugged in",
     f"{_S}CmSlacParm_007",
     f"{_S}AttenuationCharacterization_019",
-    patches=[(slac.evse.Evse, "_hand_out", _hand_out), (slac.evse, "while_connected", _whatever_the_pilot)],
+    patches=[
+        (slac.evse_reception.Reception, "_hand_out", _hand_out),
+        (slac.evse, "while_connected", _whatever_the_pilot),
+    ],
 )
 charger(
     "slac-flat",

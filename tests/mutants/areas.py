@@ -253,7 +253,7 @@ AREAS: tuple[Area, ...] = (
         "SLAC charger",
         "secc",
         ("slac",),
-        source=("slac.evse", "slac.evse_run", "secc.arrivals", "secc.stay"),
+        source=("slac.evse", "slac.evse_reception", "slac.evse_key", "slac.evse_run", "secc.arrivals", "secc.stay"),
         messages=("CM_SLAC_PARM_CNF", "CM_ATTEN_CHAR_IND", "CM_SLAC_MATCH_CNF", "CM_VALIDATE_CNF", "CM_AMP_MAP_REQ",
                   "CM_AMP_MAP_CNF"),
         timers=("EVSE", "both"),
