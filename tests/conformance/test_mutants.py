@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import sys
 from importlib import import_module
 from pathlib import Path
 
 from faults import FAULTS
 from mutants import source, tables
-from mutants.areas import AREAS, SCHEMAS, area_of
+from mutants.areas import AREAS, NO_AREA, SCHEMAS, area_of
 from mutants.report import reasons
 from mutants.trial import caught, mutants
 from processes import run
@@ -18,6 +19,7 @@ from slac import frames
 from v2g.messages import appproto
 
 TESTS = Path(__file__).parents[1]
+ROOT = TESTS.parent
 
 
 def test_there_are_at_least_450_seeded_faults() -> None:
@@ -41,6 +43,20 @@ def test_areas_name_what_is_there() -> None:
         ]
         missing += [name for name in area.messages if not any(hasattr(module, name) for module in spoken)]
     assert missing == []
+
+
+def test_each_module_of_a_role_is_mutated_or_says_why_not() -> None:
+    """A new module, or one that was parted, would silently be left out."""
+    named = {module for area in AREAS for module in area.modules}
+    there = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for package in ("secc", "evcc", "slac")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    apart = {pattern: fnmatch.filter(there, pattern) for pattern in NO_AREA}
+    assert [pattern for pattern, modules in apart.items() if not modules or named.intersection(modules)] == []
+    assert sorted(set(there) - named - {module for modules in apart.values() for module in modules}) == []
 
 
 def test_each_mutant_has_an_id_of_its_own() -> None:

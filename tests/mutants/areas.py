@@ -76,6 +76,7 @@ AREAS: tuple[Area, ...] = (
             "secc.dc",
             "secc.envelope",
             "secc.power",
+            "secc.meter",
             "secc.iso2:dc_status",
             "secc.iso2:dc_parameters",
             *(f"secc.{module}:{name}" for module in ("iso2", "din70121")
@@ -127,7 +128,6 @@ AREAS: tuple[Area, ...] = (
             "secc.iso2:authorization",
             "secc.din70121:authentication",
             "v2g.tls.charger",
-            "v2g.tls.checks",
             "pki.path",
             "pki.content",
         ),
@@ -164,7 +164,9 @@ AREAS: tuple[Area, ...] = (
         "charger session, order",
         "secc",
         CLASSIC,
-        source=("secc.serve", "secc.answer", "secc.visit", "secc.iso2", "secc.din70121", "secc.minimal"),
+        source=(
+            "secc.serve", "secc.newcomer", "secc.answer", "secc.visit", "secc.iso2", "secc.din70121", "secc.minimal",
+        ),
         messages=("supportedAppProtocolRes", "SessionSetupRes", "ContractAuthenticationRes"),
         requests=("SessionSetupReq", "ContractAuthenticationReq"),
         timers=("V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Performance_Time"),
@@ -177,6 +179,7 @@ AREAS: tuple[Area, ...] = (
         CLASSIC,
         source=(
             "evcc.checks",
+            "evcc.rundown",
             "evcc.vehicle",
             "evcc.iso2:*dc*",
             "evcc.iso2:demand_current",
@@ -273,6 +276,7 @@ AREAS: tuple[Area, ...] = (
         MODERN,
         source=(
             *(f"secc.iso20_{part}" for part in ("ac", "dc", "profile", "schedule", "prices", "renegotiation")),
+            "secc.control",
             "secc.iso20:power_delivery",
             "secc.iso20:start",
         ),
@@ -287,7 +291,8 @@ AREAS: tuple[Area, ...] = (
         "secc",
         MODERN,
         source=("secc.iso20", *(f"secc.iso20_{part}" for part in (
-            "contract", "metering", "parking", "provisioning", "services", "status")), "secc.beside"),
+            "contract", "metering", "parking", "provisioning", "services", "status")),
+            "secc.beside", "secc.bill", "secc.costs"),
         messages=SESSION_RES,
         requests=SESSION_REQ,
         timers=("V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Performance_Time",
@@ -332,3 +337,52 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
 def area_of(module: str, function: str, sut: str) -> Area | None:
     """The area that a function belongs to, or None."""
     return next((area for area in AREAS if area.sut == sut and area.owns(module, function)), None)
+
+
+_HARDWARE = "stands in for hardware: with other values it is another, legal device"
+_BENCH = "belongs to the bench: no peer sees it"
+_TOLD = "judges or words what was seen; the roles do not act on it"
+_BOTH = "serves the tester as well, which would go blind together with the role"
+NO_AREA: dict[str, str] = {
+    "secc.simulated": _HARDWARE,
+    "secc.supply": _HARDWARE,
+    "secc.manager": "decides on power by the operator's wishes, any of which is legal",
+    "secc.remote": "runs of the catalogue have no service outside the charger",
+    "secc.nominal": "has no messages: only runs in real time over a pilot reach it",
+    "evcc.nominal": "has no messages: only runs in real time over a pilot reach it",
+    "evcc.battery": _HARDWARE,
+    "evcc.options": _BENCH,
+    "slac.ev_options": _BENCH,
+    "slac.connector": "a table of facts, which the tester shares",
+    "slac.layout": _BOTH,
+    "slac.frames": _BOTH,
+    "slac.messages.*": _BOTH,
+    "slac.mme": _BOTH,
+    "slac.keys": _BOTH,
+    "slac.amp_map": _BOTH,
+    "slac.timing": "its timers are mutated one by one, as a table",
+    "slac.side": _BOTH,
+    "slac.agreed": _BOTH,
+    "slac.exchange": _BOTH,
+    "slac.link": _BOTH,
+    "slac.modem*": _HARDWARE,
+    "slac.powerline*": _HARDWARE,
+    "slac.line_faults": _HARDWARE,
+    "slac.pilot*": _HARDWARE,
+    "slac.watch_pilot": _BENCH,
+    "slac.host": _BENCH,
+    "slac.scapy_layers": _BENCH,
+    "slac.copies": _TOLD,
+    "slac.causes": _TOLD,
+    "slac.diagnosis": _TOLD,
+    "slac.errors": _TOLD,
+    "slac.events": _TOLD,
+    "slac.judge": _TOLD,
+    "slac.link_proof": _TOLD,
+    "slac.matchings": _TOLD,
+    "slac.outcome": _TOLD,
+    "slac.rounds": _TOLD,
+    "slac.steps": _TOLD,
+    "slac.symptoms": _TOLD,
+}  # fmt: skip
+"""Modules of the roles in no area, or a pattern for them -> why."""
