@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -184,11 +185,32 @@ charger(
     "TC_SECC_AC_VTB_ChargeParameterDiscovery_001",
     adjust=sending("ChargeParameterDiscoveryRes", deep("EVSENominalVoltage", secc.iso2.volt(0.0))),
 )
+
+
+def _first_of_tariff(duration: int) -> Callable[[Any], Any]:
+    """The first entry of each tariff lasts that long, s."""
+
+    def change(message: Any) -> Any:
+        message = copy.deepcopy(message)
+        for one in message.SASchedules.SAScheduleTuple if message.SASchedules else ():
+            if one.SalesTariff is not None:
+                one.SalesTariff.SalesTariffEntry[0].TimeInterval.duration = duration
+        return message
+
+    return change
+
+
 charger(
     "tariff-missing",
     "the declared tariff is not sent",
     "TC_SECC_DC_VTB_ChargeParameterDiscovery_008",
     adjust=lambda s: setattr(s.evse, "plans", ()),
+)
+charger(
+    "tariff-overlaps",
+    "an entry of the tariff lasts beyond the beginning of the next",
+    "TC_SECC_DC_VTB_ChargeParameterDiscovery_008",
+    adjust=sending("ChargeParameterDiscoveryRes", _first_of_tariff(86400)),
 )
 charger(
     "schedule-never-gives-up",

@@ -145,8 +145,8 @@ def schedule_coverage(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("tariff", "tariffs are ordered, and their levels within those announced", SECC, "ChargeParameterDiscoveryRes",
-      severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
+@rule("tariff", "the entries of a tariff follow each other, with levels within those announced", SECC,
+      "ChargeParameterDiscoveryRes", severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def tariff(facts: Facts, body: Any) -> str:
     for one in _tuples(body):
         if one.SalesTariff is None:
@@ -161,6 +161,11 @@ def tariff(facts: Facts, body: Any) -> str:
         starts = [getattr(entry.TimeInterval, "start", 0) for entry in entries]
         if any(after <= before for before, after in pairwise(starts)):
             return f"tariff {one.SalesTariff.SalesTariffID} has entries out of order"
+        for entry, after in pairwise(entries):
+            begins, lasts = getattr(entry.TimeInterval, "start", 0), getattr(entry.TimeInterval, "duration", None)
+            if lasts is not None and begins + lasts > after.TimeInterval.start:
+                name, until = f"tariff {one.SalesTariff.SalesTariffID}", begins + lasts
+                return f"{name} has an entry until {until} s, and the next one begins at {after.TimeInterval.start} s"
     return ""
 
 
