@@ -257,10 +257,8 @@ def _check(
     if at is not None:
         if begin > at + TOLERANCE:
             found += wrong(Code.OCSP_STALE, f"is from the future ({begin:%Y-%m-%d %H:%M} UTC)")
-        elif end is None and at - begin > LIFETIME + TOLERANCE:
-            found += wrong(Code.OCSP_STALE, f"is stale since {begin + LIFETIME:%Y-%m-%d %H:%M} UTC")
-        elif end is not None and end < at - TOLERANCE:
-            found += wrong(Code.OCSP_STALE, f"is stale since {end:%Y-%m-%d %H:%M} UTC")
+        elif at > (until := min(end or begin + LIFETIME, begin + LIFETIME)) + TOLERANCE:
+            found += wrong(Code.OCSP_STALE, f"is stale since {until:%Y-%m-%d %H:%M} UTC")
     if end is not None and end - begin > LIFETIME:
         found += wrong(Code.OCSP_STALE, f"is valid for {(end - begin).days} days, at most 7 [V2G20-1021]", fatal=False)
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from pkis import LATER, good, openssl, saved
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from pkis import LATER, SEED, good, openssl, saved
 
-from pki import authority, ocsp, revocation
+from pki import authority, keys, ocsp, path, revocation
 from pki.errors import PkiError
 from pki.path import Code
-from pki.profiles import SUITES
+from pki.profiles import SUITES, Role
 from pki.responder import Responder
 from pki.revocation import Revocations
 from pki.store import Store
@@ -92,8 +94,6 @@ def test_requests_may_come_by_get_and_lists_too(served: tuple[Store, Responder, 
     from base64 import b64encode
     from urllib.parse import quote
 
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509.ocsp import OCSPRequestBuilder
 
     request = OCSPRequestBuilder().add_certificate(entry.certificate, entry.issuer.certificate, hashes.SHA256()).build()
@@ -139,10 +139,13 @@ def test_staples_for_a_whole_chain_are_good(suite: str) -> None:
         assert ocsp.check(response, entry.certificate, entry.issuer.certificate, LATER, index=index) == []
 
 
-def codes(response: bytes, at: datetime.datetime = LATER) -> list[Code]:
+def check(response: bytes, at: datetime.datetime) -> list[path.Deviation]:
     store = good()
-    issuer = store["cpo-sub2"].certificate
-    return [d.code for d in ocsp.check(response, store["secc"].certificate, issuer, at)]
+    return ocsp.check(response, store["secc"].certificate, store["cpo-sub2"].certificate, at)
+
+
+def codes(response: bytes, at: datetime.datetime = LATER) -> list[Code]:
+    return [d.code for d in check(response, at)]
 
 
 def test_age_counts() -> None:
@@ -152,6 +155,42 @@ def test_age_counts() -> None:
     assert codes(response, LATER + WEEK + datetime.timedelta(minutes=6)) == [Code.OCSP_STALE]
     assert codes(response, LATER - datetime.timedelta(minutes=6)) == [Code.OCSP_STALE]
     assert codes(response, LATER - datetime.timedelta(minutes=4)) == []
+
+
+@pytest.mark.parametrize("lifetime", [datetime.timedelta(days=30), None])
+def test_no_response_counts_for_longer_than_a_week(lifetime: datetime.timedelta | None) -> None:
+    """Whatever the responder promises: a long nextUpdate, or none [V2G2-649, V2G20-1021]."""
+    store = good()
+    issuer, signer = store["cpo-sub2"], store["ocsp-cpo-sub2"]
+    ours = x509.ocsp.OCSPResponseBuilder().add_response(
+        store["secc"].certificate, issuer.certificate, hashes.SHA256(), x509.ocsp.OCSPCertStatus.GOOD, LATER,
+        LATER + lifetime if lifetime else None, None, None,
+    )  # fmt: skip
+    ours = ours.responder_id(x509.ocsp.OCSPResponderEncoding.NAME, signer.certificate)
+    response = ours.certificates([signer.certificate]).sign(keys.certifying(signer.key), hashes.SHA256())
+    data = response.public_bytes(Encoding.DER)
+    fatal = [d.code for d in path.fatal(check(data, LATER + WEEK))]
+    assert fatal == []
+    assert [d.code for d in path.fatal(check(data, LATER + WEEK + datetime.timedelta(minutes=6)))] == [Code.OCSP_STALE]
+
+
+@pytest.mark.parametrize("days", [(-60, -1), (1, 60)], ids=["expired", "not yet valid"])
+def test_a_signer_out_of_its_validity_is_not_believed(days: tuple[int, int]) -> None:
+    store = good()
+    begin, end = (LATER + datetime.timedelta(days=number) for number in days)
+    changes = authority.Changes(not_before=begin, not_after=end)
+    source = authority.Authority(SUITES["iso2"], LATER, SEED)
+    signer = source.issue(Role.OCSP, store["cpo-sub2"], name="ocsp-other", changes=changes)
+    (found,) = check(ocsp.staple(store, store["secc"], LATER, by=signer), LATER)
+    assert (found.code, found.fatal) == (Code.OCSP_INVALID, True)
+    assert "is not valid now" in found.text
+
+
+def test_a_good_word_for_another_leaf_of_the_same_issuer_is_none() -> None:
+    store = good()
+    other = authority.Authority(SUITES["iso2"], LATER, SEED).issue(Role.SECC, store["cpo-sub2"], name="other")
+    (found,) = check(ocsp.staple(store, other, LATER), LATER)
+    assert "is about another certificate" in found.text
 
 
 def test_revoked_and_unknown_are_told_apart() -> None:

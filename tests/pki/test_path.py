@@ -97,6 +97,35 @@ def test_a_foreign_domain_component_is_only_odd_where_it_is_no_rule(role: Role) 
     assert [(d.code, d.fatal) for d in found] == [(Code.NAME, False)]
 
 
+def rekeyed(length: int) -> tuple[list[object], object]:
+    """A leaf below a sub-CA that renewed its key by certifying itself, under one that allows so many sub-CAs."""
+    source, store = Authority(SUITES["iso20"], START, SEED), good("iso20")
+    upper = source.issue(Role.CPO_SUB1, store["v2g-root"], changes=Changes(path_length=length), label="upper")
+    renewed = source.issue(Role.CPO_SUB1, upper, changes=Changes(path_length=length), label="renewed")
+    leaf = source.issue(Role.SECC, renewed, label="leaf")
+    return list(leaf.chain), store["v2g-root"].certificate
+
+
+def test_a_sub_ca_that_renewed_its_key_does_not_use_up_the_length() -> None:
+    """What it certified under its own name counts for nothing (RFC 5280 4.2.1.9)."""
+    chain, root = rekeyed(0)
+    assert len(chain) == 3
+    found = path.fatal(path.validate(chain, [root], Role.SECC, LATER, suite="iso20"))  # type: ignore[arg-type]  # chains of tests hold odd things on purpose
+    assert found == []
+
+
+def test_a_sub_ca_that_is_not_yet_valid_counts() -> None:
+    """The leaf may be older than the sub-CA that is said to have issued it."""
+    source, store = Authority(SUITES["iso20"], START, SEED), good("iso20")
+    young = Changes(not_before=LATER + datetime.timedelta(days=1), not_after=LATER + datetime.timedelta(days=9))
+    upper = source.issue(Role.MO_SUB2, store["mo-sub1"], changes=young, label="young")
+    dates = Changes(not_before=START, not_after=LATER + datetime.timedelta(days=9))
+    leaf = source.issue(Role.CONTRACT, upper, changes=dates)
+    roots = [store["mo-root"].certificate]
+    found = path.fatal(path.validate(leaf.chain, roots, Role.CONTRACT, LATER, suite="iso20"))
+    assert [(d.code, d.index) for d in found] == [(Code.NOT_YET_VALID, 1)]
+
+
 def test_strangers_in_the_chain_are_named() -> None:
     chain = (*good()["secc"].chain, good()["mo-sub1"].certificate)
     found = path.fatal(path.validate(chain, [good()["v2g-root"].certificate], Role.SECC, LATER))
