@@ -6,6 +6,7 @@ Each of these has one door, and a test (``tests/boundary/test_doors.py``) keeps 
 - :mod:`.console`: everything that commands print.
 - :mod:`.read`, :mod:`.yaml_read`: users' JSON, XML, YAML and plain files, bounded, with one-line errors.
 - :mod:`.write`: files appear under their name once they are complete, or grow record by record; secrets have mode 0600.
+- :mod:`.http`: requests to our own servers, bounded, with a status for whatever is none.
 - :mod:`.namespaces`: interfaces in other network namespaces, as ``NAMESPACE/INTERFACE``.
 
 This is the lowest package: it knows nothing about charging or EXI, so every other package can use it.

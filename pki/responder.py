@@ -11,11 +11,11 @@ import binascii
 import datetime
 import urllib.parse
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from boundary import http
 from pki import ocsp
 from pki.errors import PkiError
 from pki.profiles import SUITES
@@ -42,7 +42,7 @@ def stores(directory: Path) -> dict[str, Store]:
     return {one.suite.name: one}
 
 
-class Responder(ThreadingHTTPServer):
+class Responder(http.Server):
     """Serves a PKI until it is shut down.
 
     Args:
@@ -55,8 +55,6 @@ class Responder(ThreadingHTTPServer):
         OSError: the address cannot be used.
     """
 
-    daemon_threads = True
-
     def __init__(
         self,
         directory: Path,
@@ -68,18 +66,16 @@ class Responder(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(http.Handler):
     server: Responder
-    timeout = 10
+    largest = _LARGEST
 
-    def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > _LARGEST:
-            self.send_error(413 if length.isdigit() else 411)
-            return
-        self._ocsp(self.rfile.read(int(length)))
+    def do_POST(self) -> None:  # noqa: N802 - the base class calls it so
+        data = self.body()
+        if data is not None:
+            self._ocsp(data)
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the base class calls it so
         path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).strip("/")
         first, _, rest = path.partition("/")
         if first == "crl":
@@ -98,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         except PkiError as why:
             self._failed(why)
             return
-        self._send("application/ocsp-response", response)
+        self.reply("application/ocsp-response", response)
         self.server.observe(f"OCSP {ocsp.describe(response)}")
 
     def _crl(self, path: str) -> None:
@@ -113,19 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         except PkiError as why:
             self._failed(why)
             return
-        self._send("application/pkix-crl", found.public_bytes(Encoding.DER))
+        self.reply("application/pkix-crl", found.public_bytes(Encoding.DER))
         self.server.observe(f"CRL of {name}: {len(found)} revoked")
 
     def _failed(self, why: PkiError) -> None:
         self.server.observe(f"cannot answer: {why}")
         self.send_error(500)
-
-    def _send(self, kind: str, data: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Prints nothing: ``observe`` gets the answers."""

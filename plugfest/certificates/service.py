@@ -17,12 +17,12 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import exi
+from boundary import http
 from boundary.console import say
 from boundary.errors import InputError
 from boundary.read import parse_json
@@ -105,8 +105,9 @@ class Desk:
         name = next((one for one, uri in SCHEMAS.items() if uri == question.get("iso15118SchemaVersion")), None)
         if name is None:
             raise Refused(f"iso15118SchemaVersion {visible(str(question.get('iso15118SchemaVersion')))} is not known")
+        text = question.get("exiRequest")
         try:
-            data = base64.b64decode(str(question.get("exiRequest", "")), validate=True)
+            data = base64.b64decode(text if isinstance(text, str) else "?", validate=True)
         except (binascii.Error, ValueError) as why:
             raise Refused("exiRequest is not base64") from why
         found = reading.read(name, data)
@@ -227,18 +228,17 @@ def desk(
     return found
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(http.Handler):
     desk: Desk
     lock: threading.Lock
-    timeout = 10
+    largest = LARGEST
 
-    def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > LARGEST:
-            self.send_error(413 if length.isdigit() else 411)
+    def do_POST(self) -> None:  # noqa: N802 - the base class calls it so
+        data = self.body()
+        if data is None:
             return
         try:
-            question = parse_json(self.rfile.read(int(length)), "the request")
+            question = parse_json(data, "the request")
         except InputError:
             self.send_error(400, "not JSON")
             return
@@ -255,12 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         if outcome == Outcome.HTTP_ERROR:
             self.send_error(500)
             return
-        data = b"<html>" if outcome == Outcome.NOT_JSON else json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        self.reply("application/json", b"<html>" if outcome == Outcome.NOT_JSON else json.dumps(answer).encode())
 
     def _be_silent(self) -> None:
         """Waits until the other side gives up."""
@@ -269,24 +264,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.recv(1)
         self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        """Prints nothing: the answers are already printed."""
 
-
-class _Server(ThreadingHTTPServer):
-    """A silent answer delays neither other requests nor Ctrl-C."""
-
-    daemon_threads = True
-
-
-def server_of(made: Desk, bind: str, port: int) -> ThreadingHTTPServer:
+def server_of(made: Desk, bind: str, port: int) -> http.Server:
     """The service over HTTP, one request at a time at the desk; it listens.
 
     Raises:
         OSError: the address cannot be used.
     """
     handler = type("Handler", (_Handler,), {"desk": made, "lock": threading.Lock()})
-    return _Server((bind, port), handler)
+    return http.Server((bind, port), handler)
 
 
 def serve(args: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ import base64
 import contextlib
 import http.client
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -206,6 +208,46 @@ def ask(port: int, patience: float = CEILING) -> tuple[int, bytes | None]:
         connection.close()
 
 
+HOSTILE = {
+    "no length": (b"", b"411"),
+    "no number": (b"Content-Length: \xb2\r\n", b"411"),
+    "negative": (b"Content-Length: -5\r\n", b"411"),
+    "chunks": (b"Transfer-Encoding: chunked\r\n", b"411"),
+    "endless digits": (b"Content-Length: " + b"9" * 5000 + b"\r\n", b"413"),
+    "too long": (b"Content-Length: 65537\r\n", b"413"),
+    "shorter than it says": (b"Content-Length: 50\r\n", b""),
+}
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("headers", HOSTILE, ids=str)
+def test_a_request_that_is_none_has_a_status_and_no_traceback(
+    pki: Path, headers: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines, status = HOSTILE[headers]
+    with running(made(pki)) as port:
+        with socket.create_connection(("127.0.0.1", port), CEILING) as peer:
+            peer.sendall(b"POST / HTTP/1.1\r\n" + lines + b"\r\n{}")
+            peer.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: peer.recv(65536), b""))
+        assert answer.split(b" ")[1:2] == ([status] if status else [])
+        assert ask(port)[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.real_time
+def test_a_peer_that_hangs_up_leaves_no_traceback(pki: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It resets the connection before it has its answer."""
+    served = made(pki)
+    with running(served) as port:
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", port), CEILING) as peer:
+                peer.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert ask(port)[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_an_unknown_outcome_is_named(pki: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pki", "serve", str(pki), "--answer", "WARNING_eMSPUnknwon"]) == 2
     assert "--answer WARNING_eMSPUnknwon: it is one of normal, failed, silence" in capsys.readouterr().err
@@ -218,6 +260,9 @@ def test_an_unknown_outcome_is_named(pki: Path, capsys: pytest.CaptureFixture[st
         ({}, "iso15118SchemaVersion None is not known"),
         ({"iso15118SchemaVersion": "\x1b[31m"}, "is not known"),
         ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": "?"}, "exiRequest is not base64"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": None}, "exiRequest is not base64"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": 7}, "exiRequest is not base64"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"]}, "exiRequest is not base64"),
         ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": ""}, "an empty stream"),
         ({"iso15118SchemaVersion": SCHEMAS["iso2"], "exiRequest": base64.b64encode(bytes(99)).decode()}, ""),
     ],
