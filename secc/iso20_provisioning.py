@@ -85,6 +85,9 @@ async def install(visit: Visit, request: common.CertificateInstallationReq) -> c
         raise Refusal("FAILED_SequenceError", "this charger installs no certificates, and has said so")
     try:
         found = await _answer(visit, backend, request)
+        if found is not None:
+            response = _response(found)
+            provisioning.check_facets(visit, response, SET, OUT_OF_REACH)
     except Refusal as why:
         if not why.response_code.startswith("WARNING"):
             raise
@@ -96,6 +99,10 @@ async def install(visit: Visit, request: common.CertificateInstallationReq) -> c
     visit.installing.complete = not found.remaining
     visit.signature = found.signature
     visit.session.tell("state", "installation", f"contract {found.emaid}, {found.remaining} more")
+    return response
+
+
+def _response(found: Installation) -> common.CertificateInstallationRes:
     return common.CertificateInstallationRes(
         ResponseCode="OK",
         EVSEProcessing="Finished",

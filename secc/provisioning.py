@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import exi
 from secc import contract
 from secc.charger import KEPT
 from secc.services import CERTIFICATE_SERVICE
 from secc.visit import Refusal, Visit
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.credentials import BROKEN, Credential, chain_of, chain_type, common_name, plain_id, read
 from v2g.errors import LocalError, RemoteError
-from v2g.messages import iso2
+from v2g.messages import iso2, schema
 from v2g.messages.xmldsig import SignatureType
 
 INSTALLATION, UPDATE = 1, 2
@@ -49,6 +50,22 @@ class Backend(Protocol):
 
     async def update(self, visit: Visit, request: iso2.CertificateUpdateReq) -> Signed:
         """The successor of a contract certificate; raises as :meth:`install`."""
+
+
+def check_facets(visit: Visit, response: Any, schema_set: str, code: str) -> None:
+    """What a service has signed is sent as it is, even if a value breaks the schema; a strict charger refuses it.
+
+    Raises:
+        Refusal: the charger is strict; with this code.
+    """
+    chain = "CPSCertificateChain" if hasattr(response, "CPSCertificateChain") else "SAProvisioningCertificateChain"
+    parts = [signed_parts.Part(chain, getattr(response, chain)), *signed_parts.parts(response)]
+    for part in parts:
+        for why in exi.validate(schema(schema_set), part.element, root=part.name, fragment=True):
+            if not visit.session.tolerant:
+                raise Refusal(code, f"the service's response breaks the schema: {why}", survivable=True)
+            visit.session.tell("state", "installation", f"sent as it is, although it breaks the schema: {why}")
+            visit.session.as_given.add(type(response))
 
 
 async def install(visit: Visit, request: iso2.CertificateInstallationReq) -> iso2.CertificateInstallationRes:
@@ -95,6 +112,7 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
     except LocalError as why:  # our own back end, with an unsuitable key
         raise Refusal("FAILED", str(why), survivable=True) from why
     visit.signature = signed.signature
+    check_facets(visit, signed.response, "iso2", OUT_OF_REACH)
     return signed.response
 
 

@@ -64,6 +64,25 @@ async def test_two_contracts_are_installed_and_the_first_one_pays(suite: str, sc
     assert len(bench.messages("CertificateInstallationReq")) == 2
 
 
+@pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "strict"])
+async def test_what_is_longer_than_the_schema_allows_is_for_tolerant_roles(tolerant: bool) -> None:
+    """A whole Ed448 key has 85 octets, one more than its field: sent and taken as it is, or not at all."""
+    bench = PncBench20(suite="iso20-ed448", tolerant=tolerant)
+    bench.installs("DEPLFC00000001").scheme = bench.wallet.scheme = delivery20.BENCH
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    (answer,) = bench.messages("CertificateInstallationRes")
+    if tolerant:
+        assert len(answer.SignedInstallationData.X448_EncryptedPrivateKey) == 85
+        assert numbers(bench.wallet.contracts) == ["DEPLFC00000001"]
+        assert bench.codes("AuthorizationRes") == ["OK"]
+        assert "facet" in vehicle.tolerances
+        assert charger.tolerances == []
+    else:
+        assert answer.ResponseCode == "WARNING_NoCertificateAvailable"
+        assert bench.said("se", "breaks the schema")
+
+
 async def test_the_charger_is_at_work_first() -> None:
     """Ongoing says nothing else; the vehicle repeats its request as it was signed."""
     bench = PncBench20()

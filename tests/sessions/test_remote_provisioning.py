@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 from pnc import PncBench, _files
-from pnc20 import PncBench20
+from pnc20 import PncBench20, store
 
 import exi
 from plugfest import service
 from plugfest.service import post_to
 from secc.provisioning import LocalBackend as LocalBackend2
 from secc.remote import Remote
-from v2g import reading
+from v2g import reading, signature
 from v2g.credentials import sub_certificates
 from v2g.messages import iso2, schema
 from v2g.messages.iso20 import common, types
@@ -144,6 +144,31 @@ async def test_an_answer_that_is_none_is_no_certificate(change: Any, text: str) 
     assert bench.codes("CertificateInstallationRes") == ["WARNING_NoCertificateAvailable"]
     assert bench.said("se", text)
     assert not any("\x1b" in event.note for event in bench.events["se"])
+
+
+def without_filler(answer: dict[str, Any]) -> dict[str, Any]:
+    """DHPublicKey of X448 in its own 56 octets, as [V2G20-2495] has it, and signed like that."""
+    body = reading.read("iso20-common", base64.b64decode(answer["exiResponse"])).body
+    data = body.SignedInstallationData
+    data.DHPublicKey = data.DHPublicKey[:56]
+    key = store("iso20-ed448")["cps"].key
+    body.Header.Signature = signature.sign_message(body, key, "iso20-common")
+    octets = exi.encode(schema("iso20-common"), body, strict=False)
+    return {**answer, "exiResponse": base64.b64encode(octets).decode()}
+
+
+async def test_what_a_service_has_signed_reaches_the_vehicle_as_it_is() -> None:
+    """Also where it breaks the schema: the vehicle judges it, not the charger in between."""
+    bench = PncBench20(suite="iso20-ed448")
+    elsewhere = Service(bench.installs("DEPLFC00000001"))
+    elsewhere.change = without_filler
+    bench.contracts.backend20 = elsewhere
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    (answer,) = bench.messages("CertificateInstallationRes")
+    assert len(answer.SignedInstallationData.DHPublicKey) == 56
+    assert len(bench.wallet.contracts) == 1, vehicle.notes
+    assert bench.said("se", "sent as it is, although it breaks the schema")
 
 
 # ---------------------------------------------------------------------------------------------------------------
