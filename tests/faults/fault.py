@@ -191,7 +191,7 @@ async def async_nothing(*_: Any, **__: Any) -> None:
 def refusing(code: str) -> Callable[..., None]:
     """A check that refuses whatever comes."""
 
-    def check(*_: Any) -> None:
+    def check(*_: Any, **__: Any) -> None:
         raise Refusal(code, "seeded")
 
     return check

@@ -9,8 +9,10 @@ import msgspec
 import evcc.iso20_prices
 import secc.answer
 import secc.iso20_ac
+import secc.iso20_metering
 import secc.iso20_prices
 import secc.iso20_profile
+import secc.iso20_schedule
 import v2g.session
 from faults.fault import async_nothing, charger, late, nothing, refusing, sending, timing, vehicle, with_
 from v2g import signed_parts
@@ -44,6 +46,13 @@ vehicle("20-asks-late", "a request comes after 43 s", f"{EV}ServiceDetail_Reques
         adjust=sending("ServiceDetailReq", late(43.0), "iso20"))  # fmt: skip
 vehicle("20-loop-asks-late", "requests of the loop come after 0.8 s, later than 0.5 s", f"{EV}PowerFlow_DC#2",
         adjust=sending("DC_ChargeLoopReq", late(0.8), "iso20-dc"))  # fmt: skip
+
+# Refused on the way to where nothing else judges
+
+charger("20-pause-refused", "a pause that the charger itself asks for is refused", f"{PF}Resume_DC_scheduled",
+        f"{PF}Resume_AC_dynamic", patches=[(secc.iso20_schedule, "may_pause", lambda visit: False)])  # fmt: skip
+charger("20-meter-unavailable", "the loop is refused once a metering confirmation is due", f"{PF}Metering_DC_dynamic",
+        patches=[(secc.iso20_metering, "meter_info", refusing("FAILED"))])  # fmt: skip
 
 # Codes that belong elsewhere
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.steps import step_text
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.verdict import Failed, Judged, Result, Stop, Verdict
+from plugfest.conformance.verdict import Failed, Inconclusive, Judged, Result, Stop, Verdict
 from v2g.trace import Event
 
 _SAID = ("message", "sdp", "slac")
@@ -63,6 +63,9 @@ def judge(result: Result, why: Stop, run: Run, since: str = "") -> None:
         since: how long after which message it happened.
     """
     severity = run.case.lenient
+    if run.case.judges_path and isinstance(why, Inconclusive) and isinstance(why.__cause__, Failed):
+        wrong = why.__cause__
+        why = Failed(str(why), cause=wrong.cause, expected=wrong.expected, observed=wrong.observed, rule=wrong.rule)
     if isinstance(why, Failed):
         result.judged = Judged(done(run), str(why), why.expected, why.rule or rule(run), why.observed, since)
         text = str(result.judged)

@@ -62,6 +62,7 @@ class Case:
     group: str = ""
     mode: Mode = Mode()
     preconditions: tuple[str, ...] = ()
+    judges_path: bool = False
     setup: str = ""
     pilot: tuple[PilotStep, ...] = ()
     evse_nodes: int = 1
@@ -210,8 +211,8 @@ def _case(entry: Any, file: str) -> Case:
         raise CatalogueError(f"{where}: no case")
     known = {
         "id", "title", "sut", "origin", "protocol", "family", "group", "mode", "precondition", "setup", "pilot",
-        "evse_nodes", "stimulus", "expect", "variants", "verdict", "select", "requirements", "timers", "needs", "tags",
-        "notes", "also_known_as", "detail", "fit", "derived_from", "reading", "rule",
+        "path", "evse_nodes", "stimulus", "expect", "variants", "verdict", "select", "requirements", "timers", "needs",
+        "tags", "notes", "also_known_as", "detail", "fit", "derived_from", "reading", "rule",
     }  # fmt: skip
     if unknown := set(entry) - known:
         raise CatalogueError(f"{where}: unknown keys {', '.join(sorted(unknown))}")
@@ -239,6 +240,7 @@ def _case(entry: Any, file: str) -> Case:
         group=str(entry.get("group", "")),
         mode=mode,
         preconditions=_texts(entry.get("precondition")),
+        judges_path=_judges_path(entry, where),
         setup=str(entry.get("setup") or ""),
         pilot=_pilot(entry.get("pilot"), where),
         evse_nodes=int(entry.get("evse_nodes", 1)),
@@ -259,6 +261,18 @@ def _case(entry: Any, file: str) -> Case:
         reading=_READINGS[reading] if reading is not None else None,
         rule=str(entry.get("rule", "")),
     )
+
+
+def _judges_path(entry: dict[str, Any], where: str) -> bool:
+    """Whether the way to the precondition is judged as well.
+
+    Raises:
+        CatalogueError: another word, or a precondition is missing.
+    """
+    word = entry.get("path")
+    if word not in (None, "judged") or (word and not entry.get("precondition")):
+        raise CatalogueError(f"{where}: path is judged, with a precondition, not {word!r}")
+    return word is not None
 
 
 @cache
