@@ -21,7 +21,7 @@ from v2g.physical import number, rational, signed
 RNG = random.Random(2020)
 DC, DYNAMIC, BPT, BPT_DYNAMIC = (f"PF_SECC_ISO20_PowerFlow_{one}" for one in ("DC", "DC_dynamic", "BPT", "BPT_dynamic"))
 CHANGING, HELD, BEYOND, LOWER, ENERGY, END, PRECHARGE = (f"{DC}#{one}" for one in range(1, 8))
-GIVING, GIVING_BEYOND, DIRECTIONS = (f"{BPT}#{one}" for one in (2, 3, 4))
+GIVING, GIVING_BEYOND, DIRECTIONS, BACK = (f"{BPT}#{one}" for one in (2, 3, 4, 9))
 LOOP_AC = ("PF_SECC_ISO20_Loop_AC_dynamic", "PF_SECC_ISO20_PowerFlow_AC_dynamic#1")
 CAR = "PF_EVCC_ISO20_PowerFlow_"
 LOOP, LOOP_REQ = "DC_ChargeLoopRes", "DC_ChargeLoopReq"
@@ -134,6 +134,27 @@ charger("20-meter-slow", "the meter counts a third", ENERGY, f"{DYNAMIC}#2",
         adjust=sending(LOOP, _counts(1 / 3), "iso20-dc"))  # fmt: skip
 charger("20-meter-fast", "the meter counts three times", ENERGY, f"{DYNAMIC}#2",
         adjust=sending(LOOP, _counts(3.0), "iso20-dc"))  # fmt: skip
+
+
+def _takes(reading: Callable[[int], int | None]) -> Change:
+    """The meter shows other energy taken from the vehicle, where it shows any."""
+
+    def change(message: Any) -> Any:
+        info = message.MeterInfo
+        if info is None or info.BPT_DischargedEnergyReadingWh is None:
+            return message
+        shown = msgspec.structs.replace(info, BPT_DischargedEnergyReadingWh=reading(info.BPT_DischargedEnergyReadingWh))
+        return msgspec.structs.replace(message, MeterInfo=shown)
+
+    return change
+
+
+charger("20-meter-back-stands", "the meter shows what was taken from the vehicle as 0 Wh", BACK,
+        adjust=sending(LOOP, _takes(lambda wh: 0), "iso20-dc"))  # fmt: skip
+charger("20-meter-back-fast", "the meter counts what was taken from the vehicle three times", BACK,
+        adjust=sending(LOOP, _takes(lambda wh: 3 * wh), "iso20-dc"))  # fmt: skip
+charger("20-meter-back-falls", "the meter runs down while it counts what is taken from the vehicle", BACK,
+        adjust=sending(LOOP, _takes(lambda wh: max(100 - wh, 0)), "iso20-dc"))  # fmt: skip
 
 # AC
 

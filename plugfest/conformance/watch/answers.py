@@ -108,7 +108,7 @@ def meter_continues(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.MeterID != before.MeterID:
         return ""
-    if now.MeterReading is None or before.MeterReading is None or flow.energy.metered is not None:
+    if now.MeterReading is None or before.MeterReading is None or flow.energy.into.metered is not None:
         return ""  # within a session, another judgement has that
     if _wh(now.MeterReading) >= _wh(before.MeterReading):
         return ""

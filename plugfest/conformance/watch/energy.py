@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book
 from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.parts import Register
 
 BOOK = Book()
 
@@ -16,51 +19,80 @@ NOT_LESS = 0.8
 """Part of the energy that a meter shows at the least."""
 
 
+class _Direction(NamedTuple):
+    """A register of a meter, and what is to be counted there."""
+
+    register: Register
+    wh: float | None
+    shown: str
+    sign: float
+
+
+def _directions(flow: Flow, said: Said) -> tuple[_Direction, ...]:
+    back = flow.energy.given_back(said)
+    return (
+        _Direction(flow.energy.into, said.wh, "shows {:.0f} Wh", 1.0),
+        _Direction(flow.energy.back, back, "shows {:.0f} Wh taken from the vehicle", -1.0),
+    )
+
+
 @BOOK.on("meter-backwards", "a meter does not run backwards", SPOKEN, "secc", Stage.LOOP)
 def meter_backwards(flow: Flow, said: Said) -> str:
-    before = flow.energy.metered
-    if said.wh is None or not said.ok or before is None or before[0] != said.meter or said.wh >= before[1]:
-        return ""
-    return f"{said.name} shows {said.wh:g} Wh after {before[1]:g} Wh on meter {said.meter}"
+    for one in _directions(flow, said):
+        before = one.register.metered
+        if one.wh is None or not said.ok or before is None or before[0] != said.meter or one.wh >= before[1]:
+            continue
+        return f"{said.name} {one.shown.format(one.wh)} after {before[1]:.0f} Wh on meter {said.meter}"
+    return ""
 
 
 @BOOK.on("meter-power", "a meter counts the energy that flows", SPOKEN, "secc", Stage.LOOP)
 def meter_power(flow: Flow, said: Said) -> str:
-    if said.wh is None or not said.ok or flow.energy.metered_from is None:
+    if not said.ok:
         return ""
-    meter, began, first = flow.energy.metered_from
-    if meter != said.meter or (not flow.ac and not flow.energy.counted):
+    return next(filter(None, (_counted(flow, said, one) for one in _directions(flow, said))), "")
+
+
+def _counted(flow: Flow, said: Said, one: _Direction) -> str:
+    register = one.register
+    if one.wh is None or register.metered_from is None:
         return ""
-    seconds, rose, late = flow.now - began, said.wh - first, flow.now - flow.terms.meter_lag
+    meter, began, first = register.metered_from
+    if meter != said.meter or (not flow.ac and not register.counted):
+        return ""
+    seconds, rose, late = flow.now - began, one.wh - first, flow.now - flow.terms.meter_lag
     if flow.ac:
         if not flow.plant.measured:
             return ""
-        most = flow.energy.drawn - flow.energy.metered_drawn
-        by_then = next((drawn for time, drawn in reversed(flow.energy.drawn_by) if time <= late), 0.0)
-        least = max(by_then - flow.energy.metered_drawn, 0.0)
+        most = register.drawn - register.metered_drawn
+        by_then = next((drawn for time, drawn in reversed(register.drawn_by) if time <= late), 0.0)
+        least = max(by_then - register.metered_drawn, 0.0)
     else:
-        least = next((one.least for one in reversed(flow.energy.counted) if one.time <= late), 0.0)
-        most = flow.energy.counted[-1].most + _since_last(flow, said)
+        least = next((entry.least for entry in reversed(register.counted) if entry.time <= late), 0.0)
+        most = register.counted[-1].most + _since_last(flow, said, one.sign)
     highest = max(most * (1.0 + flow.terms.meter_part), most + LOSSES * seconds / 3600.0) + LEAST
     if rose > highest:
-        text = f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, {_flowed(flow, most)}"
+        text = f"{said.name} {one.shown.format(rose)} in {seconds:.1f} s, {_flowed(flow, most)}"
         return f"{text}, with tolerance {highest:.0f} Wh"
     lowest = least * NOT_LESS * (1.0 - flow.terms.meter_part) - LEAST
+    if register is flow.energy.back:  # the losses lie between the vehicle and the meter
+        lowest -= LOSSES * seconds / 3600.0
     if rose < lowest:
         whose = "as measured" if flow.ac else "by the present values"
         return (
-            f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, at least {least:.0f} Wh flowed {whose} "
+            f"{said.name} {one.shown.format(rose)} in {seconds:.1f} s, at least {least:.0f} Wh flowed {whose} "
             f"until {flow.terms.meter_lag:g} s ago"
         )
     return ""
 
 
-def _since_last(flow: Flow, said: Said) -> float:
-    """Most energy since the last report, Wh."""
+def _since_last(flow: Flow, said: Said, sign: float) -> float:
+    """Most energy since the last report in a direction, Wh."""
     if not flow.reports or said.volts is None or said.amps is None:
         return 0.0
     last = flow.reports[-1]
-    return max(last.volts * last.amps, said.volts * said.amps, 0.0) * (flow.now - last.time) / 3600.0
+    most = max(sign * last.volts * last.amps, sign * said.volts * said.amps, 0.0)
+    return most * (flow.now - last.time) / 3600.0
 
 
 def _flowed(flow: Flow, most: float) -> str:

@@ -161,7 +161,7 @@ class Said:
         wish, delay: EVSENotification, and NotificationMaxDelay in s.
         finished: EVSEProcessing is Finished.
         slack: tolerance and half the ripple of the current by the charger's own word, A.
-        meter, wh: MeterID and reading.
+        meter, wh: MeterID and reading, ``wh_back`` of what the vehicle gave.
         line_amps, nominal_volts: of AC.
         rcd: a residual current was detected.
         claims: limits that are reached by the charger's own word: Current, Voltage, Power.
@@ -210,6 +210,7 @@ class Said:
     slack: float = 0.0
     meter: str = ""
     wh: float | None = None
+    wh_back: float | None = None
     line_amps: float | None = None
     nominal_volts: float | None = None
     rcd: bool = False
@@ -320,6 +321,7 @@ def read(message: Any) -> Said:
         slack=(amount("EVSECurrentRegulationTolerance") or 0.0) + ripple / 2.0,
         meter=text("MeterID"),
         wh=amount("MeterReading", "ChargedEnergyReadingWh"),
+        wh_back=amount("BPT_DischargedEnergyReadingWh"),
         line_amps=amount("EVSEMaxCurrent"),
         nominal_volts=amount("EVSENominalVoltage"),
         rcd=first("RCD") is True,

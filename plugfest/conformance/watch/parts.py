@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from plugfest.conformance.watch.messages import STOPS, Said, Stage
@@ -137,26 +138,18 @@ class Ending:
 
 
 @dataclass
-class Energy:
-    """What has gone into the vehicle, Wh: as measured, as reported, and as metered.
+class Register:
+    """What has gone in one direction since the start, Wh: as reported, as measured, and as metered.
 
     Attributes:
-        capacity: of the battery.
-        soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
-        counted: energy by the reported values, ``drawn`` by the measured ones;
-            ``drawn_by`` the latter by time, ``net`` without what went back.
+        counted: by the reported values, ``drawn`` by the measured ones; ``drawn_by`` the latter by time.
         metered: meter and its last reading; ``metered_from`` meter, time and first reading since the start, and
             ``metered_drawn`` what had been drawn then.
     """
 
-    capacity: float | None = None
-    soc: int | None = None
-    soc_wh: float = 0.0
-    soc_most: int = 0
     counted: list[Counted] = field(default_factory=list)
     drawn: float = 0.0
     drawn_by: list[tuple[float, float]] = field(default_factory=list)
-    net: float = 0.0
     metered: tuple[str, float] | None = None
     metered_from: tuple[str, float, float] | None = None
     metered_drawn: float = 0.0
@@ -166,27 +159,73 @@ class Energy:
         self.counted = []
         self.metered = self.metered_from = None
 
-    def read(self, said: Said, now: float) -> None:
+    def read(self, meter: str, wh: float, now: float) -> None:
         """Takes a meter reading into account; another meter counts from its first."""
-        assert said.wh is not None
-        self.metered = (said.meter, said.wh)
-        if self.metered_from is None or self.metered_from[0] != said.meter:
-            self.metered_from, self.metered_drawn = (said.meter, now, said.wh), self.drawn
+        self.metered = (meter, wh)
+        if self.metered_from is None or self.metered_from[0] != meter:
+            self.metered_from, self.metered_drawn = (meter, now, wh), self.drawn
             self.counted = []
+
+    def report(self, seconds: float, now: float, watts: Sequence[float]) -> None:
+        """Takes what flowed between two reports into account: powers in this direction, negative against it."""
+        before = self.counted[-1] if self.counted else Counted(now - seconds, 0.0, 0.0)
+        least, most = max(min(watts), 0.0) * seconds / 3600.0, max(*watts, 0.0) * seconds / 3600.0
+        self.counted.append(Counted(now, before.least + least, before.most + most))
+
+    def flow(self, wh: float, now: float) -> None:
+        """Takes measured energy into account."""
+        self.drawn += max(wh, 0.0)
+        self.drawn_by.append((now, self.drawn))
+
+
+@dataclass
+class Energy:
+    """What has gone into the vehicle and out of it, Wh.
+
+    Attributes:
+        capacity: of the battery.
+        soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
+        into, back: by direction; ``net`` is what was measured into the vehicle, without what went back.
+    """
+
+    capacity: float | None = None
+    soc: int | None = None
+    soc_wh: float = 0.0
+    soc_most: int = 0
+    into: Register = field(default_factory=Register)
+    back: Register = field(default_factory=Register)
+    net: float = 0.0
+
+    def begin(self) -> None:
+        """Power begins to flow."""
+        self.into.begin()
+        self.back.begin()
+
+    def read(self, said: Said, now: float) -> None:
+        """Takes the readings of a response into account."""
+        if said.wh is not None:
+            self.into.read(said.meter, said.wh, now)
+        if (back := self.given_back(said)) is not None:
+            self.back.read(said.meter, back, now)
+
+    def given_back(self, said: Said) -> float | None:
+        """What a meter shows as taken from the vehicle, Wh; once it was shown, leaving it out means 0."""
+        if said.wh_back is not None or self.back.metered is None or said.wh is None:
+            return said.wh_back
+        return 0.0
 
     def report(self, old: Sample, new: Sample) -> None:
         """Takes what flowed between two reports into account."""
-        hours = (new.time - old.time) / 3600.0
         powers = (old.volts * old.amps, new.volts * new.amps)
-        before = self.counted[-1] if self.counted else Counted(old.time, 0.0, 0.0)
-        least, most = max(min(powers), 0.0), max(*powers, 0.0)
-        self.counted.append(Counted(new.time, before.least + least * hours, before.most + most * hours))
+        self.into.report(new.time - old.time, new.time, powers)
+        self.back.report(new.time - old.time, new.time, [-power for power in powers])
 
     def flow(self, watts: float, since: float, now: float) -> None:
         """Takes a measured power into account that flowed since then."""
         flowed = watts * (now - since) / 3600.0
-        self.drawn, self.net = self.drawn + max(flowed, 0.0), self.net + flowed
-        self.drawn_by.append((now, self.drawn))
+        self.net += flowed
+        self.into.flow(flowed, now)
+        self.back.flow(-flowed, now)
 
 
 @dataclass

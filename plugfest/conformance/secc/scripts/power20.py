@@ -227,7 +227,19 @@ async def directions(tester: TesterEv) -> None:
     await _end(tester)
 
 
-GIVING = ("giving back", "giving back beyond the limits", "lower limits back", "changing directions")
+@FLOWS.on("energy given back")
+async def energy_back(tester: TesterEv) -> None:
+    """Discharging for a long time, so that the meter shows it, then charging, which must not change that register."""
+    back, volts = _limits(tester, "Discharge")
+    await _ask(tester, -back * tester.rng.uniform(0.7, 0.9), volts, METERED, MeterInfoRequested=True)
+    await _ask(tester, back * tester.rng.uniform(0.2, 0.4), volts, HELD, MeterInfoRequested=True)
+    await _ask(tester, 0.0, volts, 1.0)
+    await _end(tester)
+
+
+GIVING = (
+    "giving back", "giving back beyond the limits", "lower limits back", "changing directions", "energy given back",
+)  # fmt: skip
 """Flows with a discharge profile."""
 
 
