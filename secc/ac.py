@@ -78,18 +78,39 @@ def offer(visit: Visit) -> float:
 
 
 async def close_contactor(visit: Visit) -> None:
-    """AC: waits for state C or D, then for the contactor [V2G2-860]."""
+    """AC: waits for state C or D, then for the contactor [V2G2-860].
+
+    Raises:
+        Refusal: no C or D, no contact, or what comes meanwhile forbids it: a fault, a wish to stop, a pilot that leaves
+            C again, or a vehicle that has gone.
+    """
     outlet, timing = supply(visit), visit.session.timing
     if not await visit.evse.pilot.wait(*READY, within=timing.V2G_SECC_CPState_Detection_Timeout):
         raise Refusal("FAILED_PowerDeliveryNotApplied", "the control pilot did not go to C or D")
-    outlet.close()
     deadline = visit.session.now + timing.V2G_SECC_Contactor_Close_Time
-    while not outlet.closed:
-        if visit.session.now >= deadline:
-            outlet.open()
-            seconds = timing.V2G_SECC_Contactor_Close_Time
-            raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
-        await asyncio.sleep(0.02)
+    try:
+        _check_wanted(visit)
+        outlet.close()
+        while not outlet.closed:
+            if visit.session.now >= deadline:
+                seconds = timing.V2G_SECC_Contactor_Close_Time
+                raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
+            await asyncio.sleep(0.02)
+            _check_wanted(visit)
+    except BaseException:
+        outlet.open()
+        raise
+
+
+def _check_wanted(visit: Visit) -> None:
+    """Checks that the contactor is still to close: much can happen while the charger waits.
+
+    Raises:
+        Refusal: it is not.
+    """
+    visit.check_may_start()
+    if not visit.evse.pilot.shows(*READY) or visit.session.channel.gone:
+        raise Refusal("FAILED_PowerDeliveryNotApplied", "the vehicle left C or D, or the connection")
 
 
 def watch(visit: Visit) -> None:

@@ -52,7 +52,7 @@ async def answer(
         check(request)
         _check_order(visit, sequence, request)
         await _check_pilot(visit, request)
-        if visit.overdue and session.protocol.is_loop(type(request).__name__):
+        if visit.overdue and _drives(session.protocol, type(request).__name__):
             raise Refusal(visit.overdue_code, visit.overdue)
         visit.asked_id, visit.asked_signature, visit.signature = received.session_id, received.signature, None
         visit.breaches = received.breaches
@@ -126,6 +126,11 @@ def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
         visit.session.tolerate("sequence", f"{name} after {sequence.last}, expected {sequence.expected()}")
     elif verdict != "legal":
         raise Refusal("FAILED_SequenceError", f"expected {sequence.expected()}")
+
+
+def _drives(protocol: Protocol, request: str) -> bool:
+    """Whether a request asks for power."""
+    return protocol.is_loop(request) or request in protocol.names.powered
 
 
 def _presupposed(protocol: Protocol, request: str) -> tuple[State, ...]:

@@ -1,7 +1,8 @@
 """The charger as a plant: connector, ratings, output, pilot, meter and authorizer, without any protocol.
 
 The answers to requests read and set an `Evse`. Protection does not depend on them: whenever the pilot leaves C and D,
-the DC output and the AC contactor switch off by themselves, as a charger's hardware does within 100 ms.
+the DC output and the AC contactor switch off by themselves, as a charger's hardware does within 100 ms. Neither comes
+on without C or D, or during an emergency or a malfunction (`Evse.may_be_live`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class Fault(enum.Enum):
     UTILITY_INTERRUPT = "utility interrupt"
     EMERGENCY = "emergency"  # emergency button, protection
     MALFUNCTION = "malfunction"
+
+
+CUTS_OFF = frozenset({Fault.EMERGENCY, Fault.MALFUNCTION})
+"""Faults that forbid power at once; with the others, a vehicle may ramp down."""
 
 
 class Wish(enum.Enum):
@@ -195,6 +200,10 @@ class Evse:
         self._wish = Wish.NOTHING
         self._act_until = 0.0
         self._watchers: dict[object, Callable[[], None]] = {}
+        if self._power is not None:
+            self._power.interlock = self.may_be_live
+        if ac is not None:
+            ac.interlock = self.may_be_live
         pilot.subscribe(self._pilot_changed)
 
     # ------------------------------------------------------------------------------------------ power
@@ -251,6 +260,15 @@ class Evse:
         if self.ac is not None and self.ac.closed:
             return True
         return self.power is not None and (self.power.voltage >= SAFE_VOLTAGE or abs(self.power.current) >= NO_CURRENT)
+
+    def may_be_live(self) -> bool:
+        """Whether the outlet may come on now: the pilot shows C or D, and no fault forbids power."""
+        return self.fault not in CUTS_OFF and self.pilot.shows(*READY)
+
+    @property
+    def driven(self) -> bool:
+        """Whether the DC output is on, even for a test, or the AC contactor is closed or closing."""
+        return (self.power is not None and self.power.on) or (self.ac is not None and self.ac.driven)
 
     def off(self) -> None:
         """Switches the DC output and the AC supply off at once, without waiting; leaves the pilot alone."""
@@ -317,7 +335,7 @@ class Evse:
     def fail(self, fault: Fault) -> None:
         """Sets `fault`. EMERGENCY and MALFUNCTION switch off at once; other faults let the vehicle ramp down."""
         self.fault = fault
-        if fault in (Fault.EMERGENCY, Fault.MALFUNCTION):
+        if fault in CUTS_OFF:
             self.off()
         self._tell()
 

@@ -97,12 +97,14 @@ class LimitedOutput:
         driver: the hardware or the simulation; the bench uses it to derate, break and repair the output.
         clips: clips since the limits were last forgotten, by kind.
         on_clip: is notified of the first clip of each kind.
+        interlock: whether the output may come on now; the outlet says so, by its pilot and its faults.
     """
 
     def __init__(self, driver: PowerSource, *, clock: Clock = loop_time) -> None:
         self.driver = driver
         self.clips: dict[Kind, Clip] = {}
         self.on_clip: Callable[[Clip], None] = lambda clip: None
+        self.interlock: Callable[[], bool] = lambda: True
         self._clock = clock
         self._declared = NOTHING
         self._vehicle = NOTHING  # present limits: declared, or lowered in the loop
@@ -241,7 +243,7 @@ class LimitedOutput:
         """Tests the insulation at the highest voltage that both sides allow, but at no more than ``most`` V."""
         self._asked, self._again = None, None
         voltage = min(self.ceiling.voltage, most)
-        if self._tripped is None and voltage > 0.0:
+        if self._tripped is None and voltage > 0.0 and self.interlock():
             self._testing, self._tested = True, False
             self.driver.start_insulation_test(voltage)
 
@@ -380,7 +382,7 @@ class LimitedOutput:
             if value > most + STEP:
                 limit = vehicle.voltage if unit == "V" else vehicle.current
                 self._clipped(theirs if value > limit + STEP else mine, f"{value:g} {unit}, at most {most:g} {unit}")
-        if self._tripped is not None or not self.tested:
+        if self._tripped is not None or not self.tested or not self.interlock():
             return
         watts = min(current, top.current) * min(self.driver.voltage, top.voltage)
         if watts > vehicle.power * OVER:

@@ -235,9 +235,7 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
 async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
     """Accepts the chosen schedule and profile, and closes the contactor of an AC outlet."""
     profile = schedule.keep(request.ChargingProfile) if request.ChargingProfile is not None else ()
-    if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
-        why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
-        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why} [V2G2-480]")
+    visit.check_may_start()
     visit.terms.tuple_id, visit.terms.profile = request.SAScheduleTupleID, profile
     if not visit.dc:
         ac.offer(visit)

@@ -216,9 +216,7 @@ async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.respons
     Terms renegotiated before take effect now, except for their profile: this one is newer. A warning leaves everything
     unchanged.
     """
-    if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
-        why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
-        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
+    visit.check_may_start()
     if visit.dc and not visit.tested:
         raise Refusal("FAILED_PowerDeliveryNotApplied", "Start without a cable check in this session")
     visit.take_over()  # also after a warning; else the older renegotiated profile would replace this one

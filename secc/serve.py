@@ -36,7 +36,7 @@ ANSWERS: Mapping[str, Answers] = {
 }
 
 LOOK = 0.5
-"""Interval between two looks at the plant while power flows, s."""
+"""Interval between two looks at the plant, s."""
 
 STOP_GRACE = 2.0
 """Time after NotificationMaxDelay of a StopCharging, or after a fault, until the output goes off by itself, s."""
@@ -183,14 +183,14 @@ class _Guard:
                 timer.cancel()
 
     def _look(self) -> None:
-        """Checks while power flows: agreed power also changes between messages, and drivers or vehicles may disobey."""
+        """Checks while the outlet is on: agreed power changes between messages too, drivers and vehicles disobey."""
         visit, what = self._visit, agreed.now(self._visit)
-        if visit.delivering:
-            if (power := visit.evse.power) is not None:
+        if (power := visit.evse.power) is not None:
+            if visit.delivering:
                 power.agree(what.watts, what.least)
-                power.watch()
-            elif not visit.overdue:
-                ac.watch(visit)
+            power.watch()
+        elif visit.evse.driven and not visit.overdue:  # in a renegotiation too
+            ac.watch(visit)
         if self._tick:
             self._tick.cancel()
         self._tick = asyncio.get_running_loop().call_later(min(LOOK, max(what.left, 1e-3)), self._look)
@@ -209,13 +209,15 @@ class _Guard:
             self._timer = asyncio.get_running_loop().call_later(delay, self._time_over)
 
     def _time_over(self) -> None:
-        power = self._visit.evse.power
-        if self._visit.delivering and power is not None and power.coming_down:
-            self._timer = asyncio.get_running_loop().call_later(LOOK, self._time_over)  # the vehicle is stopping
-        elif self._visit.delivering:
-            self._visit.evse.off()
-            self._visit.overdue = "the vehicle did not stop within NotificationMaxDelay"
-            self._visit.session.tell("error", "switched-off", self._visit.overdue)
+        """Switches off what is still on, whatever the vehicle is doing; and again, should it bring the outlet back."""
+        evse = self._visit.evse
+        stopping = self._visit.delivering and evse.power is not None and evse.power.coming_down
+        if evse.driven and not stopping:
+            evse.off()
+            if not self._visit.overdue:
+                self._visit.overdue = "the vehicle did not stop within NotificationMaxDelay"
+                self._visit.session.tell("error", "switched-off", self._visit.overdue)
+        self._timer = asyncio.get_running_loop().call_later(LOOK, self._time_over)
 
 
 async def _session(visit: Visit, options: Options) -> None:

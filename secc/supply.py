@@ -25,6 +25,7 @@ class AcSupply:
         agreed: maximum current per phase agreed with the vehicle, A; infinite without an agreement.
         agreed_back: the same from the vehicle, as a magnitude, A; 0 without an agreement.
         in_use: number of phases that the session uses.
+        interlock: whether the contactor may close now; the outlet says so, by its pilot and its faults.
         rcd_tripped: residual current device; True is a fault and opens the contactor.
         sticks: fault to inject: the contactor no longer moves.
         load: current per phase that the vehicle draws, A; negative: feeds back. Without one (a separate process), the
@@ -56,6 +57,7 @@ class AcSupply:
         self.ramp: float | None = None
         self.agreed, self.agreed_back = math.inf, 0.0
         self.in_use = phases
+        self.interlock: Callable[[], bool] = lambda: True
         self.sticks = False
         self.load = load
         self.load_phases = load_phases
@@ -64,6 +66,11 @@ class AcSupply:
         self._close_seconds = close_seconds
         self._clock = clock
         self._closing_since: float | None = None
+
+    @property
+    def driven(self) -> bool:
+        """Whether the contactor is closed or closing."""
+        return self._closing_since is not None
 
     @property
     def closed(self) -> bool:
@@ -81,8 +88,8 @@ class AcSupply:
             self.open()
 
     def close(self) -> None:
-        """Starts to close the contactor; does nothing if the RCD has tripped."""
-        if not self._rcd and not self.sticks and self._closing_since is None:
+        """Starts to close the contactor; does nothing if the RCD has tripped or the interlock forbids it."""
+        if not self._rcd and not self.sticks and self._closing_since is None and self.interlock():
             self._closing_since = self._clock()
 
     def open(self) -> None:

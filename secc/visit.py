@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from secc.charger import Evse, Fault, Slot, Wish
+from secc.charger import CUTS_OFF, Evse, Fault, Slot, Wish
 from secc.costs import Bill
 from secc.envelope import Clip
 from secc.meter import NO_REACTIVE, Reactive
@@ -362,7 +362,7 @@ class Visit:
     @property
     def switched_off(self) -> bool:
         """Whether a fault forbids power immediately, even for a ramp down."""
-        return self.fault in (Fault.EMERGENCY, Fault.MALFUNCTION)
+        return self.fault in CUTS_OFF
 
     @property
     def wants_stop(self) -> bool:
@@ -383,6 +383,17 @@ class Visit:
         if self.wants_stop:
             return "StopCharging", delay if wish is Wish.STOP else 0
         return ("ReNegotiation", delay) if wish is Wish.RENEGOTIATE and self.delivering else ("None", 0)
+
+    def check_may_start(self) -> None:
+        """Checks that the charger can start to deliver.
+
+        Raises:
+            Refusal: a fault, its wish to stop or the RCD forbids it [V2G2-480].
+        """
+        tripped = self.evse.ac is not None and self.evse.ac.rcd_tripped
+        if self.wants_stop or tripped:
+            why = self.fault.value if self.fault else "it wants to stop" if self.wants_stop else "residual current"
+            raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
 
     def check_content(self) -> None:
         """Checks the request against the table of content rules.
