@@ -30,9 +30,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pki import keys
 from pki.errors import PkiError
 from pki.keys import Kind, PrivateKey, PublicKey
-
-OTHER_INFO = bytes([0x01, 0x55, 0x56])
-"""AlgorithmID 1, PartyUInfo 'U', PartyVInfo 'V' [V2G2-818]."""
+from pki.sealing import OTHER_INFO
 
 
 class DeliveryError(PkiError):

@@ -12,9 +12,9 @@ field     IV 12 | ciphertext 66 | tag 16: 94 octets [V2G20-2499]      IV 12 | ci
 AAD       PCID | key identifier of the new contract, upper-case hexadecimal [V2G20-2492]
 ========  ==========================================================  ===============================================
 
-**Not established from public sources**, so set in :class:`Scheme`: the key derivation, whether all implementations use
-the AAD, and how 56 octets hold an Ed448 key, whose private form has 57. Two stacks never tested against each other
-differ here. We claim no conformance for this part.
+**Not established from public sources**, so set in :class:`pki.sealing.Scheme`: the key derivation, whether all
+implementations use the AAD, and how 56 octets hold an Ed448 key, whose private form has 57. Two stacks never tested
+against each other differ here. We claim no conformance for this part.
 
 An Ed448 certificate key cannot do ECDH by itself; RFC 7748 4.2 maps it to its X448 key, which both sides can compute.
 """
@@ -28,47 +28,24 @@ from typing import Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pki import keys
-from pki.delivery import OTHER_INFO, DeliveryError
+from pki.delivery import DeliveryError
 from pki.errors import PkiError
 from pki.keys import Kind, PrivateKey
 from pki.scalars import Ed448Scalar
+from pki.sealing import BENCH as BENCH
+from pki.sealing import LIKE_ISO2 as LIKE_ISO2
+from pki.sealing import PLAIN as PLAIN
+from pki.sealing import SCHEMES as SCHEMES
+from pki.sealing import Scheme as Scheme
 
 Curve: TypeAlias = Literal["SECP521", "X448"]
 """ECDHCurve of the message."""
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """The choices that public sources leave open.
-
-    Attributes:
-        name: for logs.
-        other_info: of the concatenation KDF: SHA-512(00000001 | Z | other_info), first 32 octets.
-        aad: whether PCID and key identifier are authenticated.
-        whole_ed448: seal the 57 octets of an Ed448 private key (a field of 85 octets, longer than the schema allows);
-            else its scalar, 56 octets, with which only a signer that takes scalars can sign (:mod:`pki.scalars`).
-        filler: where zeros pad the 56 octets of an X448 DHPublicKey to the schema's length. [V2G20-2495] says 56
-        octets, the schema 133.
-    """
-
-    name: str
-    other_info: bytes
-    aad: bool
-    whole_ed448: bool = False
-    filler: Literal["after", "before"] = "after"
-
-
-LIKE_ISO2 = Scheme("strict-guess", OTHER_INFO, aad=True)
-"""As in ISO 15118-2, with SHA-512 instead of SHA-256: the likeliest reading, and our default."""
-PLAIN = Scheme("wwcp", b"", aad=False)
-"""What another open implementation does: no other info, no AAD."""
-BENCH = Scheme("bench", OTHER_INFO, aad=True, whole_ed448=True)
-"""Like LIKE_ISO2, for our own benches that sign with a delivered Ed448 key."""
-SCHEMES = {scheme.name: scheme for scheme in (LIKE_ISO2, PLAIN, BENCH)}
 
 
 @dataclass(frozen=True)
@@ -118,7 +95,10 @@ def seal(
     elif isinstance(public, ed448.Ed448PublicKey) and isinstance(contract_key, ed448.Ed448PrivateKey):
         other = ephemeral or x448.X448PrivateKey.generate()
         assert isinstance(other, x448.X448PrivateKey)
-        z, point = other.exchange(x448_public(public)), other.public_key().public_bytes_raw()
+        try:
+            z, point = other.exchange(x448_public(public)), other.public_key().public_bytes_raw()
+        except ValueError as why:
+            raise DeliveryError("the receiver's Ed448 key has a small order") from why
         curve = "X448"
     else:
         ours, theirs = keys.describe(contract_key), keys.describe(public)
@@ -233,7 +213,8 @@ DH_PUBLIC_KEY = 133
 def dh_public_key(sealed: Sealed, scheme: Scheme = LIKE_ISO2) -> bytes:
     """DHPublicKey as the message carries it."""
     point = sealed.public_key
-    return point.rjust(DH_PUBLIC_KEY, b"\0") if scheme.filler == "before" else point.ljust(DH_PUBLIC_KEY, b"\0")
+    width = DH_PUBLIC_KEY if scheme.filler != "none" else 0
+    return point.rjust(width, b"\0") if scheme.filler == "before" else point.ljust(width, b"\0")
 
 
 def point_of(curve: Curve, field: bytes) -> bytes:
@@ -247,6 +228,10 @@ def point_of(curve: Curve, field: bytes) -> bytes:
 
 
 def _derive(z: bytes, scheme: Scheme) -> bytes:
+    if not scheme.padded and len(z) == 66:
+        z = z.lstrip(b"\0")
+    if scheme.kdf == "hkdf-sha256":
+        return HKDF(hashes.SHA256(), 32, None, scheme.other_info).derive(z)
     return hashlib.sha512(bytes([0, 0, 0, 1]) + z + scheme.other_info).digest()[:32]
 
 
@@ -258,7 +243,8 @@ def _aad(receiver: x509.Certificate, contract: x509.Certificate, scheme: Scheme)
     from pki.names import plain
     from pki.store import common_name
 
-    return f"{plain(common_name(receiver))}{key_id(contract).hex().upper()}".encode()
+    identifier = key_id(contract).hex().upper()
+    return f"{plain(common_name(receiver))}{identifier[:16] if scheme.short_identifier else identifier}".encode()
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
     Raises:
         UserError: the PKI, or an entry of it, is missing.
     """
-    from pki import delivery20
+    from pki import sealing
     from pki.errors import PkiError
     from pki.revocation import Revocations, any_of
     from v2g.credentials import plain_id
@@ -109,7 +109,7 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
         raise UserError(str(why)) from why
     made.reinstall, made.update_days, made.most = car.install, car.update_days, car.max_contracts
     made.prioritized = [plain_id(emaid) for emaid in car.prioritized]
-    made.grammar, made.scheme = bench.signed_info, delivery20.SCHEMES[bench.key_transport]
+    made.grammar, made.scheme = bench.signed_info, sealing.scheme(bench.key_transport)
     made.revoked = any_of(Revocations.of(store), listed(bench))
     made.on_contract = lambda contract: say(keep(store, contract, _entry_of(store, contract)))
 
@@ -133,7 +133,7 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
         PkiError: an authority or key is missing.
         UserError: the PKI cannot be used.
     """
-    from pki import delivery20
+    from pki import sealing
     from pki.profiles import Role
     from pki.revocation import Revocations, any_of
 
@@ -153,4 +153,4 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
     emaids = station.emaids or ([station.emaid] if station.emaid else [])
     contracts.backend20 = made = backend(store, now, emaids=emaids)
     made.delay, made.grammar = station.provisioning_delay, bench.signed_info
-    made.scheme = delivery20.SCHEMES[bench.key_transport]
+    made.scheme = sealing.scheme(bench.key_transport)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from boundary.console import complain, say, say_all
 from boundary.text import dumps
-from pki import authority, delivery, delivery20, export, names, provisioning
+from pki import authority, delivery, delivery20, export, names, provisioning, sealing
 from pki.profiles import SUITES, Role
 from pki.store import Entry, Store, read_certificates, save_all
 from plugfest.certificates import arguments, text
@@ -111,7 +111,7 @@ def contract(args: argparse.Namespace) -> int:
         made = provisioning.prepare(store, receiver, emaid, source, days=args.days)
         _deliver(made.contract, _fields(made), store, args)
     else:
-        scheme = delivery20.SCHEMES[args.scheme]
+        scheme = sealing.scheme(args.scheme)
         made20 = provisioning.prepare20(store, receiver, emaid, source, days=args.days, scheme=scheme)
         _deliver(made20.contract, _fields20(made20), store, args)
     return 0

@@ -27,7 +27,7 @@ from boundary.console import say
 from boundary.errors import InputError
 from boundary.read import parse_json
 from boundary.text import visible
-from pki import delivery20
+from pki import sealing
 from pki.errors import PkiError
 from pki.revocation import Revocations
 from pki.store import Store
@@ -221,7 +221,7 @@ def desk(
     if suite is not None:
         newest = Store(directory, suite)
         found.backend20 = made = pnc20.backend(newest, now(), emaids=emaids)
-        made.scheme, made.grammar = delivery20.SCHEMES[scheme], grammar
+        made.scheme, made.grammar = sealing.scheme(scheme), grammar
         found.revoked.entries.update(Revocations.of(newest).entries)
     if found.backend is None and found.backend20 is None:
         raise UserError(f"no PKI in {directory}; `plugfest pki init {directory}` makes one")

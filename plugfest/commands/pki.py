@@ -177,8 +177,8 @@ COMMANDS = (
             Argument("--out", metavar="FILE", type=Path, help="where the delivery goes (default: standard output)"),
             Argument(
                 "--scheme",
-                choices=("strict-guess", "wwcp", "bench"),
                 default="strict-guess",
+                metavar="PROFILE",
                 help="ISO 15118-20: key derivation and AAD, of which the standard's are not known for certain"
                 " (docs/pki.md)",
             ),
@@ -232,9 +232,9 @@ COMMANDS = (
             Argument("--emaid", action="append", metavar="E", help="contracts for each vehicle (repeatable)"),
             Argument(
                 "--key-transport",
-                choices=("strict-guess", "wwcp", "bench"),
                 default="strict-guess",
-                help="ISO 15118-20: how a contract's key is sealed (docs/pnc.md)",
+                metavar="PROFILE",
+                help="ISO 15118-20: how a contract's key is sealed, as 'wwcp, aad=whole' (docs/pnc.md)",
             ),
             Argument(
                 "--signed-info",

@@ -112,8 +112,11 @@ class Bench(Section, kw_only=True, frozen=True):
         Meta(description="ISO 15118-20: grammar of SignedInfo where we sign: the CommonMessages set, or xmldsig alone"),
     ] = "common"
     key_transport: Annotated[
-        Literal["strict-guess", "wwcp", "bench"],
-        Meta(description="ISO 15118-20: how the key of a contract to install is sealed (docs/pnc.md)"),
+        str,
+        Meta(
+            description="ISO 15118-20: how the key of a contract to install is sealed: a profile, and what differs from"
+            " it, as `wwcp, aad=whole` (docs/pnc.md)"
+        ),
     ] = "strict-guess"
     tls: Annotated[TlsPolicy, Meta(description="TLS: never, if the peer offers it, or always")] = "none"
     pki: Annotated[File | None, Meta(description="a PKI (plugfest pki init): certificates, keys, roots, OCSP")] = None

@@ -11,6 +11,8 @@ from typing import get_args
 
 from boundary.errors import InputError
 from evcc.battery import pack
+from pki.errors import PkiError
+from pki.sealing import scheme
 from plugfest import curves, security
 from plugfest.config.actions import (
     Deviate,
@@ -355,6 +357,10 @@ def _tls(bench: Bench) -> Iterator[Complaint]:
 
 
 def _payment(bench: Bench) -> Iterator[Complaint]:
+    try:
+        scheme(bench.key_transport)
+    except PkiError as why:
+        yield ("key-transport",), str(why)
     if bench.payment == "contract":
         if bench.pki is None:
             yield ("payment",), "a contract needs a PKI: pki is missing"

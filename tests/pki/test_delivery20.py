@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pkis import LATER, SEED, good
 
-from pki import delivery20, keys, path
+from pki import delivery20, keys, path, sealing
 from pki.authority import Authority
 from pki.delivery import DeliveryError
 from pki.errors import PkiError
@@ -200,6 +201,123 @@ def test_the_key_must_belong_to_the_certificate(suite: str) -> None:
     other = good(suite)[Role.CONTRACT].certificate
     with pytest.raises(DeliveryError, match="V2G20-2507"):
         delivery20.unseal(made, car.key, car.certificate, other, scheme=delivery20.PLAIN)
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> str:
+    """A named profile with any changes."""
+    words = [draw(st.sampled_from([*sealing.SCHEMES]))]
+    for word, values in sealing.CHOICES.items():
+        if draw(st.booleans()):
+            words.append(f"{word}={draw(st.sampled_from([*values]))}")
+    if draw(st.booleans()):
+        words.append(f"other-info={draw(st.binary(max_size=6)).hex()}")
+    return ", ".join(words)
+
+
+def sees(scheme: delivery20.Scheme, suite: str, z: bytes, identifier: bytes) -> tuple[object, ...]:
+    """What decides whether two profiles open each other's fields."""
+    wide = scheme.padded or suite != "iso20" or z[:1] != b"\0"
+    aad = scheme.aad and (scheme.short_identifier and len(identifier) > 8, True)
+    return scheme.kdf, scheme.other_info, aad, wide, suite != "iso20" and scheme.whole_ed448
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([*SIZES]), profiles(), profiles())
+def test_any_profile_opens_what_it_sealed_and_no_other_does(suite: str, one: str, other: str) -> None:
+    contract, car = new_contract(suite), good(suite)[Role.OEM_PROVISIONING]
+    own, theirs = sealing.scheme(one), sealing.scheme(other)
+    made = delivery20.seal(contract.key, contract.certificate, car.certificate, scheme=own)
+    point = delivery20.point_of(made.curve, delivery20.dh_public_key(made, own))
+    sent = replace(made, public_key=point)
+    secret = delivery20.unseal(sent, car.key, car.certificate, contract.certificate, scheme=own)
+    assert secret == delivery20.secret_of(contract.key, own)
+    z = delivery20._agree(sent, car.key)
+    identifier = contract.certificate.extensions.get_extension_for_class(path.x509.SubjectKeyIdentifier).value.digest
+    if sees(own, suite, z, identifier) == sees(theirs, suite, z, identifier):
+        delivery20.unseal(sent, car.key, car.certificate, contract.certificate, scheme=theirs)
+    else:
+        with pytest.raises(DeliveryError):
+            delivery20.unseal(sent, car.key, car.certificate, contract.certificate, scheme=theirs)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("wwpc", "there are strict-guess, wwcp, bench"),
+        ("wwcp, kfd=x", "there are kdf, secret, aad, ed448, filler, other-info"),
+        ("wwcp, kdf=hkdf", "kdf is concat-sha512 or hkdf-sha256, not 'hkdf'"),
+        ("wwcp, other-info=5", "is hexadecimal"),
+        ("", "there are strict-guess"),
+    ],
+)
+def test_a_profile_that_is_none_is_named(text: str, said: str) -> None:
+    with pytest.raises(PkiError, match=said):
+        sealing.scheme(text)
+
+
+@pytest.mark.parametrize("number", [0, keys.order(keys.Kind.P521), (1 << 528) - 1], ids=["zero", "order", "all ones"])
+def test_a_number_that_is_no_key_is_refused(number: int) -> None:
+    """Sealed properly by whoever has the vehicle's certificate [V2G20-2507]."""
+    contract, car = new_contract("iso20"), good("iso20")[Role.OEM_PROVISIONING]
+    made = field_of(number.to_bytes(66, "big"), contract, car)
+    with pytest.raises(DeliveryError, match="is not a scalar of P-521"):
+        delivery20.unseal(made, car.key, car.certificate, contract.certificate)
+
+
+def test_a_key_of_the_other_kind_is_refused() -> None:
+    """A P-521 key for an Ed448 contract."""
+    p521, ed = new_contract("iso20"), new_contract("iso20-ed448")
+    car = good("iso20")[Role.OEM_PROVISIONING]
+    made = field_of(keys.scalar(p521.key), ed, car)  # type: ignore[arg-type]  # a P-521 key
+    with pytest.raises(DeliveryError, match="V2G20-2507"):
+        delivery20.unseal(made, car.key, car.certificate, ed.certificate)
+
+
+def field_of(secret: bytes, contract: Entry, car: Entry) -> delivery20.Sealed:
+    """Any octets, sealed for a vehicle as in `strict-guess`."""
+    own = ec.generate_private_key(ec.SECP521R1())
+    public = car.certificate.public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    key = hashlib.sha512(b"\0\0\0\1" + own.exchange(ec.ECDH(), public) + b"\1UV").digest()[:32]
+    identifier = contract.certificate.extensions.get_extension_for_class(path.x509.SubjectKeyIdentifier).value.digest
+    aad = car.common_name.encode() + identifier.hex().upper().encode()
+    field = bytes(12) + AESGCM(key).encrypt(bytes(12), secret, aad)
+    return delivery20.Sealed("SECP521", keys.point(own.public_key()), field)
+
+
+@pytest.mark.parametrize("form", ["compressed", "hybrid", "infinity"])
+def test_a_point_in_another_form_is_refused(form: str) -> None:
+    """DHPublicKey is uncompressed [V2G20-2489], whatever the library could read."""
+    made, contract, car = sealed("iso20")
+    point = made.public_key
+    odd = point[-1] & 1
+    changed = {"compressed": bytes([2 + odd]) + point[1:67], "hybrid": bytes([6 + odd]) + point[1:], "infinity": b"\0"}
+    with pytest.raises(DeliveryError, match="is not a point for SECP521"):
+        delivery20.unseal(replace(made, public_key=changed[form]), car.key, car.certificate, contract.certificate)
+
+
+def test_keys_of_a_small_order_seal_nothing() -> None:
+    """Points of Ed448 with order 1, 2 and 4: their secret would be known to everybody."""
+    contract = new_contract("iso20-ed448")
+    prime = 2**448 - 2**224 - 1
+    for y in (1, prime - 1, 0):
+        public = ed448.Ed448PublicKey.from_public_bytes(y.to_bytes(57, "little"))
+        receiver = SimpleNamespace(public_key=lambda public=public: public)
+        with pytest.raises(DeliveryError, match="small order"):
+            delivery20.seal(contract.key, contract.certificate, receiver)  # type: ignore[arg-type]  # a stand-in
+
+
+def test_a_pcid_with_separators_is_the_same_pcid() -> None:
+    """The AAD has it without, whatever the certificate's CN looks like [V2G20-2492]."""
+    car, contract = good("iso20")[Role.OEM_PROVISIONING], new_contract("iso20")
+    spelled = f"{car.common_name[:3]}-{car.common_name[3:]}".lower()
+    named = SimpleNamespace(subject=path.x509.Name([path.x509.NameAttribute(path.x509.NameOID.COMMON_NAME, spelled)]))
+    one, other = (
+        delivery20._aad(receiver, contract.certificate, delivery20.LIKE_ISO2)  # type: ignore[arg-type]  # a stand-in
+        for receiver in (named, car.certificate)
+    )
+    assert one == other
 
 
 def test_curves_are_not_mixed() -> None:

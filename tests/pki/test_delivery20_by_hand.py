@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from pki import delivery20
+from pki import delivery20, sealing
 from pki.delivery import DeliveryError
 
 Key = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey
@@ -94,6 +95,37 @@ def test_key_sealed_by_hand_is_opened(
     secret = delivery20.unseal(received, car, receiver, leaf, scheme=scheme)
     delivery20.private_key(secret, leaf)  # it signs for this certificate
     assert len(secret) == (66 if curve == "SECP521" else 56)
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("length", [8, 20])
+@pytest.mark.parametrize("kdf", ["concat-sha512", "hkdf-sha256"])
+def test_what_other_stacks_may_do_is_opened_by_its_profile(kdf: str, length: int, padded: bool, zeros: bool) -> None:
+    """HKDF, a secret without its leading zeros, an AAD with 16 digits of the key identifier."""
+    car, contract, identifier = made("SECP521"), made("SECP521"), secrets.token_bytes(length)
+    assert isinstance(car, ec.EllipticCurvePrivateKey)
+    assert isinstance(contract, ec.EllipticCurvePrivateKey)
+    z = b""
+    while not z or (z[:1] == b"\0") is not zeros:  # every other secret of 521 bits begins with a zero octet
+        own = ec.generate_private_key(ec.SECP521R1())
+        z = own.exchange(ec.ECDH(), car.public_key())
+    z = z if padded else z.lstrip(b"\0")
+    key = (
+        HKDF(hashes.SHA256(), 32, None, b"info").derive(z)
+        if kdf.startswith("hkdf")
+        else ConcatKDFHash(hashes.SHA512(), length=32, otherinfo=b"info").derive(z)
+    )
+    aad = (PCID + identifier.hex().upper()[:16]).encode()
+    field = bytes(12) + AESGCM(key).encrypt(
+        bytes(12), contract.private_numbers().private_value.to_bytes(66, "big"), aad
+    )
+    numbers = own.public_key().public_numbers()
+    point = b"\x04" + numbers.x.to_bytes(66, "big") + numbers.y.to_bytes(66, "big")
+    secret = "padded" if padded else "stripped"
+    scheme = sealing.scheme(f"wwcp, kdf={kdf}, secret={secret}, aad=short, other-info={b'info'.hex()}")
+    leaf, receiver = certificate("DEPLFC00000001", contract, identifier), certificate(PCID, car, bytes(20))
+    delivery20.unseal(delivery20.Sealed("SECP521", point, field), car, receiver, leaf, scheme=scheme)
 
 
 @pytest.mark.parametrize("curve", ["SECP521", "X448"])

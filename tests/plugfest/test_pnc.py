@@ -153,6 +153,7 @@ charger:
         (["--pki", ".", "--payment", "contract", "--set", "tls=none"], "a contract needs TLS: tls is none"),
         (["--set", "charger.verdicts={DEPLFC00000001: FAILED_Canceled}"], "no ResponseCode 'FAILED_Canceled'"),
         (["--set", "charger.plans=[{prices: [{start: 5, level: 1}]}]"], "the first start is 0"),
+        (["--set", "key-transport=wwpc"], "no key transport 'wwpc'; there are strict-guess, wwcp, bench"),
         (["--set", "vehicle.services={three: 1}"], "a ServiceID is a number"),
     ],
 )
@@ -216,11 +217,16 @@ def test_a_demo_of_iso20_out_of_an_empty_directory(capsys: pytest.CaptureFixture
 
 
 def test_keys_of_iso20_reach_the_roles(capsys: pytest.CaptureFixture[str]) -> None:
-    settings = ["signed-info=xmldsig", "key-transport=wwcp", "charger.provisioning-delay=3", "vehicle.max-contracts=1"]
+    settings = [
+        "signed-info=xmldsig",
+        "key-transport=wwcp,kdf=hkdf-sha256",
+        "charger.provisioning-delay=3",
+        "vehicle.max-contracts=1",
+    ]
     settings += ["vehicle.prioritized=[DEXYZC00000002]", "charger.providers=[DEXYZ]"]
     assert newest(*(part for text in settings for part in ("--set", text)), "--trace", "t.jsonl") == 0
     said = capsys.readouterr().out
-    assert "SignedInfo in the grammar of xmldsig alone; key by SECP521, scheme wwcp" in said
+    assert "SignedInfo in the grammar of xmldsig alone; key by SECP521, scheme wwcp, kdf=hkdf-sha256" in said
     assert re.findall(r"contract installation of (DE\w{12})", said) == ["DEXYZC00000002"]
     assert names("t.jsonl").count("CertificateInstallationReq") > 2
 
