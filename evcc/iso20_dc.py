@@ -96,7 +96,7 @@ def declared_discharge(drive: Drive) -> dict[str, Any]:
 
 
 def updated(terms: Terms, said: Any) -> Terms:
-    """The charger's limits, updated from a block of a response; discharge limits by their magnitude.
+    """The charger's limits as agreed, with those that a block of a response has; discharge limits by their magnitude.
 
     Raises:
         RemoteError: a limit that must not be negative is negative.
@@ -334,7 +334,7 @@ async def loop(
                 flow = flow.halted()
         res = await take(drive, control, flow)
         if not drive.standby:  # in standby only the status and the meter count
-            terms = updated(terms, res.CLResControlMode)
+            terms = updated(course.agreed, res.CLResControlMode)
         ending = protected(drive, res) or await course.turn(res.EVSEStatus)
         if ending:
             return ending

@@ -134,6 +134,11 @@ class LimitedOutput:
         return self._vehicle
 
     @property
+    def declared(self) -> Ceiling:
+        """The vehicle's limits as it declared them before the loop."""
+        return self._declared
+
+    @property
     def ceiling(self) -> Ceiling:
         """The lower of both sides' present limits, and of the agreed power."""
         own = self.driver.limits

@@ -134,25 +134,28 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
 
 
 def limits_changed(visit: Visit, asked: Any) -> None:
-    """Adopts the vehicle's limits from the loop, never wider than declared; the supply offers no more than they allow.
+    """Adopts the vehicle's limits from the loop, never wider than declared; a missing one is that.
+
+    The supply offers no more than they allow.
 
     Raises:
         Refusal: a limit of charging is negative.
     """
     count = phases_in_use(visit)
-    per_phase = supply(visit).nominal_voltage * count
+    per_phase, line = supply(visit).nominal_voltage * count, visit.line
+    line.max_current, line.max_discharge_current = line.declared_current, line.declared_discharge_current
     if asked.EVMaximumChargePower is not None:
         most = total(asked, "EVMaximumChargePower", count)
         if most < 0.0:
             raise Refusal("FAILED", f"EVMaximumChargePower {most:g} W")
-        visit.line.max_current = min(most / per_phase, visit.line.declared_current)
+        line.max_current = min(most / per_phase, line.declared_current)
     if asked.EVMinimumChargePower is not None:
-        visit.line.least_power = max(total(asked, "EVMinimumChargePower", count), 0.0)
+        line.least_power = max(total(asked, "EVMinimumChargePower", count), 0.0)
     if getattr(asked, "EVMaximumDischargePower", None) is not None:
         most = sum(map(abs, phases.given(asked, "EVMaximumDischargePower", count)))
-        visit.line.max_discharge_current = min(most / per_phase, visit.line.declared_discharge_current)
+        line.max_discharge_current = min(most / per_phase, line.declared_discharge_current)
     if getattr(asked, "EVMinimumDischargePower", None) is not None:
-        visit.line.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower", count)))
+        line.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower", count)))
 
 
 def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> list[float]:

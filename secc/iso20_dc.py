@@ -183,7 +183,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
 def change_limits(
     visit: Visit, asked: dc.Scheduled_DC_CLReqControlModeType | dc.Dynamic_DC_CLReqControlModeType
 ) -> None:
-    """Adopts the vehicle's limits from the loop, which may only be tighter than those declared.
+    """Adopts the vehicle's limits from the loop, which may only be tighter than those declared; a missing one is that.
 
     If the vehicle lets the charger decide how energy flows in both directions, the ends of the battery's band are
     limits too.
@@ -196,11 +196,12 @@ def change_limits(
     if chosen(visit).bidirectional:
         fields += ["EVMaximumDischargeCurrent", "EVMaximumDischargePower", "EVMinimumVoltage"]
         reads += [magnitude, magnitude, number]
-    said = [(name, getattr(asked, name)) for name in fields]
-    limits = [None if value is None else read(value) for (_, value), read in zip(said, reads, strict=True)]
-    if any(limit is not None and (limit < 0.0 or not math.isfinite(limit)) for limit in limits):
-        told = (f"{name} {limit:g}" for name, limit in zip(fields, limits, strict=True) if limit is not None)
+    given = ((name, read, getattr(asked, name)) for name, read in zip(fields, reads, strict=True))
+    said = {name: read(value) for name, read, value in given if value is not None}
+    if any(limit < 0.0 or not math.isfinite(limit) for limit in said.values()):
+        told = (f"{name} {limit:g}" for name, limit in said.items())
         raise Refusal("FAILED", f"negative limits: {', '.join(told)}")
+    limits = [said.get(name, own) for name, own in zip(fields, output(visit).declared, strict=False)]
     if isinstance(asked, dc.BPT_Dynamic_DC_CLReqControlModeType):
         if not can_give(asked):
             limits[fields.index("EVMaximumDischargeCurrent")] = 0.0

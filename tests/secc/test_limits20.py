@@ -280,7 +280,7 @@ class Vehicle:
         account = self.world.account
         assert account.now is not None
         assert account.declared is not None
-        now = account.now
+        now = account.declared  # of what the loop leaves out
 
         def of(name: str, before: float) -> float:
             value = getattr(said, name, None)

@@ -337,6 +337,10 @@ def _wanted(facts: Facts20, body: Any, request: Any, now: float) -> None:
     part = body.CLReqControlMode
     facts.kind = kind_of(part)
     limit(facts, part, now)
+    for field_name, ceiling in _CEILINGS:  # a limit that the loop leaves out is the declared one
+        own = facts.declared["EV"].get(field_name.removeprefix("EV"))
+        if own is not None and getattr(part, field_name, None) is None:
+            getattr(facts, ceiling).set(own, now)
     amps = getattr(part, "EVTargetCurrent", None)
     facts.targets = amps is not None
     if amps is not None:

@@ -1,0 +1,105 @@
+"""Sessions of ISO 15118-20: limits that the loop leaves out, ends before power flows, what a goodbye says, the duty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from bench import Bench, iso20_bench
+
+from v2g.messages.iso20 import ac, dc
+from v2g.physical import number, rational
+from v2g.rules.facts import Facts
+
+LOW, HIGH = 10, 30
+"""Rounds of the loop in which a limit is sent; it is left out before and after."""
+
+
+def said(bench: Bench, name: str) -> list[Any]:
+    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
+
+
+def now_and_then(**limits: float) -> Callable[[Any], Any]:
+    """Sends the limits in the rounds from LOW to HIGH, and leaves them out of all others."""
+    rounds = [0]
+
+    def change(message: Any) -> Any:
+        rounds[0] += 1
+        name = "CLReqControlMode" if type(message).__name__.endswith("Req") else "CLResControlMode"
+        sent = LOW <= rounds[0] < HIGH
+        fields = {field: rational(value) if sent else None for field, value in limits.items()}
+        block = msgspec.structs.replace(getattr(message, name), **fields)
+        return msgspec.structs.replace(message, **{name: block})
+
+    return change
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Limits of the loop
+
+
+@pytest.mark.parametrize(
+    "limit", [{"EVMaximumChargeCurrent": 10.0}, {"EVMaximumChargePower": 3_500.0}], ids=lambda limit: next(iter(limit))
+)
+async def test_charger_takes_a_limit_that_the_loop_leaves_out_as_declared(limit: dict[str, float]) -> None:
+    """It holds while it is sent; without it, that of ChargeParameterDiscovery holds again."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=8.0)
+    bench.ev.rewrite[dc.DC_ChargeLoopReq] = now_and_then(**limit)
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    flows = [number(res.EVSEPresentCurrent) for res in said(bench, "DC_ChargeLoopRes")]
+    assert max(flows[HIGH - 5 : HIGH - 1]) < 15.0
+    assert max(flows[HIGH + 20 : -5]) > 100.0
+
+
+async def test_ac_charger_takes_a_limit_that_the_loop_leaves_out_as_declared() -> None:
+    """The supply offers what the vehicle allows: less while it says so, then again what it declared."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=8.0)
+    bench.ev.rewrite[ac.AC_ChargeLoopReq] = now_and_then(EVMaximumChargePower=230.0 * 3 * 8)
+    offered: list[float] = []
+
+    def heard(message: ac.AC_ChargeLoopRes) -> ac.AC_ChargeLoopRes:
+        offered.append(bench.supply.offered)  # type: ignore[union-attr]  # this bench has one
+        return message
+
+    bench.se.rewrite[ac.AC_ChargeLoopRes] = heard
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert offered[HIGH - 2] <= 8.01
+    assert offered[-1] == pytest.approx(16.0)
+
+
+async def test_vehicle_takes_a_limit_that_the_loop_leaves_out_as_agreed() -> None:
+    """The charger's, in scheduled mode, where they are optional."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=8.0)
+    bench.se.rewrite[dc.DC_ChargeLoopRes] = now_and_then(EVSEMaximumChargeCurrent=10.0)
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    asked = [number(req.CLReqControlMode.EVTargetCurrent) for req in said(bench, "DC_ChargeLoopReq")]
+    assert max(asked[LOW + 1 : HIGH]) <= 10.0
+    assert max(asked[HIGH + 1 :]) > 100.0
+
+
+def test_rules_take_a_limit_that_the_loop_leaves_out_as_declared() -> None:
+    """Else a charger would be blamed for what the vehicle allows again."""
+    facts = Facts(protocol="iso20-dc")
+    declared = dict.fromkeys(("EVMinimumChargePower", "EVMinimumChargeCurrent", "EVMinimumVoltage"), rational(0.0)) | {
+        "EVMaximumChargePower": rational(50_000),
+        "EVMaximumVoltage": rational(400),
+    }
+    mode = dc.DC_CPDReqEnergyTransferModeType(EVMaximumChargeCurrent=rational(100.0), **declared)
+    facts.note(dc.DC_ChargeParameterDiscoveryReq(DC_CPDReqEnergyTransferMode=mode))
+    found = []
+    for second, limit in enumerate((None, 10.0, None)):
+        facts.now = 10.0 * second
+        asked = dc.Scheduled_DC_CLReqControlModeType(
+            EVTargetCurrent=rational(5.0), EVTargetVoltage=rational(400.0),
+            EVMaximumChargeCurrent=None if limit is None else rational(limit),
+        )  # fmt: skip
+        facts.note(
+            dc.DC_ChargeLoopReq(MeterInfoRequested=False, EVPresentVoltage=rational(350), CLReqControlMode=asked)
+        )
+        found.append(facts.iso20.ev_amps.value)
+    assert found == [100.0, 10.0, 100.0]
