@@ -3,10 +3,13 @@
 Like :mod:`secc.iso2`; :mod:`secc.iso20_dc` and :mod:`secc.iso20_ac` have the DC and AC messages,
 :mod:`secc.iso20_schedule` the offer of ScheduleExchange, :mod:`secc.iso20_profile` the rules for the vehicle's power
 profile. Differences that shape these answers: every FAILED ends the session, a WARNING does not change its state.
-Without a status field, a charger that cannot continue answers FAILED, and one that wants something uses EVSEStatus.
+Without a status field, a charger that cannot continue answers FAILED, and one that wants something uses EVSEStatus,
+which only the messages of the power flow have: before that, one that wants to stop answers FAILED too.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from secc import (
     control,
@@ -25,13 +28,28 @@ from secc.dc import switch_off
 from secc.iso20_status import evse_status
 from secc.minimal import minimal
 from secc.terms import Terms
-from secc.visit import AnswerTable, Paused, Refusal, Visit
+from secc.visit import Answer, AnswerTable, Paused, Refusal, Visit
 from v2g import energy
 from v2g.messages import schema
-from v2g.messages.iso20 import common, types
+from v2g.messages.iso20 import ac, common, dc, types
 
 ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS, **iso20_provisioning.ANSWERS, **iso20_metering.ANSWERS})
 on = ANSWERS.on
+
+BEFORE_POWER: tuple[type[Any], ...] = (
+    common.AuthorizationSetupReq,
+    common.AuthorizationReq,
+    common.CertificateInstallationReq,
+    common.ServiceDiscoveryReq,
+    common.ServiceDetailReq,
+    common.ServiceSelectionReq,
+    dc.DC_ChargeParameterDiscoveryReq,
+    ac.AC_ChargeParameterDiscoveryReq,
+    common.ScheduleExchangeReq,
+    dc.DC_CableCheckReq,
+    dc.DC_PreChargeReq,
+)
+"""Requests on the way to the power flow: their responses cannot ask the vehicle to stop."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -281,7 +299,7 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
         raise Refusal("FAILED_NoServiceRenegotiationSupported", text)
     await stop(visit)
     if request.ChargingSession == "ServiceRenegotiation":
-        visit.control, visit.tested = None, False
+        visit.control, visit.tested, visit.stopped = None, False, False
         visit.evse.forget_limits()
         # The permission to pause belongs to the part that has ended.
         visit.terms, visit.asked_to_pause = Terms(), False
@@ -295,3 +313,22 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
         )  # fmt: skip
     visit.ended = request.ChargingSession
     return common.SessionStopRes(ResponseCode="OK")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# A charger that wants to stop before power flows
+
+
+def while_willing(answer: Answer) -> Answer:
+    """The answer of a charger, or FAILED if it wants to stop and power does not flow yet."""
+
+    def guarded(visit: Visit, request: Any) -> Any:
+        if visit.wants_stop and not visit.delivering:
+            why = visit.fault.value if visit.fault else "it wants to stop"
+            raise Refusal("FAILED", f"the charger does not go on: {why}")
+        return answer(visit, request)
+
+    return guarded
+
+
+ANSWERS.update({kind: while_willing(ANSWERS[kind]) for kind in BEFORE_POWER})

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from bench import Bench, iso20_bench
+from bench import Bench, iso20_bench, message_seen
 
-from v2g.messages.iso20 import ac, dc
+from secc.charger import Fault, Wish
+from v2g.messages.iso20 import ac, common, dc
+from v2g.outcome import Cause
 from v2g.physical import number, rational
 from v2g.rules.facts import Facts
 
@@ -103,3 +105,64 @@ def test_rules_take_a_limit_that_the_loop_leaves_out_as_declared() -> None:
         )
         found.append(facts.iso20.ev_amps.value)
     assert found == [100.0, 10.0, 100.0]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Ends
+
+
+BEFORE = {
+    common.SessionSetupRes: "AuthorizationSetupRes",
+    common.AuthorizationSetupRes: "AuthorizationRes",
+    common.AuthorizationRes: "ServiceDiscoveryRes",
+    common.ServiceDiscoveryRes: "ServiceDetailRes",
+    common.ServiceDetailRes: "ServiceSelectionRes",
+    common.ServiceSelectionRes: "{}_ChargeParameterDiscoveryRes",
+    dc.DC_ChargeParameterDiscoveryRes: "ScheduleExchangeRes",
+    ac.AC_ChargeParameterDiscoveryRes: "ScheduleExchangeRes",
+    common.ScheduleExchangeRes: "DC_CableCheckRes",
+    dc.DC_CableCheckRes: "DC_CableCheckRes",
+    dc.DC_PreChargeRes: "DC_PreChargeRes",
+}
+"""After which response the charger wants to stop, and the one with which it says so."""
+
+
+@pytest.mark.parametrize("why", [None, Fault.SHUTDOWN, Fault.UTILITY_INTERRUPT, Fault.EMERGENCY], ids=str)
+@pytest.mark.parametrize("after", BEFORE, ids=lambda kind: kind.__name__)
+async def test_charger_that_wants_to_stop_before_power_refuses_the_next_request(after: Any, why: Fault | None) -> None:
+    """There is no EVSEStatus yet: FAILED is the only way, at once and not first when power is due."""
+    bench = iso20_bench("iso20-ac" if after is ac.AC_ChargeParameterDiscoveryRes else "iso20-dc", "dynamic")
+
+    def wants(message: Any) -> Any:
+        if bench.evse.fault is None and bench.evse.notification.wish is Wish.NOTHING:
+            bench.evse.request_stop(30) if why is None else bench.evse.fail(why)
+        return message
+
+    bench.se.rewrite[after] = wants
+    vehicle, charger = await bench.run()
+    name, last = bench.names()[-1], said(bench, bench.names()[-1])[-1]
+    assert (name, last.ResponseCode) == (BEFORE[after].format("DC"), "FAILED")
+    assert vehicle.cause is Cause.PEER
+    assert ("it wants to stop" if why is None else why.value) in charger.reason
+    assert bench.safe
+
+
+async def test_charger_that_wants_to_stop_refuses_another_service_too() -> None:
+    """In the second part of a session nothing flows yet either."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
+
+    def wants(message: common.ServiceDetailRes) -> common.ServiceDetailRes:
+        if bench.names("se").count("ServiceDetailReq") == 2:
+            bench.evse.request_stop(0)
+        return message
+
+    bench.se.rewrite[common.ServiceDetailRes] = wants
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, "DC_ChargeLoopReq", 20)
+        bench.vehicle.another_service.set()
+
+    _, charger = await bench.run(during)
+    assert said(bench, "ServiceSelectionRes")[-1].ResponseCode == "FAILED"
+    assert "it wants to stop" in charger.reason
+    assert bench.safe
