@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from boundary.text import visible
 from evcc import iso20_ac, iso20_contract, iso20_dc, iso20_parking
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import choose, wanted_service
@@ -20,6 +21,7 @@ from v2g import energy
 from v2g.energy import Control
 from v2g.errors import RemoteError, V2GError
 from v2g.messages.iso20 import common
+from v2g.outcome import Cause, cause_of
 from v2g.protocols.iso20 import RENEGOTIATION
 
 NEW = bytes(8)
@@ -62,14 +64,13 @@ async def run(drive: Drive) -> None:
                 control=drive.control, binding=binding(drive), parks=drive.parks,
                 contract=drive.contract,
             )  # fmt: skip
-        session: common.chargingSessionType = "Pause" if drive.paused else "Terminate"
-        await drive.ask(common.SessionStopReq(ChargingSession=session))
+        await drive.ask(goodbye("Pause" if drive.paused else "Terminate", drive.ending.cause, drive.ending.reason))
     except V2GError as why:
         drive.paused, first = None, drive.beside.failure
         if isinstance(first, RemoteError) and not isinstance(first, Unsuitable):
             drive.usable = False  # the session is over on every stream
         await drive.beside.stop()
-        await leave(drive)
+        await leave(drive, why if first is None else first)
         if first is not None and first is not why:  # a refusal on a side stream is why the main stream has ended
             raise first from why
         raise
@@ -193,8 +194,28 @@ def digital(drive: Drive) -> None:
         drive.session.tolerate("duty", f"charge parameters are due, and the control pilot is at {reading.label}")
 
 
-async def leave(drive: Drive) -> None:
-    """Makes the vehicle safe first; then says goodbye, if the last request was answered properly."""
+async def leave(drive: Drive, why: BaseException) -> None:
+    """Makes the vehicle safe first; then says goodbye, and why, if the last request was answered properly."""
     await drive.vehicle.safe(within=AT_ONCE)
     stop = common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Stop")
-    await say_goodbye(drive, stop, common.SessionStopReq(ChargingSession="Terminate"))
+    await say_goodbye(drive, stop, goodbye("Terminate", cause_of(why), str(why)))
+
+
+TERMINATION = {
+    Cause.COMPLETE: "Complete",
+    Cause.ABORTED: "Aborted",
+    Cause.TIMEOUT: "Timeout",
+    Cause.PEER: "ChargerUnsuitable",
+}
+"""EVTerminationCode for a cause, of our own making: the standard leaves it open."""
+LONGEST_EXPLANATION = 160
+"""Characters."""
+
+
+def goodbye(how: common.chargingSessionType, cause: Cause, reason: str) -> common.SessionStopReq:
+    """SessionStopReq that says why the session ends or pauses."""
+    return common.SessionStopReq(
+        ChargingSession=how,
+        EVTerminationCode=TERMINATION.get(cause, "VehicleError"),
+        EVTerminationExplanation=visible(reason)[:LONGEST_EXPLANATION],
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from boundary.text import visible
 from secc import (
     control,
     iso20_ac,
@@ -291,6 +292,8 @@ async def stop(visit: Visit) -> None:
 @on(common.SessionStopReq)
 async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.SessionStopRes:
     """Terminate, Pause, or on to another service on the same connection."""
+    if said := [visible(text) for text in (request.EVTerminationExplanation, request.EVTerminationCode) if text]:
+        visit.session.tell("state", "stopping", f"the vehicle says: {' / '.join(said)}")
     before_profile = visit.delivering
     if request.ChargingSession == "Pause" and (before_profile or not iso20_schedule.may_pause(visit)):
         raise Refusal("FAILED_PauseNotAllowed", "neither does the profile allow it now, nor did the charger ask for it")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from bench import Bench, iso20_bench, message_seen
+from bench import COMBINATIONS, Bench, iso20_bench, message_seen
+from iso20_alone import Alone, Loop, course
 
+from evcc.iso20 import goodbye
 from secc.charger import Fault, Wish
 from v2g.messages.iso20 import ac, common, dc
 from v2g.outcome import Cause
@@ -166,3 +169,61 @@ async def test_charger_that_wants_to_stop_refuses_another_service_too() -> None:
     assert said(bench, "ServiceSelectionRes")[-1].ResponseCode == "FAILED"
     assert "it wants to stop" in charger.reason
     assert bench.safe
+
+
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac-bpt"])
+async def test_stop_that_the_vehicle_ignores_is_made_by_the_charger(mode: str) -> None:
+    """Terminate in every response until NotificationMaxDelay and a grace are over; then it switches off by itself."""
+    alone = Alone(mode)
+    await alone.connect()
+    loop = Loop(alone, await alone.until_loop(await course(mode, "dynamic")))
+    await asyncio.sleep(1.0)
+    before = len(loop.responses)
+    alone.bench.evse.request_stop(2)
+    outcome = await alone.task
+    await loop.stop()
+    *asked, last = loop.responses[before + 1 :]
+    assert len(asked) >= 20
+    assert {response.EVSEStatus.EVSENotification for response in asked} == {"Terminate"}
+    assert last.ResponseCode == "FAILED"
+    assert "did not stop within NotificationMaxDelay" in outcome.reason
+    assert not alone.bench.evse.energised
+
+
+async def test_charger_closes_a_session_that_the_vehicle_leaves_open() -> None:
+    """5 s after SessionStopRes, and not before: the vehicle is to close first."""
+    alone = Alone("iso20-dc")
+    await alone.connect()
+    for request in await course("iso20-dc", "dynamic"):
+        await alone.ask(request)
+    began = asyncio.get_running_loop().time()
+    assert (await alone.closed()).ok
+    assert asyncio.get_running_loop().time() - began == pytest.approx(5.0, abs=0.2)
+
+
+@pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
+async def test_vehicle_says_why_it_stops(mode: str, control: str) -> None:
+    """EVTerminationCode and EVTerminationExplanation of SessionStopReq; the charger tells them."""
+    bench = iso20_bench(mode, control, duration=3.0)
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    (stop,) = said(bench, "SessionStopReq")
+    assert (stop.EVTerminationCode, stop.EVTerminationExplanation) == ("Complete", vehicle.reason)
+    told = [e.note for e in bench.events["se"] if e.layer == "state" and e.name == "stopping"]
+    assert told == [f"the vehicle says: {vehicle.reason} / Complete"]
+
+
+async def test_vehicle_says_why_it_does_not_charge() -> None:
+    """Its charger has not the service that it wants."""
+    bench = iso20_bench("iso20-dc", "scheduled")
+    bench.ev.service = "DC_BPT"
+    vehicle, _ = await bench.run()
+    (stop,) = said(bench, "SessionStopReq")
+    assert stop.EVTerminationCode == "ChargerUnsuitable"
+    assert stop.EVTerminationExplanation == vehicle.reason == "the vehicle wants DC_BPT (6), the charger offers DC (2)"
+
+
+def test_explanation_fits_its_field() -> None:
+    """However long the reason is."""
+    stop = goodbye("Terminate", Cause.ABORTED, "x" * 1000)
+    assert len(stop.EVTerminationExplanation or "") == 160
