@@ -18,6 +18,7 @@ from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
 from slac.pilot import Offer
 from v2g import energy
+from v2g.credentials import common_name, read
 from v2g.energy import Control
 from v2g.errors import RemoteError, V2GError
 from v2g.messages.iso20 import common
@@ -85,6 +86,15 @@ def binding(drive: Drive) -> bytes:
     return hashlib.sha512(tls.peer_chain[0]).digest() if tls is not None and tls.peer_chain else b""
 
 
+def evccid(drive: Drive) -> str:
+    """EVCCID: the name in the certificate of the TLS handshake, unless the bench names another."""
+    tls, vehicle = drive.session.channel.tls, drive.vehicle
+    if vehicle.evccid20:
+        return vehicle.evccid20
+    named = common_name(read(tls.own_chain[0])) if tls is not None and tls.own_chain else ""
+    return named or f"PLF{vehicle.evccid.hex().upper()}"
+
+
 async def set_up(drive: Drive) -> Control | None:
     """SessionSetup: a new session, or a paused one by its id; returns the selection of a session that is resumed."""
     session = drive.session
@@ -93,7 +103,7 @@ async def set_up(drive: Drive) -> Control | None:
         drive.forget_pause()
     resume = drive.resume
     session.id = asked = resume.session_id if resume else NEW
-    res = await drive.ask(common.SessionSetupReq(EVCCID=drive.vehicle.evccid20))
+    res = await drive.ask(common.SessionSetupReq(EVCCID=evccid(drive)))
     joined = res.ResponseCode == "OK_OldSessionJoined"
     if joined and (resume is None or session.id != asked):
         session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")

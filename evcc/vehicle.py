@@ -153,7 +153,8 @@ class Vehicle:
     Attributes:
         battery, pilot, contactors, inlet (the connector's profile), onboard, settings: its parts.
         evccid: MAC address of the communication controller, 6 bytes.
-        evccid20: EVCCID of ISO 15118-20: manufacturer code and a unique part; the name in the vehicle certificate.
+        evccid20: EVCCID of ISO 15118-20: manufacturer code and a unique part; "": the name in the vehicle certificate,
+            without one made of ``evccid``.
         sense: measures voltage and current at the inlet, V and A; None: not measured.
         stop, pause, renegotiate: set by the driver or the bench; the script obeys and clears them.
         another_service: the same, for changing to the service that the options then name (ISO 15118-20).
@@ -185,7 +186,7 @@ class Vehicle:
         self.onboard = onboard or OnboardCharger(phases=inlet.ac_phases)
         self.settings = settings or Settings()
         self.evccid = evccid
-        self.evccid20 = f"PLF{evccid.hex().upper()}"
+        self.evccid20 = ""
         self.contactors = Contactors()
         self.sense = sense
         self.stop = asyncio.Event()

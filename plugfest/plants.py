@@ -116,7 +116,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         settings=settings,
         evccid=octets(car.evccid) if car.evccid else mac if any(mac) else DEFAULT_MAC,
     )
-    vehicle.evccid20 = car.evccid20 or vehicle.evccid20
+    vehicle.evccid20 = car.evccid20 or ""
     vehicle.contactors.welded = "welded" in car.faults
     return vehicle
 

@@ -60,6 +60,9 @@ BEFORE_POWER: tuple[type[Any], ...] = (
 @on(common.SessionSetupReq)
 def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.SessionSetupRes:
     """Lets the vehicle that paused a session resume it; any other gets a new session, without a reason."""
+    if visit.certified and visit.certified != request.EVCCID:
+        text = f"EVCCID {visible(request.EVCCID)}, the vehicle certificate is that of {visible(visit.certified)}"
+        visit.tell("evccid", text)
     kept = visit.paused.get(visit.asked_id)
     if kept is not None and kept.control is not None and known_again(visit, kept):
         visit.resumed, visit.control = visit.paused.pop(visit.asked_id), kept.control

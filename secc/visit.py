@@ -15,6 +15,7 @@ from secc.costs import Bill
 from secc.envelope import Clip
 from secc.meter import NO_REACTIVE, Reactive
 from secc.terms import MAX_ENTRIES, Terms, covering
+from v2g.credentials import common_name, read
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.iso20 import types
 from v2g.messages.xmldsig import SignatureType
@@ -336,8 +337,17 @@ class Visit:
     @property
     def binding(self) -> bytes:
         """Digest of the vehicle's TLS certificate, by which it is recognised when it returns; b"" without one."""
+        return hashlib.sha512(self._certificate).digest() if self._certificate else b""
+
+    @property
+    def certified(self) -> str:
+        """The name in that certificate, "" without one: the EVCCID of ISO 15118-20."""
+        return common_name(read(self._certificate)) if self._certificate else ""
+
+    @property
+    def _certificate(self) -> bytes:
         chain = self.session.channel.tls.peer_chain if self.session.channel.tls is not None else ()
-        return hashlib.sha512(chain[0]).digest() if chain else b""
+        return chain[0] if chain else b""
 
     def planned(self) -> bool:
         """Whether the schedule is ready; if not, the vehicle has to ask again.

@@ -145,7 +145,10 @@ class Vehicle(Section, kw_only=True, frozen=True):
         bool, Meta(description="evcc with ac: no SLAC and no messages, charge at the nominal duty (IEC 61851-1)")
     ] = False
     evccid: Annotated[Hex | None, Meta(description="EVCCID, 6 bytes; by default the interface's MAC")] = None
-    evccid20: Annotated[Identifier | None, Meta(description="EVCCID in ISO 15118-20; by default made of evccid")] = None
+    evccid20: Annotated[
+        Identifier | None,
+        Meta(description="EVCCID in ISO 15118-20; by default the name in the vehicle certificate, or made of evccid"),
+    ] = None
     session_id: Annotated[Hex, Meta(description="session id of the first request: one zero byte, or eight")] = "00" * 8
     offer: Annotated[
         list[Offer], Meta(max_length=20, description="supportedAppProtocolReq instead of --protocol's")

@@ -10,11 +10,19 @@ import msgspec
 import pytest
 from bench import COMBINATIONS, Bench, iso20_bench, message_seen
 from iso20_alone import Alone, Loop, course
+from tls_world import charger as charger_tls
+from tls_world import store
+from tls_world import vehicle as vehicle_tls
 
+from evcc import charge as evcc
 from evcc.iso20 import goodbye
+from pki.profiles import Role
+from secc import serve as secc
 from secc.charger import Fault, Wish
+from v2g import tls
+from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import ac, common, dc
-from v2g.outcome import Cause
+from v2g.outcome import Cause, Outcome
 from v2g.physical import number, rational
 from v2g.rules.facts import Facts
 
@@ -39,6 +47,17 @@ def now_and_then(**limits: float) -> Callable[[Any], Any]:
         return msgspec.structs.replace(message, **{name: block})
 
     return change
+
+
+async def over_tls(bench: Bench) -> tuple[Outcome, Outcome]:
+    """A session over TLS 1.3 with the certificates of both sides."""
+    ends = await memory_pair(
+        server=charger_tls(tls.PROFILES["iso20"], store("iso20")),
+        client=vehicle_tls(tls.PROFILES["iso20"], store("iso20")),
+    )
+    serving = asyncio.create_task(secc.serve(ends[0], bench.evse, bench.se))
+    vehicle = await evcc.charge(ends[1], bench.vehicle, bench.ev)
+    return vehicle, await serving
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -227,3 +246,28 @@ def test_explanation_fits_its_field() -> None:
     """However long the reason is."""
     stop = goodbye("Terminate", Cause.ABORTED, "x" * 1000)
     assert len(stop.EVTerminationExplanation or "") == 160
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Who it is
+
+
+@pytest.mark.parametrize("named", ["", "WMIV1234567890ABCDEX"])
+async def test_evccid_is_the_name_in_the_vehicle_certificate(named: str) -> None:
+    """Unless the bench names another one; the charger tells of it, and charges."""
+    bench = iso20_bench("iso20-dc", "dynamic")
+    bench.vehicle.evccid20 = named
+    vehicle, charger = await over_tls(bench)
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    (request,) = said(bench, "SessionSetupReq")
+    certified = store("iso20")[Role.VEHICLE].common_name
+    assert (named or certified) == request.EVCCID
+    told = [e.note for e in bench.events["se"] if e.layer == "state" and "the vehicle certificate is that of" in e.note]
+    assert told == ([f"EVCCID {named}, the vehicle certificate is that of {certified}"] if named else [])
+
+
+async def test_evccid_of_a_vehicle_without_a_certificate_is_made_of_its_mac() -> None:
+    bench = iso20_bench("iso20-dc", "dynamic")
+    await bench.run()
+    assert said(bench, "SessionSetupReq")[0].EVCCID == "PLF020000000001"
