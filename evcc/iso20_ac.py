@@ -115,7 +115,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     offer: Any = res.AC_CPDResEnergyTransferMode
     same_kind(offer, ac_members(control).offers)
     given = at_least_zero("EVSEMaximumChargePower", even(offer, "EVSEMaximumChargePower", count))
-    if given < least:
+    if given < least or not given:
         raise Unsuitable(f"the charger gives {given:g} W, the onboard charger needs {least:g} W")
     terms.most = min(own, given)
     if control.bidirectional:
@@ -204,7 +204,8 @@ async def loop(
 
     If each direction has its own path, a change of direction goes through zero power and another PowerDelivery.
     """
-    told, reactive = 0.0 if control.dynamic else math.inf, 0.0
+    unasked = 0.0 if control.dynamic else math.inf
+    told, reactive = unasked, 0.0
 
     async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
         made = profile(on, control, new, agreed.most, agreed.giving)
@@ -224,13 +225,16 @@ async def loop(
         warned(drive, res.ResponseCode)
         answer: Any = res.CLResControlMode
         same_kind(answer, ac_members(control).answers)
-        if answer.EVSETargetActivePower is not None:
-            told = even(answer, "EVSETargetActivePower", terms.phases)
-            if not control.bidirectional:
-                at_least_zero("EVSETargetActivePower", told)
-        reactive = even(answer, "EVSETargetReactivePower", terms.phases)
-        if control.dynamic:
-            adopt(drive, answer)
+        if drive.standby:  # only the status and the meter count; the next command comes after it
+            told, reactive = unasked, 0.0
+        else:
+            if answer.EVSETargetActivePower is not None:
+                told = even(answer, "EVSETargetActivePower", terms.phases)
+                if not control.bidirectional:
+                    at_least_zero("EVSETargetActivePower", told)
+            reactive = even(answer, "EVSETargetReactivePower", terms.phases)
+            if control.dynamic:
+                adopt(drive, answer)
         if ending := await course.turn(res.EVSEStatus):
             return ending
         await drive.breathe()

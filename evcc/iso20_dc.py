@@ -28,6 +28,7 @@ from v2g.members import dc_members
 from v2g.messages.iso20 import common, dc, types
 from v2g.outcome import Cause
 from v2g.physical import at_least_zero, magnitude, number, percent, signed
+from v2g.streams import MAIN
 
 DRAINED = 0.005
 """Fraction of the capacity below the minimum SoC at which the vehicle disconnects from a charger that keeps going."""
@@ -81,6 +82,12 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     if not least <= battery.voltage <= terms.voltage:
         text = f"the battery is at {battery.voltage:.1f} V, the charger gives {least:g} to {terms.voltage:g} V"
         raise Unsuitable(text)
+    if (
+        drive.stream == MAIN
+        and not (terms.power and terms.current)
+        and not (terms.discharge_power and control.bidirectional)
+    ):
+        raise Unsuitable(f"the charger gives {terms.power:g} W, {terms.current:g} A")
     return terms
 
 
@@ -306,7 +313,7 @@ async def take(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopRe
     current = number(res.EVSEPresentCurrent)
     drive.vehicle.take_dc(number(res.EVSEPresentVoltage), current if control.bidirectional else max(0.0, current))
     warned(drive, res.ResponseCode)
-    if control.dynamic:
+    if control.dynamic and not drive.standby:
         adopt(drive, res.CLResControlMode)
     return res
 

@@ -18,7 +18,7 @@ from evcc import charge as evcc
 from evcc.iso20 import goodbye
 from pki.profiles import Role
 from secc import serve as secc
-from secc.charger import Fault, Wish
+from secc.charger import Fault, MobilityNeeds, Wish
 from v2g import tls
 from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import ac, common, dc
@@ -127,6 +127,66 @@ def test_rules_take_a_limit_that_the_loop_leaves_out_as_declared() -> None:
         )
         found.append(facts.iso20.ev_amps.value)
     assert found == [100.0, 10.0, 100.0]
+
+
+async def test_commands_in_standby_do_not_count() -> None:
+    """Only the status and the meter do: neither is a target followed, nor are mobility needs adopted."""
+    bench = iso20_bench("iso20-ac", "dynamic", duration=60.0)
+    bench.evse.mobility_needs = MobilityNeeds()
+    first: list[float] = []
+
+    def told(message: ac.AC_ChargeLoopRes) -> ac.AC_ChargeLoopRes:
+        if bench.names().count("PowerDeliveryReq") == 2:  # Start, Standby
+            block = msgspec.structs.replace(
+                message.CLResControlMode, EVSETargetActivePower=rational(5_000.0), TargetSOC=55
+            )
+            return msgspec.structs.replace(message, CLResControlMode=block)
+        return message
+
+    bench.se.rewrite[ac.AC_ChargeLoopRes] = told
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, "AC_ChargeLoopReq", 20)
+        bench.vehicle.standby.set()
+        await message_seen(bench, "AC_ChargeLoopReq", 60)
+        assert bench.vehicle.battery.target_soc == 0.8
+        bench.vehicle.standby.clear()
+        await message_seen(bench, "PowerDeliveryReq", 3)
+        before = bench.names().count("AC_ChargeLoopReq")
+        await message_seen(bench, "AC_ChargeLoopReq", before + 1)
+        first.append(number(said(bench, "AC_ChargeLoopReq")[-1].CLReqControlMode.EVPresentActivePower))
+        await message_seen(bench, "AC_ChargeLoopReq", before + 30)
+        first.append(number(said(bench, "AC_ChargeLoopReq")[-1].CLReqControlMode.EVPresentActivePower))
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert first[0] == 0.0, "nothing until the first command after standby"
+    assert first[1] > 10_000.0
+
+
+@pytest.mark.parametrize(("mode", "gives_back"), [("iso20-dc", 0), ("iso20-dc-bpt", 0), ("iso20-dc-bpt", 20_000)])
+async def test_vehicle_says_goodbye_to_a_charger_without_power(mode: str, gives_back: int) -> None:
+    """Before anything is energised, unless the charger would take energy back."""
+    bench = iso20_bench(mode, "scheduled", duration=3.0)
+
+    def nothing(message: dc.DC_ChargeParameterDiscoveryRes) -> dc.DC_ChargeParameterDiscoveryRes:
+        block = message.DC_CPDResEnergyTransferMode
+        block = msgspec.structs.replace(block, EVSEMaximumChargePower=rational(0.0))
+        if mode.endswith("bpt"):
+            block = msgspec.structs.replace(block, EVSEMaximumDischargePower=rational(gives_back))
+        return msgspec.structs.replace(message, DC_CPDResEnergyTransferMode=block)
+
+    bench.se.rewrite[dc.DC_ChargeParameterDiscoveryRes] = nothing
+    vehicle, charger = await bench.run()
+    assert charger.ok, charger
+    assert bench.safe
+    if gives_back:
+        assert vehicle.ok, vehicle
+        return
+    assert vehicle.cause is Cause.PEER
+    assert "the charger gives 0 W" in vehicle.reason
+    assert bench.names()[-2:] == ["SessionStopReq", "SessionStopRes"]
+    assert "DC_CableCheckReq" not in bench.names()
 
 
 # ---------------------------------------------------------------------------------------------------------------
