@@ -19,6 +19,7 @@ from evcc.iso20 import goodbye
 from pki.profiles import Role
 from secc import serve as secc
 from secc.charger import Fault, MobilityNeeds, Wish
+from slac.pilot import State
 from v2g import tls
 from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import ac, common, dc
@@ -309,6 +310,45 @@ def test_explanation_fits_its_field() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# The duty
+
+
+@pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
+async def test_duty_is_5_percent_to_the_end(mode: str, control: str) -> None:
+    """Also in AC, where ISO 15118-2 may go to a nominal duty [V2G20-1408]."""
+    bench = iso20_bench(mode, control, duration=5.0)
+    duties: list[float] = []
+    until_the_stop: list[float] = []
+    bench.wire.ev.subscribe(lambda reading: duties.append(reading.duty))
+
+    def stops(message: common.SessionStopRes) -> common.SessionStopRes:
+        until_the_stop.extend(duties)
+        return message
+
+    bench.se.rewrite[common.SessionStopRes] = stops
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert set(until_the_stop) == {5.0}
+
+
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
+async def test_strict_vehicle_refuses_another_duty(mode: str) -> None:
+    """Before anything is energised; it says goodbye."""
+    bench = iso20_bench(mode, "scheduled", tolerant=False)
+
+    def offered(message: common.ServiceSelectionRes) -> common.ServiceSelectionRes:
+        bench.evse.pilot.offer(40.0)
+        return message
+
+    bench.se.rewrite[common.ServiceSelectionRes] = offered
+    vehicle, _ = await over_tls(bench)
+    assert vehicle.cause is Cause.PEER
+    assert "the control pilot is at" in vehicle.reason
+    assert bench.names()[-2:] == ["SessionStopReq", "SessionStopRes"]
+    assert bench.safe
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # Who it is
 
 
@@ -331,3 +371,51 @@ async def test_evccid_of_a_vehicle_without_a_certificate_is_made_of_its_mac() ->
     bench = iso20_bench("iso20-dc", "dynamic")
     await bench.run()
     assert said(bench, "SessionSetupReq")[0].EVCCID == "PLF020000000001"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The contactor of an AC outlet
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-ac-bpt"])
+async def test_contactor_closes_between_the_start_and_its_answer(mode: str) -> None:
+    """State B until PowerDeliveryReq(Start), C within 250 ms of it, then the contactor, then the answer within 2 s."""
+    bench = iso20_bench(mode, "dynamic", duration=3.0)
+    states: list[tuple[float, State]] = []
+    bench.wire.evse.subscribe(lambda reading: states.append((asyncio.get_running_loop().time(), reading.state)))
+    closed: list[bool] = []
+
+    def answered(message: common.PowerDeliveryRes) -> common.PowerDeliveryRes:
+        closed.append(bench.evse.energised)
+        return message
+
+    bench.se.rewrite[common.PowerDeliveryRes] = answered
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    times = {}
+    for event in bench.events["ev"]:
+        if event.layer == "message":
+            times.setdefault(event.name, event.time)
+    (ready,) = [time for time, state in states if state is State.C]
+    assert times["PowerDeliveryReq"] < ready <= times["PowerDeliveryReq"] + 0.25
+    assert ready < times["PowerDeliveryRes"] < times["PowerDeliveryReq"] + 2.0
+    assert closed == [True, False], "open again before the answer to the stop"
+
+
+async def test_contactor_that_does_not_close_is_a_failure_in_time() -> None:
+    """FAILED_ContactorError before the vehicle's 2 s are over, and nothing stays live."""
+    bench = iso20_bench("iso20-ac", "dynamic")
+    bench.supply.sticks = True  # type: ignore[union-attr]  # this bench has one
+    vehicle, _ = await bench.run()
+    assert "FAILED_ContactorError" in vehicle.reason
+    assert bench.safe
+
+
+async def test_vehicle_that_stays_in_b_is_refused_in_time() -> None:
+    """FAILED_PowerDeliveryNotApplied: the charger waits for state C, but no longer than the vehicle for the answer."""
+    bench = iso20_bench("iso20-ac", "dynamic")
+    bench.vehicle.pilot.set = lambda state: None  # type: ignore[method-assign]  # the test stands in for it
+    vehicle, _ = await bench.run()
+    assert "FAILED" in vehicle.reason
+    assert said(bench, "PowerDeliveryRes")[-1].ResponseCode == "FAILED_PowerDeliveryNotApplied"
+    assert bench.safe
