@@ -56,6 +56,25 @@ DYNAMIC = Need(
 )
 DECIDES = Need(lambda b: not b.dynamic, "in dynamic mode the charger decides on power (charger.target-power)")
 BOTH_WAYS = Need(lambda b: b.both_ways, "this bench only charges (bpt: true is for both directions)")
+
+
+def _below_zero(power: float | str | Sequence[tuple[float, float]] | None) -> bool:
+    """Whether a power, or any point of a curve, is out of the car; not looked up in a file."""
+    if isinstance(power, int | float):
+        return power < 0.0
+    return power is not None and not isinstance(power, str) and any(watts < 0.0 for _, watts in power)
+
+
+def _one_way(bench: Bench) -> bool:
+    """Whether power can flow only into the car; a charger may take it back from whatever car comes."""
+    station = bench.charger
+    takes = bench.role == "secc" and (station.max_discharge_current or station.max_discharge_power)
+    return not (bench.both_ways or takes)
+
+
+_ONLY_IN = "power below zero comes out of the car, and this bench only charges (bpt: true is for both directions)"
+GIVES = Need(lambda b: not (_one_way(b) and _below_zero(b.vehicle.wanted_power)), _ONLY_IN)
+TAKES = Need(lambda b: not (_one_way(b) and _below_zero(b.charger.target_power)), _ONLY_IN)
 CONTROL = Need(
     lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.control != "scheduled"),
     "the charger decides on power in dynamic mode of ISO 15118-20 only (protocol: iso20, dynamic: true)",
@@ -119,7 +138,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.onboard.min-discharge-current", (BOTH_WAYS,)),
     ("vehicle.onboard.per-phase", (ISO20,)),
     ("vehicle.follows-needs", (DYNAMIC,)),
-    ("vehicle.wanted-power", (ISO20, DECIDES)),
+    ("vehicle.wanted-power", (ISO20, DECIDES, GIVES)),
     ("vehicle.departure", (NEWER,)),
     ("vehicle.renegotiates", (NEWER,)),
     ("vehicle.services", (NEWER,)),
@@ -150,7 +169,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.ac-supply", (AC,)),
     ("charger.lost-link", (ONLY_CHARGER, SLAC)),
     ("charger.newcomers", (ONLY_CHARGER,)),
-    ("charger.target-power", (CONTROL,)),
+    ("charger.target-power", (CONTROL, TAKES)),
     ("charger.needs", (DYNAMIC,)),
     ("charger.generator", (BOTH_WAYS,)),
     ("charger.islanding", (BOTH_WAYS, AC)),
@@ -243,6 +262,8 @@ def _found(bench: Bench) -> Iterator[tuple[Path, str]]:
             yield ("timeline", place), ISO20.text
         elif isinstance(step, SetReactive) and not bench.ac:
             yield ("timeline", place), AC.text
+        elif isinstance(step, SetPower) and _below_zero(step.power) and _one_way(bench):
+            yield ("timeline", place), _ONLY_IN
     for place, deviation in enumerate(bench.deviations):
         if place < len(bench.deviations) - len(given.get("deviations", ())):
             continue  # the car's or the station's

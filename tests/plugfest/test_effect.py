@@ -53,6 +53,24 @@ def lines(text: str) -> list[str]:
             "role: both\nprotocol: din\ndeviations: [{message: AuthorizationReq, drop: true}]",
             "which this bench does not",
         ),
+        *(
+            (
+                f"role: both\nprotocol: iso20\ntls: required\n{more}",
+                f"{key} has no effect: power below zero comes out of the car",
+            )
+            for more, key in (
+                ("dynamic: true\ncharger: {target-power: -10}", "charger.target-power"),
+                ("dynamic: true\ncharger: {target-power: [[0, 5], [9, -1]]}", "charger.target-power"),
+                ("scheduled: true\nvehicle: {wanted-power: -10}", "vehicle.wanted-power"),
+                ("dynamic: true\ntimeline: [{do: power, power: -10}]", "timeline[1]"),
+            )
+        ),
+        ("role: both\nprotocol: iso20\ntls: required\ndynamic: true\nbpt: true\ncharger: {target-power: -10}", ""),
+        (
+            "role: secc\ninterface: e0\nprotocol: iso20\ntls: required\n"
+            "charger: {target-power: -10, max-discharge-power: 20}",
+            "",
+        ),
         (
             "role: both\ncharger: {target-power: 5}",
             "charger.target-power has no effect: the charger decides on power in",
@@ -61,7 +79,7 @@ def lines(text: str) -> list[str]:
             "role: both\ncharger: {separated: true}",
             "charger.separated has no effect: this bench only charges (bpt: true",
         ),
-        ("role: both\nprotocol: iso20\ntls: required\ncharger: {target-power: -5}\ndynamic: true", ""),
+        ("role: both\nprotocol: iso20\ntls: required\ncharger: {target-power: 5}\ndynamic: true", ""),
         (
             "role: both\nprotocol: iso20\ntls: required\nservice: DC_BPT\n"
             "charger: {max-discharge-power: 30}\nvehicle: {negative-discharge-limits: true}",
