@@ -13,6 +13,7 @@ import pytest
 from plugfest import cli, config
 from plugfest.commands import options
 from plugfest.conformance.scripting import page
+from v2g.rules.table import RULES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -153,3 +154,18 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_the_page_of_scripts_is_current() -> None:
     command = "python -m plugfest.conformance.scripting.page > docs/scripting.md"
     assert (DOCS / "scripting.md").read_text(encoding="utf-8").strip() == page.page().strip(), command
+
+
+def test_the_page_of_iso20_names_tests_and_rules_that_exist() -> None:
+    """Each row of its table of rules has at least one, and none of another name."""
+    text = (DOCS / "iso20.md").read_text()
+    rows = re.findall(r"^\| (?:EV|SE|both) \| .* \| (.*) \|$", text, re.MULTILINE)
+    tests = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    rules = {rule.name for rule in RULES}
+    assert len(rows) > 60
+    for row in rows:
+        named = [name for name in re.findall(r"`([^`]+)`", row) if "/" not in name]
+        assert named or "](" in row, row
+        assert not {name for name in named if name not in (tests if name.startswith("test_") else rules)}, row
