@@ -14,6 +14,7 @@ from typing import Any
 from evcc.drive import Drive, Unsuitable
 from evcc.verbs import until_finished
 from evcc.wallet import Wallet, Wallet20
+from pki.errors import PkiError
 from v2g import signature, signed_parts
 from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, root_ids
 from v2g.errors import Refused, RemoteError
@@ -208,7 +209,6 @@ def accept(
         Undeliverable: says what is invalid.
     """
     from pki import delivery
-    from pki.errors import PkiError
     from pki.profiles import Role
 
     provider = chain_of(res.SAProvisioningCertificateChain)

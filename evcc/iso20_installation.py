@@ -12,6 +12,7 @@ from evcc.contract import Undeliverable, check_chain, time_of
 from evcc.drive import Drive
 from evcc.verbs import until_finished
 from evcc.wallet import Wallet20
+from pki.errors import PkiError
 from v2g import signature
 from v2g.credentials import Credential, chain_of, issuers_and_serials, read, sub_certificates, suite_of
 from v2g.errors import RemoteError
@@ -72,7 +73,6 @@ def accept(drive: Drive, wallet: Wallet20, res: common.CertificateInstallationRe
         Undeliverable: says what is invalid.
     """
     from pki import delivery20
-    from pki.errors import PkiError
     from pki.profiles import Role
 
     provider, data = chain_of(res.CPSCertificateChain), res.SignedInstallationData

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from exi import tree
+from exi import json, tree
 from exi.dialects import STANDARD, Dialect
 from exi.errors import DecodeError, EncodeError, ExiError, SchemaError, ValidationError
 from exi.generate import generated
@@ -287,8 +287,6 @@ def from_xml(schema: Schema, text: str | bytes, *, fragment: bool = False) -> An
 
 def to_json(schema: Schema, message: Any, *, root: str = "", fragment: bool = False) -> dict[str, Any]:
     """A message as JSON-ready builtins, ``{root name: content}`` (see :mod:`exi.json`)."""
-    from exi import json
-
     return json.write(tree.from_message(schema, message, root, fragment=fragment), schema.model)
 
 
@@ -298,6 +296,4 @@ def from_json(schema: Schema, data: Any, *, fragment: bool = False) -> Any:
     Raises:
         EncodeError: a key or value that the schema does not allow there.
     """
-    from exi import json
-
     return tree.to_message(json.read(data, schema.model, fragment=fragment), schema.model)

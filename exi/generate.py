@@ -298,6 +298,6 @@ def source(schema: Schema, name: str) -> str:
     Raises:
         KeyError: the set has no type of this name.
     """
-    from exi import grammar
+    from exi import grammar  # the package imports this module
 
     return generated(schema, grammar(schema)).source(name)

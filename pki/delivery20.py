@@ -34,15 +34,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pki import keys
+from pki.authority import key_id
 from pki.delivery import DeliveryError
 from pki.errors import PkiError
 from pki.keys import Kind, PrivateKey
+from pki.names import plain
 from pki.scalars import Ed448Scalar
 from pki.sealing import BENCH as BENCH
 from pki.sealing import LIKE_ISO2 as LIKE_ISO2
 from pki.sealing import PLAIN as PLAIN
 from pki.sealing import SCHEMES as SCHEMES
 from pki.sealing import Scheme as Scheme
+from pki.store import common_name
 
 Curve: TypeAlias = Literal["SECP521", "X448"]
 """ECDHCurve of the message."""
@@ -239,9 +242,6 @@ def _aad(receiver: x509.Certificate, contract: x509.Certificate, scheme: Scheme)
     """PCID and key identifier of the new contract, at their actual length, whatever the standard says about it."""
     if not scheme.aad:
         return None
-    from pki.authority import key_id
-    from pki.names import plain
-    from pki.store import common_name
 
     identifier = key_id(contract).hex().upper()
     return f"{plain(common_name(receiver))}{identifier[:16] if scheme.short_identifier else identifier}".encode()

@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top = parser(*given[:1]) if given and given[0] in COMMANDS else parser()
     args = top.parse_args(given)
     if args.version:
-        from importlib.metadata import version
+        from importlib.metadata import version  # takes time to load
 
         say(f"plugfest {version('plugfest')}")
         return 0

@@ -6,6 +6,8 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pki.errors import PkiError
+
 if TYPE_CHECKING:
     from pki.store import Entry, Store
     from v2g.credentials import Credential
@@ -54,7 +56,6 @@ def keep(store: Store, contract: Credential, name: str = INSTALLED) -> str:
     Args:
         name: name of its entry.
     """
-    from pki.errors import PkiError
     from pki.profiles import Role
     from pki.store import INDEX, Entry
 

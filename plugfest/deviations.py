@@ -18,6 +18,7 @@ from plugfest.config.named import message_classes
 from plugfest.config.words import PROTOCOLS as NAMES
 from plugfest.config.words import replacement
 from plugfest.timeline import times
+from secc.minimal import minimal
 from v2g.protocols import APPPROTO, PROTOCOLS
 from v2g.trace import Event, Observe
 
@@ -160,8 +161,6 @@ class Deviations:
     def _changed(self, entry: Deviation, message: Any, protocol: str) -> Any:
         known = APPPROTO if protocol == APPPROTO.name else PROTOCOLS[protocol]
         if entry.replace is not None:
-            from secc.minimal import minimal
-
             name, values = replacement(entry.replace)
             cls = message_classes(name).get(protocol)
             if cls is None:

@@ -15,6 +15,7 @@ import msgspec
 
 from exi import Schema
 from plugfest.config.check import did_you_mean
+from secc.minimal import minimal
 from v2g.messages import din70121, iso2
 from v2g.messages.iso20.types import RationalNumberType
 from v2g.physical import physical, rational
@@ -186,8 +187,6 @@ def build(hint: Any, value: Any, current: Any, name: str, schema: Schema) -> Any
 
 def _group(groups: list[type[Any]], value: Mapping[str, Any], name: str, schema: Schema) -> Any:
     """A new group: the class that has all these fields; missing required fields get their smallest values."""
-    from secc.minimal import minimal
-
     heads = {key.split(".")[0] for key in value}
     fitting = next((group for group in groups if heads <= set(hints(group))), None)
     if fitting is None:

@@ -13,9 +13,13 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from evcc.nominal import offers_current
+from evcc.options import Outcome as VehicleOutcome
+from evcc.stay import Stay, stay
 from plugfest import pilots
 from plugfest.controls import Interrupted
 from plugfest.errors import UserError
+from secc.stay import serve_vehicles
 from slac import ev, evse
 from slac.errors import MatchFailed, PilotLost
 from slac.host import Host
@@ -173,8 +177,6 @@ async def charge_matched(
     """
     vehicle = controls.vehicle
     assert vehicle is not None
-    from evcc.nominal import offers_current
-    from evcc.stay import Stay, stay
 
     how = how or Stay(sleeps=False)
     soc = vehicle.battery.soc
@@ -246,8 +248,6 @@ async def charge_basic(
     say: Callable[[str], None],
 ) -> VehicleOutcome:
     """Waits for a nominal duty cycle, without SLAC, and charges; arguments as for `charge_matched`."""
-    from evcc.nominal import offers_current
-
     assert controls.vehicle is not None
     say(f"waiting for a nominal duty on the control pilot, which is at {pilot.reading.label}")
     try:
@@ -265,8 +265,6 @@ def _unmatched(why: MatchFailed | PilotLost | Interrupted) -> Outcome:
 
 
 def _of_vehicle(cause: Cause, reason: str, soc: float) -> VehicleOutcome:
-    from evcc.options import Outcome as VehicleOutcome
-
     return VehicleOutcome(cause, reason, soc_start=soc, soc_end=soc)
 
 
@@ -318,7 +316,6 @@ async def serve_matched(
     Raises:
         ModemError, LinkError, SetupError: the modem, the interface or its address is gone.
     """
-    from secc.stay import serve_vehicles
 
     async def matched(match: Match) -> None:
         say(f"matched with {described(match, vehicle=True)}")

@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evcc.wallet import Wallet
+from pki import names
+from pki.errors import PkiError
 from plugfest import pnc20
+from plugfest.config.named import protocols
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 from plugfest.security import listed
+from v2g.credentials import plain_id
 
 if TYPE_CHECKING:
     from evcc.options import Options
@@ -37,7 +42,6 @@ def open_store(directory: Path) -> Store:
     Raises:
         UserError: it cannot be used; says what to do.
     """
-    from pki.errors import PkiError
     from pki.store import Store
 
     try:
@@ -56,7 +60,6 @@ def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = No
         UserError: the directory cannot be used.
     """
     from pki import authority
-    from pki.errors import PkiError
     from pki.profiles import SUITES
 
     suites = [suite for suite in (SUITE, "iso20")[: 1 + newest] if not (directory / suite).is_dir()]
@@ -83,7 +86,6 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
     Raises:
         PkiError: an entry is missing.
     """
-    from evcc.wallet import Wallet
     from pki.profiles import Role
 
     own = store.get(Role.OEM_PROVISIONING) if provisioning else None
@@ -103,7 +105,6 @@ def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
     Raises:
         UserError: the PKI, or an entry of it, is missing.
     """
-    from pki.errors import PkiError
     from pki.revocation import Revocations, any_of
 
     car = bench.vehicle
@@ -134,8 +135,6 @@ def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
 
 def spoken(bench: Bench) -> tuple[bool, bool]:
     """Whether a bench supports protocols before ISO 15118-20, and whether it supports that one."""
-    from plugfest.config.named import protocols
-
     newest = {protocol.abilities.mutual for protocol in protocols(bench)}
     return False in newest, True in newest
 
@@ -154,7 +153,6 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki import names
     from pki.profiles import Role
     from secc.provisioning import LocalBackend
 
@@ -206,10 +204,8 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
     Raises:
         UserError: the PKI, or an entry of it, is missing.
     """
-    from pki.errors import PkiError
     from pki.revocation import any_of
     from plugfest import plans
-    from v2g.credentials import plain_id
 
     station = bench.charger
     options.services = tuple(_services(bench))

@@ -7,9 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evcc.wallet import Wallet20
+from pki import names
+from pki.errors import PkiError
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 from plugfest.security import listed
+from v2g.credentials import plain_id
 
 if TYPE_CHECKING:
     from evcc.options import Options
@@ -34,7 +38,6 @@ def wallet(store: Store, *, contracts: Sequence[str] = ("contract",), provisioni
     Raises:
         PkiError: an entry is missing.
     """
-    from evcc.wallet import Wallet20
     from pki.profiles import Role
 
     own = store.get(Role.OEM_PROVISIONING) if provisioning else None
@@ -57,7 +60,6 @@ def backend(
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki import names
     from pki.profiles import Role
     from secc.iso20_provisioning import LocalBackend
 
@@ -75,7 +77,6 @@ def open_store(directory: Path) -> Store:
     Raises:
         UserError: it cannot be used; says what to do.
     """
-    from pki.errors import PkiError
     from pki.store import Store
 
     try:
@@ -91,9 +92,7 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
         UserError: the PKI, or an entry of it, is missing.
     """
     from pki import sealing
-    from pki.errors import PkiError
     from pki.revocation import Revocations, any_of
-    from v2g.credentials import plain_id
 
     car = bench.vehicle
     store = open_store(Path(bench.pki or "pki"))
@@ -116,8 +115,6 @@ def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) ->
 
 def _entry_of(store: Store, contract: Credential) -> str:
     """The entry for an installed contract: that of an earlier one with the same eMAID, or the first free one."""
-    from v2g.credentials import plain_id
-
     number = 1
     while (name := INSTALLED if number == 1 else f"{INSTALLED}-{number}") in store:
         if plain_id(store[name].common_name) == contract.emaid:

@@ -44,7 +44,7 @@ class Show:
         if progress.result is None:
             self._under_way(progress)
             return
-        from plugfest.conformance.campaign.outcome import WORDS
+        from plugfest.conformance.campaign.outcome import WORDS  # campaigns take time to load
 
         result = progress.result
         word = WORDS[result.verdict] + ("*" if result.findings else "")

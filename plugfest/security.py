@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from boundary import write
+from pki.errors import PkiError
 from plugfest.config.named import protocols
+from plugfest.config.secure import plain
 from plugfest.errors import UserError
+from v2g.errors import SetupError
 
 if TYPE_CHECKING:
     from pki.path import Revoked
@@ -30,7 +33,6 @@ def options(section: TlsOptions, bench: Bench) -> tls.Options:
     Raises:
         SetupError: a name that does not exist; says which.
     """
-    from plugfest.config.secure import plain
     from v2g import tls
 
     wants = {protocol.abilities.mutual for protocol in protocols(bench)}
@@ -44,7 +46,6 @@ def stores(directory: str, wanted: tls.Options) -> list[Store]:
     Raises:
         UserError: there is none.
     """
-    from pki.errors import PkiError
     from pki.store import INDEX, Store
 
     suites = {"1.3": ("iso20", "iso20-ed448"), "1.2": ("iso2",)}
@@ -96,7 +97,6 @@ def vehicle(bench: Bench) -> tls.Context:
         UserError: files are missing or wrong.
     """
     from v2g import tls
-    from v2g.errors import SetupError
 
     try:
         wanted, key_log = options(bench.vehicle.tls, bench), _key_log(bench)
@@ -139,7 +139,6 @@ def listed(bench: Bench) -> Revoked | None:
         UserError: one cannot be used.
     """
     from v2g import tls
-    from v2g.errors import SetupError
 
     try:
         return tls.revoked_by([Path(one) for one in bench.crl])
@@ -167,7 +166,6 @@ def charger(
         UserError: files are missing or wrong.
     """
     from v2g import tls
-    from v2g.errors import SetupError
 
     try:
         wanted, key_log = options(bench.charger.tls, bench), _key_log(bench)

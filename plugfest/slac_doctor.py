@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from boundary.console import say
+from plugfest import recording
 from plugfest.tasks.slac_modem import describe
 from plugfest.tasks.slac_run import Reporter
 from slac import causes, ev, evse, symptoms
@@ -28,6 +29,7 @@ from slac.outcome import Match
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.timing import STANDARD, Timing
 from v2g import interfaces
+from v2g.errors import SetupError
 
 TRIES_AGAIN = 3.0
 """s within which a vehicle that tries again does so (TT_matching_rate is 0.4)."""
@@ -206,8 +208,6 @@ class _Matching:
 
     async def _watch(self) -> Exchange | None:
         """Waits until an attempt on the interface is decided; None if it failed."""
-        from plugfest import recording
-
         frames = recording.of_interface(self._host.link.name)
         judge = self._judge
         self._reporter.feeding = False  # it gets all frames here
@@ -256,8 +256,6 @@ class _Matching:
 
 async def ipv6(name: str, within: float | None = None) -> bool:
     """Whether the link can carry SDP."""
-    from v2g.errors import SetupError
-
     try:
         interface = await interfaces.usable(name, interfaces.ADDRESS_WITHIN if within is None else within)
     except SetupError as why:

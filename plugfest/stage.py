@@ -246,7 +246,7 @@ async def _prepare(schemas: list[exi.Schema]) -> None:
 
 def _panel(bench: Bench, web: str, stage: Stage) -> Panel:
     """The panel, not yet served."""
-    from plugfest.web.panel import Panel
+    from plugfest.web.panel import Panel  # the panel takes time to load
 
     say = complain if stage.view.file is None else stage.view.say
     title = {"evcc": "vehicle", "secc": "charger"}.get(bench.role, "vehicle and charger")

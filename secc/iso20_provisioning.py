@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from pki.errors import PkiError
 from secc import contract, provisioning
 from secc.charger import KEPT
 from secc.iso20_contract import CODES, SET, profiles
@@ -233,7 +234,6 @@ class LocalBackend:
 
     def _deliver(self, emaid: str, receiver: x509.Certificate, remaining: int) -> Installation:
         from pki import delivery20
-        from pki.errors import PkiError
 
         scheme = self.scheme or delivery20.LIKE_ISO2
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import exi
+from pki.errors import PkiError
 from secc import contract
 from secc.charger import KEPT
 from secc.services import CERTIFICATE_SERVICE
@@ -208,7 +209,6 @@ class LocalBackend:
     def _deliver(self, kind: type[Any], emaid: str, receiver: Any, **more: Any) -> Signed:
         """The response with a new contract, sealed for the receiver's key and signed by the provisioning service."""
         from pki import delivery
-        from pki.errors import PkiError
 
         try:
             new = self.issue(emaid)

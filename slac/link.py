@@ -255,7 +255,7 @@ def check_interface(name: str, sock: socket.socket) -> None:
     Raises:
         LinkError: it is down or has no carrier; says what to do.
     """
-    import fcntl
+    import fcntl  # not everywhere
 
     request = struct.pack("16sH14x", namespaces.split(name)[1].encode(), 0)
     for wait in (0.02, 0.08, 0.2, 0.0):  # a new interface gets its carrier a moment later

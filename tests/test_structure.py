@@ -13,8 +13,11 @@ import plugfest
 
 ROOT = Path(plugfest.__file__).parents[1]
 PACKAGES = ("plugfest", "evcc", "secc", "v2g", "slac", "pki", "exi", "boundary")
-INSIDE_FUNCTIONS = 3.0
-"""Imports inside functions for each 1000 lines, at most: where start-up time or an extra demands them."""
+SLOW = frozenset((
+    "aiomqtt", "argcomplete", "asyncio", "cryptography", "lxml", "msgspec", "paho", "rich", "scapy", "ssl",
+    "uvicorn", "yaml",
+))  # fmt: skip
+"""What takes so long to load that a command without it loads it only where it is used."""
 
 
 def modules() -> dict[str, Path]:
@@ -63,14 +66,60 @@ def test_no_modules_import_each_other_in_a_ring() -> None:
         raise AssertionError(f"a ring: {' <- '.join(ring.args[1])}") from None
 
 
-def test_imports_inside_functions_are_few() -> None:
-    lines, inside = 0, []
-    for name, path in modules().items():
-        tree = parsed(path)
-        lines += tree.body[-1].end_lineno or 0 if tree.body else 0
-        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-        inside += sorted({f"{name}:{node.lineno}" for function in functions for node in imports(function)})
-    assert len(inside) < INSIDE_FUNCTIONS * lines / 1000.0, inside
+def at_top(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Imports that are executed when the module is loaded."""
+    inside = {node for function in functions(path) for node in imports(function)}
+    return (node for node in imports(parsed(path)) if node not in inside)
+
+
+def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def loads(node: ast.Import | ast.ImportFrom, known: dict[str, Path]) -> set[str]:
+    """What an import loads at once: our modules with the packages they are in, and the names of other packages."""
+    named = targets(node, known)
+    if not named:
+        words = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+        return {word.partition(".")[0] for word in words}
+    return {whole for name in named for whole in known if name == whole or name.startswith(f"{whole}.")}
+
+
+def test_an_import_inside_a_function_spares_time_or_says_why() -> None:
+    """It loads something slow that its module does not load anyway, or has a comment beside it or just above."""
+    known = modules()
+    direct = {name: set[str]().union(*(loads(node, known) for node in at_top(path))) for name, path in known.items()}
+
+    def all_loaded(names: set[str]) -> set[str]:
+        found: set[str] = set()
+        while names:
+            found |= names
+            names = set[str]().union(*(direct.get(name, set()) for name in names)) - found
+        return found
+
+    found = []
+    for name, path in known.items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        here = all_loaded({whole for whole in known if name == whole or name.startswith(f"{whole}.")})
+        for function in functions(path):
+            for block in blocks(function):
+                first, last = block[0].lineno, block[-1].end_lineno or 0
+                reason = any("#" in line for line in lines[first - 1 : last]) or lines[first - 2].lstrip()[:1] == "#"
+                slow = SLOW & (all_loaded(set[str]().union(*(loads(node, known) for node in block))) - here)
+                if not slow and not reason:
+                    found.append(f"{name}:{first}")
+    assert not found
+
+
+def blocks(function: ast.AST) -> list[list[ast.Import | ast.ImportFrom]]:
+    """Imports of a function that stand together."""
+    found: list[list[ast.Import | ast.ImportFrom]] = []
+    for node in imports(function):
+        if found and node.lineno - (found[-1][-1].end_lineno or 0) <= 2:
+            found[-1].append(node)
+        else:
+            found.append([node])
+    return found
 
 
 def test_an_ignored_type_has_its_reason_beside_it() -> None:

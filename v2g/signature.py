@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import exi
 from exi import STANDARD, Dialect, Schema
+from v2g.credentials import read
 from v2g.errors import LocalError, RemoteError
 from v2g.messages import schema, xmldsig
 from v2g.signed_parts import Part, parts
@@ -241,7 +242,6 @@ def _public_key(key: Any) -> tuple[Any, str]:
     """A public key, and its owner in words."""
     if not isinstance(key, bytes):
         return key, "the given key"
-    from v2g.credentials import read
 
     try:
         certificate = read(key)

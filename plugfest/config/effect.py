@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import yaml
 
+from plugfest import config
 from plugfest.config.actions import ChangeService, SetNeeds, SetPower, SetReactive, Standby
 from plugfest.config.check import Path, spell
 from plugfest.config.model import Bench
 from plugfest.config.named import message_classes
 from plugfest.config.words import PROTOCOLS, protocol_names
 from plugfest.errors import UserError
+from slac.timing import rule_of
 from v2g.protocols import APPPROTO
 from v2g.protocols import PROTOCOLS as KNOWN
 
@@ -275,10 +278,6 @@ def _found(bench: Bench) -> Iterator[tuple[Path, str]]:
 
 def _own(bench: Bench) -> dict[str, Any]:
     """What the file itself sets, apart from the defaults, its car and its station."""
-    import yaml
-
-    from plugfest import config
-
     given: dict[str, Any] = msgspec.to_builtins(bench)
     for section, key in (("vehicle", "car"), ("charger", "station")):
         name = given.get(section, {}).get(key)
@@ -328,8 +327,6 @@ def _timers(bench: Bench) -> Iterator[tuple[Path, str]]:
 
 
 def _slac_timers(bench: Bench) -> Iterator[tuple[Path, str]]:
-    from slac.timing import rule_of
-
     other = {"evcc": "EVSE", "secc": "EV"}.get(bench.role)
     if bench.slac:
         for name in bench.slac_timer:

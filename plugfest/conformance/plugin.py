@@ -21,6 +21,7 @@ its last messages and where its trace is; its mistakes are reported at its own l
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,7 +231,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Runs async tests that use one of our fixtures; all others are left to other plugins."""
     if "sut_setting" not in pyfuncitem.fixturenames:
         return None
-    import inspect
 
     __tracebackhide__ = True
     script = inspect.unwrap(pyfuncitem.obj)  # pytest-asyncio in auto mode puts a plain function around it

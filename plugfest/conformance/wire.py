@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import exi
 from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
@@ -254,8 +255,6 @@ class Wire:
 
     def document(self, message: Any) -> bytes:
         """The EXI bytes of a message in this session."""
-        import exi
-
         session = self.session
         protocol: Protocol = session.protocol
         document = protocol.wrap(message, session.id, None, session.clock())

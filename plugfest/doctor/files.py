@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pki.errors import PkiError
 from plugfest.config.model import Bench
 from plugfest.doctor.finding import Finding
 from plugfest.errors import UserError
@@ -26,7 +27,7 @@ def certificates(bench: Bench) -> Iterator[Finding]:
         yield Finding("certificates", "ok", "none needed without TLS")
         return
     trouble = False
-    from plugfest import security
+    from plugfest import security  # TLS takes time to load
 
     with contextlib.ExitStack() as stack:
         try:
@@ -75,7 +76,6 @@ def _is_key(path: Path) -> bool:
 
 def _read(path: Path) -> list[Certificate]:
     from pki.certificates import read_certificates
-    from pki.errors import PkiError
 
     try:
         return read_certificates(path)

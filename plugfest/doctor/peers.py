@@ -24,7 +24,7 @@ async def modem(bench: Bench) -> list[Finding]:
         interfaces.find(name)
     except SetupError:
         return []
-    from slac.errors import SlacError
+    from slac.errors import SlacError  # SLAC takes time to load, and few benches have a modem
     from slac.host import Host
     from slac.link import open_link
     from slac.modem import detect

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -211,8 +212,6 @@ class Link:
             await asyncio.sleep(self.settings.interval)
 
     def _status(self, *, online: bool) -> bytes:
-        from importlib.metadata import version
-
         facts: Mapping[str, Any] = {
             "online": online,
             "role": self.bench.role,

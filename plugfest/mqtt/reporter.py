@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import exi
 from boundary.text import dumps
 from plugfest.board import Board
 from plugfest.config.model import Mqtt
 from plugfest.mqtt.outbox import Outbox, Publication
 from plugfest.view import digest
+from v2g.messages import schema
 from v2g.outcome import Outcome
 from v2g.trace import Event
 
@@ -117,9 +119,6 @@ class Reporter:
 
 
 def _plain(event: Event) -> Any:
-    import exi
-    from v2g.messages import schema
-
     try:
         return exi.to_json(schema(event.schema), event.message)
     except exi.ExiError:  # sent on purpose, and not expressible

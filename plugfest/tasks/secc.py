@@ -126,7 +126,7 @@ async def _after_slac(
     outlet: Outlet, pilot: ChargerPilot, sessions: Sessions, stack: contextlib.AsyncExitStack
 ) -> None:
     """Matches one vehicle after another, and serves it."""
-    from plugfest import handoff
+    from plugfest import handoff  # SLAC takes time to load, and a plain cable does not need it
     from secc.arrivals import Arrivals
 
     bench, stage, say = sessions.bench, sessions.stage, sessions.looks.say

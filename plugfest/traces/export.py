@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import exi
 from boundary.text import dumps, visible, xml_line
 from boundary.write import replacing, replacing_text
 from plugfest.traces.agreed import UNITS, agreed
@@ -15,6 +16,7 @@ from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.errors import RecordingError
 from plugfest.traces.series import Series, series
 from plugfest.traces.writer import PcapNg
+from v2g.messages import schema
 from v2g.trace import Event, JsonLines
 
 
@@ -85,9 +87,6 @@ def _hex(file: IO[str], recording: Recording) -> None:
 
 def document_xml(entry: Entry) -> str:
     """What the bytes of a message decode to, as XML on one line, whether it belongs to the session or not."""
-    import exi
-    from v2g.messages import schema
-
     own = schema(entry.schema)
     return xml_line(exi.read(own, entry.data).xml if entry.data else exi.to_xml(own, entry.document))
 
@@ -101,9 +100,6 @@ def _xml(file: IO[str], recording: Recording) -> None:
 
 
 def _messages(file: IO[str], recording: Recording) -> None:
-    import exi
-    from v2g.messages import schema
-
     found = []
     for entry in recording.messages:
         line = {"time": entry.time, "sender": entry.sender, "name": entry.name, "schema": entry.schema}

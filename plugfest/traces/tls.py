@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pki import loading
 from plugfest.traces.keylog import KeyLog
 from plugfest.traces.tcp import Chunk
 from plugfest.traces.tls_records import SUITES, Broken, Opener, Opener13, Suite, opener12
@@ -289,8 +290,6 @@ def chain_of(message: bytes) -> list[bytes]:
 
 def subject(der: bytes) -> str:
     """The subject of a certificate, or why it has none."""
-    from pki import loading
-
     try:
         return loading.certificate(der).subject.rfc4514_string()
     except loading.Unreadable as why:

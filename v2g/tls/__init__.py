@@ -53,7 +53,7 @@ async def start(
     Raises:
         TlsFailure: it failed; the alert due was sent, the streams are still open.
     """
-    from v2g.tls import charger, vehicle
+    from v2g.tls import charger, vehicle  # the handshakes import this package
 
     connection = Connection(context, reader, writer, observe or context.observe)
     handshake = vehicle.handshake if context.role == "client" else charger.handshake

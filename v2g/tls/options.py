@@ -14,6 +14,7 @@ import msgspec
 
 from boundary.errors import InputError
 from boundary.yaml_read import parse_yaml
+from pki.path import Code
 from v2g.errors import SetupError
 from v2g.tls import tables
 
@@ -153,8 +154,6 @@ def _check_action(message: str, action: str) -> None:
 
 def _check_tolerated(names: tuple[str, ...]) -> None:
     if names:
-        from pki.path import Code
-
         known = [str(code) for code in Code]
         for name in names:
             if name not in known:

@@ -18,6 +18,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from plugfest.conformance.campaign.evidence import capture, evidence, may_captur
 from plugfest.conformance.campaign.execute import executable, execute
 from plugfest.conformance.campaign.storage import INFO, RESULTS, read_results, safe
 from plugfest.conformance.catalogue import Run, timer
-from plugfest.conformance.catalogue.pics import Pics, excluded, satisfying
+from plugfest.conformance.catalogue.pics import Pics, excluded, satisfying, save
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.own import EPOCH
 from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.virtual import VirtualLoop
 from plugfest.traces.sentences import clause
 from slac.errors import SlacError
 from v2g.errors import V2GError
@@ -275,8 +277,6 @@ class Campaign:
         return result
 
     def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
-        from plugfest.conformance.virtual import VirtualLoop
-
         async def main() -> Result:
             with capture(place, self.interface, run.id) as packets:
                 tell = fan_out(observe, packets)
@@ -292,14 +292,12 @@ class Campaign:
         if not path.exists():
             write(path, dumps({**versions(), **self.info, "seed": self.seed}, indent=2) + "\n", public=True)
         if self.pics is not None:
-            from plugfest.conformance.catalogue.pics import save
-
             save(self.pics, self.folder / "pics.yaml")
 
 
 def recorded(trace: Path) -> str:
     """The first failure in the recording of a run; "" if there is none."""
-    from plugfest.traces.checks import judge
+    from plugfest.traces.checks import judge  # the chain of checks takes time to load
     from plugfest.traces.errors import RecordingError
     from plugfest.traces.recording import load
 
@@ -312,7 +310,6 @@ def recorded(trace: Path) -> str:
 
 def versions() -> dict[str, Any]:
     """Versions of everything that produced the campaign."""
-    from importlib.metadata import PackageNotFoundError, version
 
     def of(package: str) -> str:
         try:

@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pki.errors import PkiError
+from pki.store import Store
 from plugfest.conformance.campaign.campaign import Campaign
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.sut import network, own_system
 from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.sut.certificates import Certificates, context
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.sut.slac import NetworkSlac
@@ -23,6 +26,7 @@ from plugfest.conformance.sut.slac_sessions import NetworkSession
 from slac.errors import LinkError
 from slac.link import open_link
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
+from v2g import tls
 from v2g.errors import SetupError
 from v2g.protocols import ISO20
 from v2g.trace import Observe, ignore
@@ -210,18 +214,13 @@ def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsCo
     Raises:
         SetupError: the directory cannot be used.
     """
-    from v2g import tls
-
     if pki is None:
         return (tls.client(None) if sut == "secc" else None), None  # accept whatever the charger shows
-    from pki.errors import PkiError
-    from pki.store import Store
 
     try:
         store = Store(pki, next((name for name in SUITES[suite] if (pki / name).is_dir()), _elsewhere(suite)))
     except PkiError as why:
         raise SetupError(str(why)) from why
-    from plugfest.conformance.sut.certificates import Certificates, context
 
     found = Certificates(store)
     lab = suite == "iso20" and store.suite.name == "iso2"

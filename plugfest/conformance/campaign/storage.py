@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def alone(folder: Path, part: str = "") -> Iterator[None]:
         Occupied: another process is writing it.
         OSError: the folder cannot be written.
     """
-    import fcntl
+    import fcntl  # not everywhere
 
     with (folder / RESULTS.format(part)).open("ab") as file:
         try:
@@ -63,8 +64,6 @@ def forget(folder: Path) -> None:
         Occupied: the folder has files, but not a campaign's.
         OSError: they cannot be deleted.
     """
-    import shutil
-
     if not folder.exists():
         return
     if not list(folder.glob("results*.jsonl")) and any(folder.iterdir()):
@@ -108,8 +107,6 @@ def merge(folders: Sequence[Path], target: Path) -> None:
     Raises:
         OSError: a folder cannot be read or written.
     """
-    import shutil
-
     target.mkdir(parents=True, exist_ok=True)
     for number, folder in enumerate(folders, 1):
         if folder.resolve() == target.resolve():

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from plugfest.conformance.fields import found, replaced
 from v2g.messages.iso20.types import RationalNumberType
 from v2g.physical import physical, rational
 
@@ -50,8 +51,6 @@ def changed(message: Any, **fields: Any) -> Any:
     Raises:
         ValueError: it has no such field; the error lists those it has.
     """
-    from plugfest.conformance.fields import found, replaced
-
     for name, value in fields.items():
         try:
             before = found(message, name)

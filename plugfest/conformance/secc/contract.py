@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pki import delivery
+from pki.errors import PkiError
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20_contract
 from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
@@ -89,9 +91,6 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
     Raises:
         RemoteError: the contract is invalid; says why.
     """
-    from pki import delivery
-    from pki.errors import PkiError
-
     message = arrival.message
     install = arrival.name == "CertificateInstallationRes"
     receiver = paying(tester).bench.provisioning() if install else paying(tester).contract

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pki import delivery20
+from pki.errors import PkiError
+from pki.profiles import Role
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
@@ -77,8 +80,6 @@ def paying(tester: TesterEv) -> Paying20:
 
 def vehicle_name(tester: TesterEv) -> str:
     """EVCCID: the common name of the vehicle certificate."""
-    from pki.profiles import Role
-
     held = tester.certificates
     found = held.store.get(Role.VEHICLE) if held is not None else None
     return found.common_name if found is not None else NAMELESS
@@ -129,9 +130,6 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
     Raises:
         RemoteError: something is invalid; says what.
     """
-    from pki import delivery20
-    from pki.errors import PkiError
-
     message, own, scheme = arrival.message, paying(tester).provisioning, delivery20.LIKE_ISO2
     data = message.SignedInstallationData
     signature.verify_message(message, arrival.signature, chain_of(message.CPSCertificateChain)[0], SET)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+import exi
 from plugfest.traces.findings import Finding, about
 from plugfest.traces.talks import Talk
+from v2g.messages import schema as schema_of
 from v2g.rules.facts import Facts
 from v2g.rules.missed import behind_gap
 from v2g.rules.table import hear
@@ -16,9 +18,6 @@ from v2g.session import FACET
 
 def schema(talk: Talk) -> Iterator[Finding]:
     """Every message decodes, in the standard's dialect, and satisfies the facets of its schema."""
-    import exi
-    from v2g.messages import schema as schema_of
-
     seen: set[str] = set()
     broken: dict[str, str] = {}  # a field and what is wrong with it -> who sent it first
     for entry in talk.entries:

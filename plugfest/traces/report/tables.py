@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from boundary.text import dumps, visible
+from pki import loading
 from plugfest.traces import text
 from plugfest.traces.chain import Step
 from plugfest.traces.chart import stream_title
@@ -189,10 +192,6 @@ def _linked(recording: Recording, index: int) -> bool:
 
 
 def _certificate(der: bytes) -> str:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from pki import loading
-
     try:
         found = loading.certificate(der)
     except loading.Unreadable as why:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import exi
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.discovery import next_datagram
@@ -155,7 +156,6 @@ async def din_priority(tester: TesterEv, run: Run, result: Result) -> None:
 async def sap_again(tester: TesterEv, run: Run, result: Result) -> None:
     """supportedAppProtocolReq in the middle of a session: no new negotiation."""
     await tester.until("SessionSetup")
-    import exi
 
     await tester.connection.send_payload(exi.encode(APPPROTO.schema, tester.offer()), "supportedAppProtocolReq")
     arrival = await tester.connection.next(2.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import exi
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE
 from plugfest.conformance.cause import Cause
@@ -49,7 +50,6 @@ async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
     wire = tester.connection
     whole = wire.document(tester.make("ServiceDiscoveryReq"))
     other = DIN.wrap(DIN.module.ServiceDiscoveryReq(), tester.session_id)
-    import exi
 
     payload = {
         "EXI cut after half its bytes": whole[: len(whole) // 2],
