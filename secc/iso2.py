@@ -13,8 +13,9 @@ from typing import Any, cast
 from secc import ac, contract, dc, provisioning, schedule, services
 from secc.authorizer import Decision
 from secc.dc import accept_limits, follow, insulation_tested, output, precharge, switch_off
+from secc.pauses import Paused
 from secc.power import Insulation
-from secc.visit import AnswerTable, Paused, Refusal, StatusCode, Visit
+from secc.visit import AnswerTable, Refusal, StatusCode, Visit
 from v2g.messages import iso2
 from v2g.physical import Quantities
 

@@ -28,8 +28,9 @@ from secc.charger import Wish
 from secc.dc import switch_off
 from secc.iso20_status import evse_status
 from secc.minimal import minimal
+from secc.pauses import Paused
 from secc.terms import Terms
-from secc.visit import Answer, AnswerTable, Paused, Refusal, Visit
+from secc.visit import Answer, AnswerTable, Refusal, Visit
 from v2g import energy
 from v2g.messages import schema
 from v2g.messages.iso20 import ac, common, dc, types

@@ -14,7 +14,8 @@ import exi
 from secc import contract
 from secc.iso20_contract import SET
 from secc.iso20_status import meter_info
-from secc.visit import AnswerTable, Refusal, Shown, Visit
+from secc.visit import AnswerTable, Refusal, Visit
+from secc.visit_parts import Shown
 from v2g import signature
 from v2g.messages import schema
 from v2g.messages.iso20 import ac, common, dc, types

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from secc.charger import Evse
 from secc.newcomer import WAITS, Policy, silence
-from secc.pauses import Pauses
+from secc.pauses import Paused, Pauses
 from secc.serve import Options, serve
-from secc.visit import Paused
 from slac.pilot import READY, STEADY, STEP_X1, Offer, Reading, State
 from v2g import sdp
 from v2g.channel import Channel, listening

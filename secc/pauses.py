@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from secc.meter import NO_REACTIVE, Reactive
+
 if TYPE_CHECKING:
-    from secc.visit import Paused
+    from secc.contract import Contract
+    from v2g.energy import Control
 
 LONGEST = 72 * 3600.0
 """Time after which a paused session is dropped, s."""
@@ -19,7 +23,35 @@ MOST = 16
 """Maximum number of paused sessions kept; the oldest is dropped first."""
 
 
-class Pauses(MutableMapping[bytes, "Paused"]):
+@dataclass(frozen=True)
+class Paused:
+    """State kept for a paused session [V2G2-740, 741].
+
+    Attributes:
+        planned: loop time at which its schedule began, s.
+        control: service and parameter set (ISO 15118-20).
+        binding: identifies the vehicle when it returns (ISO 15118-20).
+        added: value added services selected (ISO 15118-20).
+        charged_wh, discharged_wh, reactive: meter readings, Wh and VARh, from which counting continues (ISO 15118-20).
+        contract: the contract that pays (ISO 15118-20).
+    """
+
+    protocol: str
+    mode: str
+    tuple_id: int
+    authorized: bool
+    payment: str = "ExternalPayment"
+    planned: float | None = None
+    control: Control | None = None
+    binding: bytes = b""
+    added: tuple[tuple[int, int], ...] = ()
+    charged_wh: float = 0.0
+    discharged_wh: float = 0.0
+    reactive: Reactive = NO_REACTIVE
+    contract: Contract | None = None
+
+
+class Pauses(MutableMapping[bytes, Paused]):
     """Paused sessions by id; needs a running event loop, whose clock it uses."""
 
     def __init__(self, *, longest: float = LONGEST, most: int = MOST) -> None:

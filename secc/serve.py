@@ -17,8 +17,9 @@ from secc.answer import answer
 from secc.beside import side_streams, with_streams
 from secc.charger import KEPT, SWITCH_OFF_LIMIT, Evse
 from secc.contract import Contracts
+from secc.pauses import Paused
 from secc.services import Service
-from secc.visit import Answers, Paused, Visit
+from secc.visit import Answers, Visit
 from slac.pilot import STEADY, Reading, State
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError

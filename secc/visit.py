@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from secc.charger import CUTS_OFF, Evse, Fault, Slot, Wish
 from secc.costs import Bill
 from secc.envelope import Clip
-from secc.meter import NO_REACTIVE, Reactive
+from secc.pauses import Paused
 from secc.terms import MAX_ENTRIES, Terms, covering
+from secc.visit_parts import Installing, LineLimits, Metering, Renegotiation
 from v2g.credentials import common_name, read
 from v2g.errors import RemoteError, TimedOut
-from v2g.messages.iso20 import types
 from v2g.messages.xmldsig import SignatureType
 from v2g.rules.rule import Breach, Live
 from v2g.session import Session
@@ -41,34 +39,6 @@ class Refusal(RemoteError):
         super().__init__(text, code)
         self.survivable = survivable
         self.fields = fields
-
-
-@dataclass(frozen=True)
-class Paused:
-    """State kept for a paused session [V2G2-740, 741].
-
-    Attributes:
-        planned: loop time at which its schedule began, s.
-        control: service and parameter set (ISO 15118-20).
-        binding: identifies the vehicle when it returns (ISO 15118-20).
-        added: value added services selected (ISO 15118-20).
-        charged_wh, discharged_wh, reactive: meter readings, Wh and VARh, from which counting continues (ISO 15118-20).
-        contract: the contract that pays (ISO 15118-20).
-    """
-
-    protocol: str
-    mode: str
-    tuple_id: int
-    authorized: bool
-    payment: str = "ExternalPayment"
-    planned: float | None = None
-    control: Control | None = None
-    binding: bytes = b""
-    added: tuple[tuple[int, int], ...] = ()
-    charged_wh: float = 0.0
-    discharged_wh: float = 0.0
-    reactive: Reactive = NO_REACTIVE
-    contract: Contract | None = None
 
 
 Notice = Literal["None", "StopCharging", "ReNegotiation"]
@@ -98,94 +68,6 @@ class AnswerTable(dict[type[Any], Answer]):
             return answer
 
         return register
-
-
-@dataclass
-class Renegotiation:
-    """Progress of a vehicle that has to renegotiate its schedule (ISO 15118-20).
-
-    Attributes:
-        tries: how often it may fail; 0: any number of times.
-        until: loop time by which it shall be done, s; None: no renegotiation is due.
-        failures: how often the vehicle missed that time, or began and did not finish.
-    """
-
-    tries: int = 2
-    until: float | None = None
-    failures: int = 0
-
-    def done(self) -> None:
-        """Notes that the renegotiation succeeded."""
-        self.until, self.failures = None, 0
-
-
-@dataclass
-class Installing:
-    """Contract installations in a visit (ISO 15118-20).
-
-    Attributes:
-        request: the request that the back end is processing, or processed last.
-        task: the task processing it, or None.
-        done: eMAIDs delivered.
-        complete: no more contracts are left to deliver.
-    """
-
-    request: Any = None
-    task: asyncio.Future[Any] | None = None
-    done: list[str] = field(default_factory=list)
-    complete: bool = False
-
-    def stop(self) -> None:
-        """Cancels the work: its result is no longer needed."""
-        if self.task is not None:
-            self.task.cancel()
-            self.task = None
-
-
-class Shown(NamedTuple):
-    """What a loop response showed and the vehicle has to confirm: MeterInfo and Receipt."""
-
-    meter: types.MeterInfoType
-    receipt: types.ReceiptType | None
-
-
-@dataclass
-class Metering:
-    """Metering confirmation of a visit (ISO 15118-20).
-
-    Attributes:
-        began: loop time at which the current confirmation interval began, s.
-        until: loop time by which the vehicle shall have confirmed, s; None: no confirmation is pending.
-        shown: what was shown since the confirmation was requested.
-    """
-
-    began: float | None = None
-    until: float | None = None
-    shown: list[Shown] = field(default_factory=list)
-
-
-@dataclass
-class LineLimits:
-    """Limits of a vehicle that charges with AC.
-
-    Attributes:
-        max_current: its present EVMaxCurrent, A.
-        declared_current: EVMaxCurrent as declared before the loop; the loop may lower it (ISO 15118-20), A.
-        max_discharge_current, declared_discharge_current: the same for discharging, as magnitudes (ISO 15118-20), A.
-        least_power, least_discharge: power over all phases below which the vehicle neither charges nor discharges, W,
-            as magnitudes (ISO 15118-20).
-        per_phase: the vehicle gave its limits per phase, and expects the charger's limits per phase (ISO 15118-20).
-        phase_limits: the maximum it declared for each phase, W, as magnitudes, by direction: Charge, Discharge.
-    """
-
-    max_current: float = math.inf
-    declared_current: float = math.inf
-    max_discharge_current: float = 0.0
-    declared_discharge_current: float = 0.0
-    least_power: float = 0.0
-    least_discharge: float = 0.0
-    per_phase: bool = False
-    phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -251,8 +133,8 @@ class Visit:
     payment: str = ""
     contract: Contract | None = None
     challenge: bytes = b""
-    installing: Installing = field(default_factory=lambda: Installing())
-    metering: Metering = field(default_factory=lambda: Metering())
+    installing: Installing = field(default_factory=Installing)
+    metering: Metering = field(default_factory=Metering)
     asked_id: bytes = b""
     asked_signature: SignatureType | None = None
     breaches: Sequence[Breach] = ()
@@ -271,7 +153,7 @@ class Visit:
     allows_standby: bool = True
     allows_another_service: bool = True
     added: tuple[tuple[int, int], ...] = ()
-    renegotiation: Renegotiation = field(default_factory=lambda: Renegotiation())
+    renegotiation: Renegotiation = field(default_factory=Renegotiation)
     stops: int = 0
     ongoing: dict[int, Any] = field(default_factory=dict)
     coming: Terms | None = None

@@ -15,10 +15,10 @@ from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from secc import serve as secc
 from secc.authorizer import Authorizer
 from secc.charger import Evse
+from secc.pauses import Paused
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.supply import AcSupply
-from secc.visit import Paused
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot
 from v2g.channel import Channel

@@ -13,8 +13,7 @@ import pytest
 from processes import until
 
 from plugfest.virtual import VirtualLoop
-from secc.pauses import Pauses
-from secc.visit import Paused
+from secc.pauses import Paused, Pauses
 from v2g import discovery, sdp
 from v2g.channel import MAX_CONNECTIONS, listening
 from v2g.interfaces import Interface

@@ -21,10 +21,10 @@ from secc import serve as secc
 from secc.arrivals import Arrivals
 from secc.charger import Evse, Slot
 from secc.outlet import Outlet
+from secc.pauses import Paused as PausedCharger
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.stay import serve_vehicles
-from secc.visit import Paused as PausedCharger
 from slac import ev, evse
 from slac.connector import power_class
 from slac.host import Host
