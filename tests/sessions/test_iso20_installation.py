@@ -9,11 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from pnc import NOW
-from pnc20 import DAY, PncBench20, issue, second, store
+from pnc20 import DAY, PncBench20, issue, second, source, store
 
 from pki import delivery20
 from pki.authority import Changes
+from pki.keys import Kind
 from pki.names import check_character
 from pki.profiles import Role
 from plugfest import pnc
@@ -127,6 +132,19 @@ async def test_sub_cas_that_the_vehicle_leaves_out_are_known() -> None:
     assert vehicle.ok
     assert bench.messages("CertificateInstallationReq")[0].OEMProvisioningCertificateChain.SubCertificates is None
     assert len(bench.wallet.contracts) == 1
+
+
+async def test_an_operator_may_have_one_sub_ca_alone() -> None:
+    """Its path length is 0, as the sub-CA's that issues contracts always is: no other one is missing."""
+    bench = PncBench20()
+    sub = issue(Role.MO_SUB2, "mo-root", name="mo-sub-alone", cn="MOSubCA")
+    made = pnc.credential(source().issue(Role.CONTRACT, sub, name="contract-alone"))
+    assert len(made.chain) == 2
+    bench.installs("DEPLFC00000001").issue = lambda emaid: made
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert numbers(bench.wallet.contracts) == ["DEPLFC00000001"], vehicle.notes
+    assert bench.codes("AuthorizationRes") == ["OK"]
 
 
 async def test_a_refused_contract_is_replaced_within_the_session() -> None:
@@ -360,6 +378,35 @@ def contract_expired(bench: PncBench20, backend: Any) -> None:
     backend.issue = lambda emaid: made
 
 
+def contract_revoked(bench: PncBench20, backend: Any) -> None:
+    bench.wallet.revoked = lambda certificate, issuer: "DEPLFC" in str(certificate.subject) and "revoked"
+
+
+def service_revoked(bench: PncBench20, backend: Any) -> None:
+    bench.wallet.revoked = lambda certificate, issuer: "ProvSubCA1" in str(certificate.subject) and "revoked"
+
+
+def contract_of_rsa(bench: PncBench20, backend: Any) -> None:
+    """Neither of ISO 15118-20, nor of the benches of ISO 15118-2."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "DEPLFC00000001")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, NOW - DAY, NOW + DAY)
+    der = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    chain = common.ContractCertificateChainType(
+        Certificate=der, SubCertificates=common.SubCertificatesType(Certificate=[der])
+    )
+    spoiled(ContractCertificateChain=chain)(bench, backend)
+
+
+def contract_of_two_kinds(bench: PncBench20, backend: Any) -> None:
+    """The leaf on P-256, its sub-CAs on P-521."""
+    made = pnc.credential(issue(Role.CONTRACT, "mo-sub2", name="mixed", changes=Changes(kind=Kind.P256)))
+    chain = common.ContractCertificateChainType(
+        Certificate=made.leaf, SubCertificates=common.SubCertificatesType(Certificate=list(made.chain[1:]))
+    )
+    spoiled(ContractCertificateChain=chain)(bench, backend)
+
+
 def other_key(bench: PncBench20, backend: Any) -> None:
     good = second()
     backend.issue = lambda emaid: Credential(good.chain, issue(Role.CONTRACT, "mo-sub2", name="any").key)
@@ -377,6 +424,10 @@ def other_scheme(bench: PncBench20, backend: Any) -> None:
         (foreign_service, "provisioning service: "),
         (no_service, "provisioning service: "),
         (contract_expired, "contract: "),
+        (contract_revoked, "contract: DEPLFC00000001H: revoked"),
+        (service_revoked, "provisioning service: ProvSubCA1: revoked"),
+        (contract_of_rsa, "a certificate that is neither on P-521 nor of Ed448"),
+        (contract_of_two_kinds, "contract: DEPLFC00000001H: key on P-256, expected P-521"),
         (other_key, "does not belong to the new contract certificate [V2G20-2507]"),
         (other_scheme, "the tag of the encrypted private key does not match (scheme strict-guess)"),
         (spoiled(SECP521_EncryptedPrivateKey=bytes(94)), "the tag of the encrypted private key does not match"),

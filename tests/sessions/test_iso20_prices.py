@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from bench import message_seen
-from pnc20 import PncBench20, second
+from pnc20 import PncBench20, second, store
 
 from secc.charger import Wish
 from secc.schedule import Plan
@@ -107,9 +107,56 @@ def altered(bench: PncBench20) -> None:
     bench.se.rewrite[common.ScheduleExchangeRes] = change
 
 
+def sharing_an_id(bench: PncBench20) -> None:
+    """The signature is over the last one alone, and its Reference names any of them."""
+    own = bench.contracts.tariff_key20
+    assert own is not None
+    made: list[common.ScheduleExchangeRes] = []
+
+    def change(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
+        for prices in signed_parts.absolute_prices(res):
+            prices.Id = "id1"
+        made.append(res)
+        return res
+
+    def sign(_: Any) -> Any:
+        last = signed_parts.Part("AbsolutePriceSchedule", signed_parts.absolute_prices(made[-1])[-1])
+        return signature.sign(schema("iso20-common"), [last], own.key)
+
+    bench.se.rewrite[common.ScheduleExchangeRes] = change
+    bench.se.rewrite_signature[common.ScheduleExchangeRes] = sign
+
+
+def one_without_an_id(bench: PncBench20) -> None:
+    """The cheapest one is not among those that are signed."""
+    own = bench.contracts.tariff_key20
+    assert own is not None
+    made: list[common.ScheduleExchangeRes] = []
+
+    def change(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
+        signed_parts.absolute_prices(res)[-1].Id = None
+        made.append(res)
+        return res
+
+    bench.se.rewrite[common.ScheduleExchangeRes] = change
+    bench.se.rewrite_signature[common.ScheduleExchangeRes] = lambda _: signature.sign_message(
+        made[-1], own.key, "iso20-common"
+    )
+
+
+def by_an_upper_sub_ca(bench: PncBench20) -> None:
+    """The operator's sub-CA 1 is above the contract, and did not issue it."""
+    own = bench.contracts.tariff_key20
+    assert own is not None
+    bench.contracts.tariff_key20 = Credential(own.chain, store()["mo-sub1"].key)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (sharing_an_id, "share the Id id1"),
+        (one_without_an_id, "they are not signed"),
+        (by_an_upper_sub_ca, "does not verify"),
         (unsigned, "they are not signed"),
         (stripped, "no Signature over"),
         (of_another, "does not verify"),
