@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pki.store import Store
     from plugfest.config.model import Bench
     from secc.contract import Contracts
-    from secc.iso20_provisioning import LocalBackend
+    from secc.iso20_provisioning import Backend, LocalBackend
     from v2g.credentials import Credential
 
 SUITES = ("iso20", "iso20-ed448", "iso2")
@@ -85,6 +85,22 @@ def open_store(directory: Path) -> Store:
         raise UserError(str(why)) from why
 
 
+def stores(directory: Path) -> list[Store]:
+    """Every ISO 15118-20 part of a PKI directory, or what it has instead: a charger meets vehicles with either.
+
+    Raises:
+        UserError: it cannot be used; says what to do.
+    """
+    from pki.errors import PkiError
+    from pki.store import Store
+
+    try:
+        found = [Store(directory, suite) for suite in SUITES[:2] if (directory / suite).is_dir()]
+    except PkiError as why:
+        raise UserError(str(why)) from why
+    return found or [open_store(directory)]
+
+
 def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) -> None:
     """Gives a vehicle its wallet for ISO 15118-20 from the bench's PKI; installed contracts are kept there.
 
@@ -135,19 +151,30 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
     from pki.revocation import Revocations, any_of
 
     station = bench.charger
-    store = open_store(Path(bench.pki or "pki"))
-    contracts.roots = list(dict.fromkeys([*contracts.roots, *ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT))]))
-    contracts.revoked = any_of(contracts.revoked, Revocations.of(store))
+    held = stores(Path(bench.pki or "pki"))
     contracts.providers, contracts.grammar = list(station.providers), bench.signed_info
     contracts.bad_signature = station.bad_signature
-    signer = store.get(Role.MO_SUB2)
-    contracts.tariff_key20 = credential(signer) if signer is not None and signer.has_key else None
-    able = (
-        all(role in store and store[role].has_key for role in (Role.CPS, Role.MO_SUB2)) and store.suite.name != "iso2"
-    )
-    if not station.provisioning or not able:
-        return
-    emaids = station.emaids or ([station.emaid] if station.emaid else [])
-    contracts.backend20 = made = backend(store, now, emaids=emaids)
-    made.delay, made.grammar = station.provisioning_delay, bench.signed_info
-    made.scheme = sealing.scheme(bench.key_transport)
+    made: dict[str, LocalBackend] = {}
+    signers: list[Credential] = []
+    for store in held:
+        contracts.roots = list(dict.fromkeys([*contracts.roots, *ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT))]))
+        contracts.revoked = any_of(contracts.revoked, Revocations.of(store))
+        signer = store.get(Role.MO_SUB2)
+        if signer is None or not signer.has_key:
+            continue
+        signers.append(credential(signer))
+        if Role.CPS in store and store[Role.CPS].has_key and store.suite.name != "iso2":
+            emaids = station.emaids or ([station.emaid] if station.emaid else [])
+            made[store.suite.name] = one = backend(store, now, emaids=emaids)
+            one.delay, one.grammar = station.provisioning_delay, bench.signed_info
+            one.scheme = sealing.scheme(bench.key_transport)
+    contracts.tariff_keys20 = signers
+    if station.provisioning and made:
+        contracts.backend20 = of_suites(made)
+
+
+def of_suites(made: Mapping[str, LocalBackend]) -> Backend:
+    """The back end of a PKI with one suite of ISO 15118-20, or for whichever the vehicle has."""
+    from secc.iso20_provisioning import BySuite
+
+    return next(iter(made.values())) if len(made) == 1 else BySuite(made)

@@ -108,7 +108,7 @@ class Contracts:
         receipt_every: charging time between two receipts, s; None: no receipts are requested.
         insists: whether an invalid receipt is refused [V2G2-481]; it is recorded in any case.
         tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
-        tariff_key20: the same for prices of ISO 15118-20.
+        tariff_keys20: the same for prices of ISO 15118-20, of each operator that the charger can sign for.
         grammar: grammar of SignedInfo for signing prices of ISO 15118-20; None: the usual one.
         providers: ProviderIDs that the charger can ask, as listed in ISO 15118-20; empty: it lists none, and asks any
             provider.
@@ -128,7 +128,7 @@ class Contracts:
     receipt_every: float | None = None
     insists: bool = True
     tariff_key: Credential | None = None
-    tariff_key20: Credential | None = None
+    tariff_keys20: Sequence[Credential] = ()
     grammar: signature.Grammar | None = None
     providers: Sequence[str] = ()
     bad_signature: BadSignature = "FAILED_SignatureError"

@@ -15,13 +15,14 @@ from v2g.messages.iso20 import common
 
 def sign(visit: Visit, response: common.ScheduleExchangeRes) -> None:
     """Signs the response's absolute prices, each with its own Id and Reference."""
-    signer = visit.contracts.tariff_key20 if visit.contracts is not None else None
-    if visit.contract is None or signer is None or response.EVSEProcessing != "Finished":
+    contracts = visit.contracts
+    if visit.contract is None or contracts is None or response.EVSEProcessing != "Finished":
         return
+    issuer = visit.contract.chain[1:2]
+    signer = next((one for one in contracts.tariff_keys20 if one.leaf in issuer), None)
     found = signed_parts.absolute_prices(response)
-    if not found or signer.leaf not in visit.contract.chain[1:2]:
+    if not found or signer is None:
         return
     for number, prices in enumerate(found, 1):
         prices.Id = f"id{number}"
-    assert visit.contracts is not None
-    visit.signature = signature.sign(schema(SET), signed_parts.parts(response), signer.key, visit.contracts.grammar)
+    visit.signature = signature.sign(schema(SET), signed_parts.parts(response), signer.key, contracts.grammar)

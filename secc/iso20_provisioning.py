@@ -260,3 +260,22 @@ class LocalBackend:
         self.issued.append(emaid)
         del self.issued[:-KEPT]
         return Installation(emaid, self.provider.chain, data, signed, remaining)
+
+
+@dataclass
+class BySuite:
+    """Several back ends: a vehicle gets contracts with the kind of key that its provisioning certificate has.
+
+    Attributes:
+        backends: by table of profiles; the first one is for any other kind of key.
+    """
+
+    backends: Mapping[str, LocalBackend]
+
+    async def install(
+        self, visit: Visit, request: common.CertificateInstallationReq, done: Sequence[str]
+    ) -> Installation:
+        """See :class:`Backend`."""
+        suite = profiles(visit, chain_of(request.OEMProvisioningCertificateChain))
+        backend = self.backends.get(suite, next(iter(self.backends.values())))
+        return await backend.install(visit, request, done)

@@ -67,7 +67,7 @@ class PncBench20(Bench):
         self.ev.any_transport = self.se.any_transport = False
         self.wallet: Wallet20 = pnc20.wallet(store(suite))
         self.contracts = pnc.contracts(store(suite), NOW, provisioning=False)
-        self.contracts.tariff_key20 = pnc.credential(store(suite)["mo-sub2"])
+        self.contracts.tariff_keys20 = [pnc.credential(store(suite)["mo-sub2"])]
         self.ev.wallet20, self.ev.now = self.wallet, self.se.now
         self.se.contracts = self.contracts
 

@@ -37,6 +37,7 @@ from plugfest.certificates.outcomes import CODES, Outcome, Plan
 from plugfest.certificates.serving import listen, until_stopped
 from plugfest.errors import UserError
 from secc.contract import Contracts
+from secc.iso20_provisioning import Backend as Backend20
 from secc.iso20_provisioning import LocalBackend as LocalBackend20
 from secc.provisioning import LocalBackend
 from secc.remote import SCHEMAS
@@ -76,7 +77,7 @@ class Desk:
     """
 
     backend: LocalBackend | None
-    backend20: LocalBackend20 | None
+    backend20: Backend20 | None
     revoked: Revocations
     now: Callable[[], datetime.datetime]
     plan: Plan = field(default_factory=Plan)
@@ -177,7 +178,7 @@ class Desk:
         return ISO2.wrap(signed.response, found.session_id or bytes(8), signed.signature)
 
     def _install20(
-        self, found: SessionMessage, body: common.CertificateInstallationReq, backend: LocalBackend20
+        self, found: SessionMessage, body: common.CertificateInstallationReq, backend: Backend20
     ) -> tuple[Any, int]:
         key = found.session_id or b"", chain_of(body.OEMProvisioningCertificateChain)[0]
         had = self.done.setdefault(key, [])
@@ -217,12 +218,15 @@ def desk(
         store = pnc.open_store(directory)
         found.backend = pnc.backend(store, now(), emaid=emaids[0] if emaids else "")
         found.revoked.entries.update(Revocations.of(store).entries)
-    suite = next((name for name in ("iso20", "iso20-ed448") if (directory / name).is_dir()), None)
-    if suite is not None:
-        newest = Store(directory, suite)
-        found.backend20 = made = pnc20.backend(newest, now(), emaids=emaids)
-        made.scheme, made.grammar = sealing.scheme(scheme), grammar
-        found.revoked.entries.update(Revocations.of(newest).entries)
+    made: dict[str, LocalBackend20] = {}
+    for suite in pnc20.SUITES[:2]:
+        if (directory / suite).is_dir():
+            newest = Store(directory, suite)
+            made[suite] = one = pnc20.backend(newest, now(), emaids=emaids)
+            one.scheme, one.grammar = sealing.scheme(scheme), grammar
+            found.revoked.entries.update(Revocations.of(newest).entries)
+    if made:
+        found.backend20 = pnc20.of_suites(made)
     if found.backend is None and found.backend20 is None:
         raise UserError(f"no PKI in {directory}; `plugfest pki init {directory}` makes one")
     return found

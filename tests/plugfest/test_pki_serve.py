@@ -33,7 +33,8 @@ from secc.remote import SCHEMAS, Remote
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("pki")
     store2().save(directory)
-    store20().save(directory)
+    for suite in ("iso20", "iso20-ed448"):
+        store20(suite).save(directory)
     return directory
 
 
@@ -54,9 +55,10 @@ def remote(served: Desk) -> Remote:
     return Remote(post)
 
 
-async def test_contracts_of_iso20_one_after_the_other(pki: Path) -> None:
-    """Whoever asks again in the same session gets the next one."""
-    bench = PncBench20(tolerant=False)
+@pytest.mark.parametrize("suite", ["iso20", "iso20-ed448"])
+async def test_contracts_of_iso20_one_after_the_other(pki: Path, suite: str) -> None:
+    """Whoever asks again in the same session gets the next one, with the kind of key that its vehicle has."""
+    bench = PncBench20(suite=suite, tolerant=False)
     bench.installs()
     served = made(pki, "DEPLFC00000001", "DEXYZC00000002")
     bench.contracts.backend20 = remote(served)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,12 +22,16 @@ from pki.authority import Changes
 from pki.keys import Kind
 from pki.names import check_character
 from pki.profiles import Role
-from plugfest import pnc
+from plugfest import pnc, pnc20
+from plugfest.config.charger import Charger
+from plugfest.config.model import Bench as Model
+from secc.schedule import Plan
 from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause
+from v2g.prices import flat
 
 
 def numbers(contracts: list[Credential]) -> list[str]:
@@ -206,6 +211,25 @@ async def test_another_library_opens_and_verifies_the_delivery() -> None:
     field = data.SECP521_EncryptedPrivateKey
     secret = int.from_bytes(AESGCM(key).decrypt(field[:12], field[12:], aad), "big")
     assert ec.derive_private_key(secret, ec.SECP521R1()).public_key() == leaf.public_key()
+
+
+@pytest.mark.parametrize("suite", ["iso20", "iso20-ed448"])
+async def test_a_charger_whose_pki_has_both_kinds_of_key_serves_either_vehicle(suite: str, tmp_path: Path) -> None:
+    """It takes a contract that is there, installs another one, and signs prices for both."""
+    for one in ("iso20", "iso20-ed448"):
+        store(one).save(tmp_path)
+    bench = PncBench20(suite=suite, tolerant=False)
+    bench.contracts.roots = []
+    station = Charger(emaids=["DEXYZC00000002"], bad_signature="FAILED_SignatureError")
+    pnc20.equip_charger(bench.contracts, Model(role="secc", pki=str(tmp_path), tls="required", charger=station), NOW)
+    bench.evse.plans = [Plan(tariff=flat(0.4))]
+    for installs in (False, True):
+        bench.wallet.reinstall = installs
+        vehicle, charger = await bench.run()
+        assert (vehicle.ok, charger.ok, vehicle.notes) == (True, True, []), (vehicle, charger)
+    assert bench.codes("AuthorizationRes") == ["OK", "OK"]
+    assert numbers(bench.wallet.contracts)[0] == "DEXYZC00000002"
+    assert all(res.Header.Signature is not None for res in bench.messages("ScheduleExchangeRes"))
 
 
 # ---------------------------------------------------------------------------------------------------------------

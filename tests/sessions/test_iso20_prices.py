@@ -85,7 +85,7 @@ async def test_another_library_verifies_the_prices() -> None:
 
 
 def unsigned(bench: PncBench20) -> None:
-    bench.contracts.tariff_key20 = None
+    bench.contracts.tariff_keys20 = []
 
 
 def stripped(bench: PncBench20) -> None:
@@ -93,9 +93,8 @@ def stripped(bench: PncBench20) -> None:
 
 
 def of_another(bench: PncBench20) -> None:
-    own = bench.contracts.tariff_key20
-    assert own is not None
-    bench.contracts.tariff_key20 = Credential(own.chain, second().key)
+    (own,) = bench.contracts.tariff_keys20
+    bench.contracts.tariff_keys20 = [Credential(own.chain, second().key)]
 
 
 def altered(bench: PncBench20) -> None:
@@ -109,8 +108,7 @@ def altered(bench: PncBench20) -> None:
 
 def sharing_an_id(bench: PncBench20) -> None:
     """The signature is over the last one alone, and its Reference names any of them."""
-    own = bench.contracts.tariff_key20
-    assert own is not None
+    (own,) = bench.contracts.tariff_keys20
     made: list[common.ScheduleExchangeRes] = []
 
     def change(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
@@ -129,8 +127,7 @@ def sharing_an_id(bench: PncBench20) -> None:
 
 def one_without_an_id(bench: PncBench20) -> None:
     """The cheapest one is not among those that are signed."""
-    own = bench.contracts.tariff_key20
-    assert own is not None
+    (own,) = bench.contracts.tariff_keys20
     made: list[common.ScheduleExchangeRes] = []
 
     def change(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
@@ -146,9 +143,8 @@ def one_without_an_id(bench: PncBench20) -> None:
 
 def by_an_upper_sub_ca(bench: PncBench20) -> None:
     """The operator's sub-CA 1 is above the contract, and did not issue it."""
-    own = bench.contracts.tariff_key20
-    assert own is not None
-    bench.contracts.tariff_key20 = Credential(own.chain, store()["mo-sub1"].key)
+    (own,) = bench.contracts.tariff_keys20
+    bench.contracts.tariff_keys20 = [Credential(own.chain, store()["mo-sub1"].key)]
 
 
 @pytest.mark.parametrize(
@@ -188,9 +184,7 @@ async def test_without_a_contract_prices_are_the_chargers_own() -> None:
 async def test_a_contract_of_another_issuer_gets_unsigned_prices() -> None:
     """The charger has no key with which this vehicle could check them."""
     bench = priced()
-    own = bench.contracts.tariff_key20
-    assert own is not None
-    bench.contracts.tariff_key20 = Credential(second().chain, second().key)
+    bench.contracts.tariff_keys20 = [Credential(second().chain, second().key)]
     await bench.run()
     assert references(bench.messages("ScheduleExchangeRes")[0]) == []
 

@@ -28,7 +28,7 @@ def charger_contracts20(bench: Certificates, pics: Pics) -> Contracts:
             any_vehicle=[plain_id(store[Role.CONTRACT].common_name)],
             grammar=pics.grammar,
         ),
-        tariff_key20=credential(store[Role.MO_SUB2]),
+        tariff_keys20=(credential(store[Role.MO_SUB2]),),
         grammar=pics.grammar,
     )
 

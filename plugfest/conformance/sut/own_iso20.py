@@ -103,7 +103,7 @@ def contracts(bench: Certificates, pics: Pics) -> Contracts:
         verdicts=dict.fromkeys(map(str.upper, EMAIDS.values()), "WARNING_eMSPUnknown"),
         external=pics["PIXIT_SECC_CMN_PaymentOption"] != "contract",
         receipt_every=RECEIPT_EVERY if pics["PIXIT_SECC_CMN_ReceiptRequired"] else None,
-        tariff_key20=credential(store[Role.MO_SUB2]),
+        tariff_keys20=(credential(store[Role.MO_SUB2]),),
         revoked=bench.revoked,
     )
 

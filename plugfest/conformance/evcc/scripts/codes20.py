@@ -34,7 +34,8 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(DEAR),)),))) for _ in range(3)]
     held = await hold(tester, "ScheduleExchangeReq")
     response = await tester.good(held)
-    signer = tester.answers.contracts.tariff_key20 if tester.answers.contracts is not None else None
+    signers = tester.answers.contracts.tariff_keys20 if tester.answers.contracts is not None else ()
+    signer = next(iter(signers), None)
     signed: Any = tester.answers.visit.signature if tester.answers.visit is not None else None
     if len(signed_parts.absolute_prices(response)) < 3 or signed is None or signer is None:
         raise Inconclusive("the tester could not sign the prices", cause=Cause.NO_CERTIFICATES)
