@@ -1,16 +1,18 @@
 """A capture file as a recording: SLAC, SDP, TCP, TLS if its secrets are known, and every V2G message, decoded.
 
 TLS secrets come from decryption secrets blocks, from a key log file, and from key log lines in UDP datagrams, which
-some testers send along. They may come after the packets they decrypt, so the file is read twice.
+some testers send along. They may come after the packets they decrypt, so the file is read twice; and twice more to find
+steps of its clock, if it has silences.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
 from plugfest.traces import packets, pcap, slac
-from plugfest.traces.clock import FORWARD, Clock, steps_forward
+from plugfest.traces.clock import SILENT, Clock, steps_forward
 from plugfest.traces.connection import Connection
 from plugfest.traces.entries import EVCC, SECC, Entry, Recording, settle
 from plugfest.traces.keylog import KeyLog
@@ -38,32 +40,32 @@ def read(path: Path, key_log: bytes = b"") -> Recording:
     keys.add(key_log)
     with opened(path) as file:
         kind = "pcapng" if file.read(4) == b"\x0a\x0d\x0d\x0a" else "pcap"
-    before, stepped = 0, False
-    with opened(path) as file:
-        for item in pcap.read(file, str(path)):
-            if isinstance(item, pcap.Secrets):
-                keys.add(item.text)
-            elif isinstance(item, pcap.Packet):
-                stepped |= 0 < before < item.ns - FORWARD
-                before = item.ns
-                if any(start in item.data for start in _KEY_LOG_STARTS):
-                    content = packets.parse(item.data, item.link)
-                    if isinstance(content, packets.Datagram) and content.payload.startswith(_KEY_LOG_STARTS):
-                        keys.add(content.payload)
-    forward: dict[int, int] = {}
-    if stepped:
-        with opened(path) as file:
-            forward = steps_forward(pcap.read(file, str(path)))
+    before, silent = 0, False
+    for item in _items(path):
+        if isinstance(item, pcap.Secrets):
+            keys.add(item.text)
+        elif isinstance(item, pcap.Packet):
+            silent |= 0 < before < item.ns - SILENT
+            before = item.ns
+            if any(start in item.data for start in _KEY_LOG_STARTS):
+                content = packets.parse(item.data, item.link)
+                if isinstance(content, packets.Datagram) and content.payload.startswith(_KEY_LOG_STARTS):
+                    keys.add(content.payload)
+    forward = steps_forward(lambda: _items(path)) if silent else {}
     recording = Recording(str(path), kind, key_log=keys.lines())
     dissector = Dissector(recording, keys, Clock(forward))
-    with opened(path) as file:
-        for item in pcap.read(file, str(path)):
-            if isinstance(item, pcap.Packet):
-                dissector.packet(item)
-            elif isinstance(item, pcap.Remark):
-                recording.remarks.append(item.text)
+    for item in _items(path):
+        if isinstance(item, pcap.Packet):
+            dissector.packet(item)
+        elif isinstance(item, pcap.Remark):
+            recording.remarks.append(item.text)
     dissector.done()
     return recording
+
+
+def _items(path: Path) -> Iterator[pcap.Item]:
+    with opened(path) as file:
+        yield from pcap.read(file, str(path))
 
 
 class Dissector:

@@ -2,6 +2,10 @@
 
 Durations in a session are computed from these times, so a clock step would shorten one, or blame a side for a delay
 that did not happen.
+
+A step ahead looks like a silence. It is one of the recording's clock if a session continues after more silence than any
+session survives; or, however short, if the clocks of both ends say so: TCP's timestamps option has them, in ticks of
+their own, whose length the rest of the connection shows. Both have to agree, so neither end can hide its own silence.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from plugfest.traces import packets, pcap
 
@@ -17,6 +21,9 @@ BACK = 200_000_000
 """ns by which packets may be out of time order; more means that the clock was set back."""
 FORWARD = 150_000_000_000
 """ns without any packet that no session survives: TCP retries within 120 s, and the charger waits 60 s."""
+
+SILENT = 500_000_000
+"""ns without any packet from which on the ends' own clocks are asked; shorter silences break no rule's time."""
 
 _MOST = 1000
 _REMEMBERED = 7
@@ -38,7 +45,7 @@ class Clock:
 
     def __init__(self, forward: Mapping[int, int]) -> None:
         self._forward = forward
-        self._latest = self._ahead = self._behind = 0
+        self._latest = self._ahead = self._behind = self._before = 0
         self._back: list[tuple[int, int]] = []
         self._on: list[tuple[int, int]] = []
         self._sender = b""
@@ -50,9 +57,11 @@ class Clock:
         senders = self._sender, ends[0] if ends is not None else b""
         step = self._forward.get(packet.number)
         if step is not None:
-            step -= self._usual(senders)
+            if packet.ns - self._before - step < _SET:  # the whole silence
+                step -= self._usual(senders)
             self._behind += step
             self._on.append((packet.number, step))
+        self._before = packet.ns
         told = packet.ns - self._behind
         ns = told + self._ahead
         if told >= self._latest:
@@ -87,8 +96,13 @@ class Clock:
                 yield f"{text}; times count on from there"
 
 
-def steps_forward(items: Iterable[pcap.Item]) -> dict[int, int]:
-    """ns of each clock step ahead, by number of the packet after it: a session continued as if no time had passed."""
+def steps_forward(again: Callable[[], Iterable[pcap.Item]]) -> dict[int, int]:
+    """ns of each clock step ahead, by number of the packet after it; ``again`` reads the recording from its start."""
+    return {**steps_by_stamps(again()), **steps_survived(again())}
+
+
+def steps_survived(items: Iterable[pcap.Item]) -> dict[int, int]:
+    """Silences that no session survives: one continued all the same."""
     found: dict[int, int] = {}
     waiting: dict[int, int] = {}
     running: dict[frozenset[packets.Endpoint], set[int]] = {}
@@ -111,6 +125,80 @@ def steps_forward(items: Iterable[pcap.Item]) -> dict[int, int]:
             for number in running.setdefault(flow, set()):
                 found[number] = waiting[number]
             running[flow].clear()
+    return found
+
+
+_LEARNT = 1_000_000_000
+"""ns of a connection from which the length of its ends' ticks is known."""
+_TICK = 20_000_000
+"""ns: longest tick that measures a silence."""
+_AGREE = 100_000_000
+"""ns by which both ends may differ about a step; and the shortest step."""
+
+
+@dataclass(slots=True)
+class _Ticks:
+    """One direction of a connection: its sender's clock against that of the recording.
+
+    Attributes:
+        ns, ticks: what both counted in all intervals without a silence.
+        silences: the same over each silence, by number of the packet after it.
+        since: numbers of the silences since the latest segment.
+    """
+
+    ns: int = 0
+    ticks: int = 0
+    silences: dict[int, tuple[int, int]] = field(default_factory=dict)
+    since: list[int] = field(default_factory=list)
+    _last: tuple[int, int] | None = None
+
+    def add(self, ns: int, stamp: int) -> None:
+        """A segment: its time, and its sender's."""
+        if self._last is not None:
+            passed, ticks = ns - self._last[0], (stamp - self._last[1]) & 0xFFFFFFFF
+            if ticks >> 31:
+                pass  # a segment out of order
+            elif not self.since:
+                self.ns += passed
+                self.ticks += ticks
+            elif len(self.since) == 1:
+                self.silences[self.since[0]] = passed, ticks
+        self.since.clear()
+        self._last = ns, stamp
+
+    def step(self, number: int) -> int | None:
+        """ns by which the recording's clock went further than the sender's over a silence; None: not known."""
+        if number not in self.silences or self.ns < _LEARNT or self.ticks * _TICK < self.ns:
+            return None
+        passed, ticks = self.silences[number]
+        return passed - ticks * self.ns // self.ticks
+
+
+def steps_by_stamps(items: Iterable[pcap.Item]) -> dict[int, int]:
+    """Silences that were shorter by the clocks of both ends of a connection."""
+    ends: dict[tuple[packets.Endpoint, packets.Endpoint], _Ticks] = {}
+    silences: dict[int, int] = {}
+    before = 0
+    for packet in items:
+        if not isinstance(packet, pcap.Packet):
+            continue
+        if before and packet.ns - before > SILENT and len(silences) < _MOST:
+            silences[packet.number] = packet.ns - before
+            for end in ends.values():
+                end.since.append(packet.number)
+        before = packet.ns
+        segment = packets.parse(packet.data, packet.link)
+        if isinstance(segment, packets.Segment) and segment.stamp is not None:
+            key = segment.source, segment.target
+            if key in ends or len(ends) < _MOST:
+                ends.setdefault(key, _Ticks()).add(packet.ns, segment.stamp)
+    found: dict[int, int] = {}
+    for (source, target), end in ends.items():
+        other = ends.get((target, source), _Ticks())
+        for number in end.silences:
+            one, two = end.step(number), other.step(number)
+            if one is not None and two is not None and min(one, two) > _AGREE >= abs(one - two):
+                found[number] = min(one, two, silences[number])
     return found
 
 

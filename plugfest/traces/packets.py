@@ -24,7 +24,12 @@ Endpoint = tuple[bytes, int]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A TCP segment; ``cut`` bytes of its payload were not captured."""
+    """A TCP segment.
+
+    Attributes:
+        cut: bytes of its payload that were not captured.
+        stamp: its sender's clock in ticks (TSval of the timestamps option), if the segment has one.
+    """
 
     source: Endpoint
     target: Endpoint
@@ -33,6 +38,7 @@ class Segment:
     flags: int
     payload: bytes
     cut: int = 0
+    stamp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,8 @@ def _ip(data: bytes) -> Content | None:
         if offset < 20:
             return None
         return Segment(
-            (source, ports[0]), (target, ports[1]), ports[2], ports[3], ports[5], body[offset:], cut
+            (source, ports[0]), (target, ports[1]), ports[2], ports[3], ports[5], body[offset:], cut,
+            _stamp(body[20:offset]),
         )  # fmt: skip
     if following == _UDP:
         source_port, target_port, length = struct.unpack_from("!HHH", body)
@@ -193,6 +200,22 @@ def _ip(data: bytes) -> Content | None:
     if following == _ICMPV6 and body[0] in (_SOLICITATION, _ADVERTISEMENT) and len(body) >= 24:
         return Neighbour((source, 0), (target, 0), body)
     return None
+
+
+def _stamp(options: bytes) -> int | None:
+    """TSval of the timestamps option among TCP options."""
+    at = 0
+    while at + 10 <= len(options) and options[at] != _OPTIONS_END:
+        if options[at] == _NO_OPERATION:
+            at += 1
+        elif options[at] == _TIMESTAMPS:
+            return int.from_bytes(options[at + 2 : at + 6], "big")
+        else:
+            at += max(options[at + 1], 2)
+    return None
+
+
+_OPTIONS_END, _NO_OPERATION, _TIMESTAMPS = 0, 1, 8
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -204,6 +204,60 @@ def test_a_clock_that_steps_in_a_session_changes_neither_its_length_nor_who_is_t
         assert any("times count on from there" in remark for remark in found.remarks)
 
 
+def stamped(packets: list[pcap.Packet], rates: dict[bool, int]) -> list[pcap.Packet]:
+    """The same with TCP's timestamps: the clock of each end, in ticks per second; False is the first sender's."""
+    first: object = None
+    made = []
+    for packet in packets:
+        segment = layers.parse(packet.data, 1)
+        if isinstance(segment, layers.Segment):
+            first = first or segment.source
+            ticks = (packet.ns * rates[segment.source != first] // 10**9 + 2**32 - 500) % 2**32
+            tcp = packet.data[54:]
+            option = b"\x01\x01\x08\x0a" + ticks.to_bytes(4, "big") + bytes(4)
+            tcp = tcp[:12] + bytes([tcp[12] + 0x30]) + tcp[13:20] + option + tcp[20:]
+            length = (int.from_bytes(packet.data[18:20], "big") + len(option)).to_bytes(2, "big")
+            packet = replace(packet, data=packet.data[:18] + length + packet.data[20:54] + tcp)
+        made.append(packet)
+    return made
+
+
+@pytest.mark.parametrize("seconds", [0.8, 3, 61, 149])
+@pytest.mark.parametrize("rates", [{False: 1000, True: 1000}, {False: 1000, True: 100}, {False: 250, True: 1024}])
+def test_a_clock_that_steps_on_by_little_is_told_by_the_clocks_of_both_ends(
+    seconds: float, rates: dict[bool, int], tmp_path: Path
+) -> None:
+    """Less than any silence that a session survives: TCP's timestamps say that both ends know nothing of it."""
+    plain = [replace(packet, ns=packet.ns + 10**18) for packet in whole("iso2-dc")]
+    packets = stamped(plain, rates)
+    right = judge(recorded(tmp_path / "right.pcapng", packets))
+    for place in random.Random(seconds).sample(range(20, len(packets) - 6), 4):
+        stepped = packets[:place] + [replace(p, ns=p.ns + round(seconds * 10**9)) for p in packets[place:]]
+        found = recorded(tmp_path / "stepped.pcapng", stepped)
+        verdict = judge(found).verdict
+        assert (verdict.result, verdict.details) == (right.verdict.result, right.verdict.details), place
+        assert any("times count on from there" in remark for remark in found.remarks)
+
+
+@pytest.mark.parametrize("liar", [None, False, True])
+def test_a_silence_stays_one_unless_both_ends_deny_it(liar: bool | None, tmp_path: Path) -> None:
+    """A side that is silent for long is blamed, even if its own timestamps hide it."""
+    plain = [replace(packet, ns=packet.ns + 10**18) for packet in whole("iso2-dc")]
+    place = next(n for n, packet in enumerate(plain) if n > len(plain) // 2 and carries(packet))
+    late = plain[:place] + [replace(p, ns=p.ns + 50 * 10**9) for p in plain[place:]]
+    honest = stamped(late, {False: 1000, True: 1000})
+    lies = stamped(plain, {False: 1000, True: 1000})
+    ends = [layers.parse(packet.data, 1) for packet in plain]
+    first = next(end.source for end in ends if isinstance(end, layers.Segment))
+    shown = [
+        replace(true, data=lie.data) if isinstance(end, layers.Segment) and (end.source != first) is liar else true
+        for true, lie, end in zip(honest, lies, ends, strict=True)
+    ]
+    found = recorded(tmp_path / "late.pcapng", shown)
+    assert not any("times count on from there" in remark for remark in found.remarks)
+    assert blamed(found)
+
+
 def test_what_snaplen_cuts_off_is_neither_uncharged_nor_unasked(tmp_path: Path) -> None:
     """A capture that keeps the first bytes of each packet alone: what was cut off may have said otherwise."""
     for length in range(90, 200, 10):
