@@ -292,7 +292,7 @@ AREAS: tuple[Area, ...] = (
         MODERN,
         source=("secc.iso20", *(f"secc.iso20_{part}" for part in (
             "contract", "metering", "parking", "provisioning", "services", "status")),
-            "secc.beside", "secc.bill", "secc.costs"),
+            "secc.beside", "secc.bill", "secc.costs", "secc.visit_parts"),
         messages=SESSION_RES,
         requests=SESSION_REQ,
         timers=("V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Performance_Time",
