@@ -14,7 +14,7 @@ from v2g.channel import Channel
 from v2g.errors import ConnectionLost
 from v2g.memory_link import memory_pair
 from v2g.tls import charger as charger_script
-from v2g.tls import messages
+from v2g.tls import extensions as ext
 from v2g.tls import vehicle as vehicle_script
 from v2g.tls.connection import Connection
 from v2g.tls.endpoint import Deliberate, PeerAlert, PeerClosed
@@ -235,4 +235,4 @@ def times(count: int, insert: Insert) -> Insert:
     return several
 
 
-KEY_SHARE, GROUPS, SCHEMES = messages.KEY_SHARE, messages.SUPPORTED_GROUPS, messages.SIGNATURE_ALGORITHMS
+KEY_SHARE, GROUPS, SCHEMES = ext.KEY_SHARE, ext.SUPPORTED_GROUPS, ext.SIGNATURE_ALGORITHMS

@@ -12,6 +12,7 @@ from tls_world import NOW, charger, meet, store, talk, vehicle
 from v2g import tls
 from v2g.errors import SetupError
 from v2g.tls import crypto, messages
+from v2g.tls import extensions as ext
 from v2g.tls.tables import ALERT_CODES
 
 CBC, STATIC = "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256"
@@ -67,13 +68,13 @@ async def test_the_hello_of_iso20_offers_exactly_what_the_standard_lists() -> No
     met = await meet(charger(tls.ISO20, store("iso20")), vehicle(tls.ISO20, store("iso20")))
     hello = messages.ClientHello.parse(met.event("charger", "ClientHello").data[4:])
     assert hello.suites == [0x1302, 0x1303]
-    assert hello.numbers(messages.SUPPORTED_GROUPS) == [0x0019, 0x001E]
-    assert hello.numbers(messages.SIGNATURE_ALGORITHMS) == [0x0603, 0x0808]
-    assert hello.numbers(messages.SUPPORTED_VERSIONS, 1) == [0x0304]
-    assert hello.extensions[messages.STATUS_REQUEST] == bytes.fromhex("0100000000")
-    named = messages.read_names(hello.extensions[messages.CERTIFICATE_AUTHORITIES])
+    assert hello.numbers(ext.SUPPORTED_GROUPS) == [0x0019, 0x001E]
+    assert hello.numbers(ext.SIGNATURE_ALGORITHMS) == [0x0603, 0x0808]
+    assert hello.numbers(ext.SUPPORTED_VERSIONS, 1) == [0x0304]
+    assert hello.extensions[ext.STATUS_REQUEST] == bytes.fromhex("0100000000")
+    named = ext.read_names(hello.extensions[ext.CERTIFICATE_AUTHORITIES])
     assert store("iso20")["v2g-root"].certificate.subject.public_bytes() in named
-    assert messages.TRUSTED_CA_KEYS not in hello.extensions
+    assert ext.TRUSTED_CA_KEYS not in hello.extensions
     request = messages.CertificateRequest.parse13(met.event("vehicle", "CertificateRequest").data[4:])
     assert store("iso20")["oem-root"].certificate.subject.public_bytes() in request.authorities
 
@@ -82,14 +83,14 @@ async def test_the_hello_of_iso2_offers_exactly_what_the_standard_lists() -> Non
     met = await meet(charger(), vehicle())
     hello = messages.ClientHello.parse(met.event("charger", "ClientHello").data[4:])
     assert hello.suites == [0xC023, 0xC025]
-    assert hello.numbers(messages.SUPPORTED_GROUPS) == [23]
-    assert hello.numbers(messages.SIGNATURE_ALGORITHMS) == [0x0403]
-    roots = messages.read_roots(hello.extensions[messages.TRUSTED_CA_KEYS])
+    assert hello.numbers(ext.SUPPORTED_GROUPS) == [23]
+    assert hello.numbers(ext.SIGNATURE_ALGORITHMS) == [0x0403]
+    roots = ext.read_roots(hello.extensions[ext.TRUSTED_CA_KEYS])
     assert {root.kind for root in roots} == {"cert_sha1_hash"}
-    assert messages.asks_multi(hello.extensions[messages.STATUS_REQUEST_V2])
+    assert ext.asks_multi(hello.extensions[ext.STATUS_REQUEST_V2])
     answer = messages.ServerHello.parse(met.event("vehicle", "ServerHello").data[4:])
     assert answer.suite == 0xC023
-    assert answer.extensions[messages.TRUSTED_CA_KEYS] == b""
+    assert answer.extensions[ext.TRUSTED_CA_KEYS] == b""
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ async def test_without_extended_master_secret_the_classic_one_is_used() -> None:
     met = await meet(charger(), vehicle(options))
     await talk(met, 100)
     answer = messages.ServerHello.parse(met.event("vehicle", "ServerHello").data[4:])
-    assert messages.EXTENDED_MASTER_SECRET not in answer.extensions
+    assert ext.EXTENDED_MASTER_SECRET not in answer.extensions
 
 
 async def test_tls_1_2_with_a_client_certificate_where_a_charger_asks_for_it() -> None:
@@ -322,7 +323,7 @@ async def test_the_answer_to_trusted_ca_keys_can_be_left_out(answers: bool) -> N
     met = await meet(server, vehicle(tls.ISO2))
     await talk(met, 100)
     hello = messages.ServerHello.parse(met.event("vehicle", "ServerHello", "rx").data[4:])
-    assert (messages.TRUSTED_CA_KEYS in hello.extensions) is answers
+    assert (ext.TRUSTED_CA_KEYS in hello.extensions) is answers
     assert "its root is among those" in met.event("charger", "chain-chosen").note
 
 

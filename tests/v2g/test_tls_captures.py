@@ -12,6 +12,7 @@ from tls_world import NOW, charger, store
 
 from v2g import tls
 from v2g.memory_link import memory_pair
+from v2g.tls import extensions as ext
 from v2g.tls import messages
 from v2g.trace import Event
 
@@ -51,4 +52,4 @@ async def test_the_hello_of_a_recorded_vehicle_is_answered(name: str) -> None:
         assert int.from_bytes(sent["ServerKeyExchange"][1:3], "big") == group
         assert len(messages.parse_status(sent["CertificateStatus"])) == 3  # it asks with status_request_v2
     else:
-        assert int.from_bytes(answer.extensions[messages.KEY_SHARE][:2], "big") == group
+        assert int.from_bytes(answer.extensions[ext.KEY_SHARE][:2], "big") == group

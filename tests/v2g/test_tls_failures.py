@@ -15,7 +15,7 @@ from pki.profiles import Role
 from v2g import tls
 from v2g.errors import ConnectionLost, SetupError
 from v2g.memory_link import memory_pair
-from v2g.tls import messages
+from v2g.tls import extensions as ext
 
 # deviation of the charger -> what the vehicle makes of it: check, alert sent, words of the reason; None: it goes on
 CHARGER_DEVIATES: list[tuple[dict[str, Any], tuple[str, str, str] | None]] = [
@@ -311,9 +311,9 @@ def test_the_hello_can_be_told_what_to_contain() -> None:
 
     options = tls.ISO2.wrong(extensions={"status_request": None, 0x1234: "c0ffee", "ec_point_formats": "020001"})
     hello, _ = side.hello(Connection(vehicle(options), None, None))
-    assert messages.STATUS_REQUEST not in hello.extensions
+    assert ext.STATUS_REQUEST not in hello.extensions
     assert hello.extensions[0x1234] == b"\xc0\xff\xee"
-    assert hello.extensions[messages.POINT_FORMATS] == b"\x02\0\x01"
+    assert hello.extensions[ext.POINT_FORMATS] == b"\x02\0\x01"
 
 
 # ---------------------------------------------------------------------------------------------------------------

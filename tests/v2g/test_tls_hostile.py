@@ -13,6 +13,7 @@ from v2g import tls
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, SetupError
 from v2g.memory_link import memory_pair
+from v2g.tls import extensions as ext
 from v2g.tls import messages
 from v2g.tls.failure import Fatal
 
@@ -95,10 +96,10 @@ PARSERS = (
     messages.CertificateRequest.parse12,
     messages.CertificateRequest.parse13,
     messages.parse_status,
-    messages.read_roots,
-    messages.read_names,
-    messages.read_shares,
-    messages.asks_multi,
+    ext.read_roots,
+    ext.read_names,
+    ext.read_shares,
+    ext.asks_multi,
 )
 
 

@@ -24,6 +24,7 @@ from tls_attacker import (
 )
 
 from v2g.tls import Deviations, messages
+from v2g.tls import extensions as ext
 from v2g.tls.messages import ClientHello, ServerHello
 from v2g.tls.wire import vector
 
@@ -55,10 +56,10 @@ def _exts(code: int, body: bytes | None) -> Any:
 def _twice(parsed: bytes) -> bytes:
     """The last extension of a hello once more."""
     found = ClientHello.parse(parsed)
-    packed = messages.pack_extensions(found.extensions)[2:] + b"\x00\x17\x00\x00"
+    packed = ext.pack_extensions(found.extensions)[2:] + b"\x00\x17\x00\x00"
     packed += b"" if 0x17 in found.extensions else b"\x00\x17\x00\x00"
     whole = found.pack()
-    return whole[: -len(messages.pack_extensions(found.extensions))] + vector(2, packed)
+    return whole[: -len(ext.pack_extensions(found.extensions))] + vector(2, packed)
 
 
 def _fill(size: int) -> bytes:
@@ -156,28 +157,28 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
     ("no curves", CHARGER(change={"ClientHello": _ext(GROUPS, b"\0\0")}), DECODE),
     ("odd length of curves", CHARGER(change={"ClientHello": _ext(GROUPS, b"\0\x03\0\x17\0")}), DECODE),
     ("no signature algorithms", CHARGER(change={"ClientHello": _ext(SCHEMES, b"\0\0")}), DECODE),
-    ("no uncompressed points", CHARGER(change={"ClientHello": _ext(messages.POINT_FORMATS, b"\x01\x01")}), ILLEGAL),
-    ("no point formats", CHARGER(change={"ClientHello": _ext(messages.POINT_FORMATS, b"\0")}), DECODE),
+    ("no uncompressed points", CHARGER(change={"ClientHello": _ext(ext.POINT_FORMATS, b"\x01\x01")}), ILLEGAL),
+    ("no point formats", CHARGER(change={"ClientHello": _ext(ext.POINT_FORMATS, b"\0")}), DECODE),
     ("extended_master_secret with content", CHARGER(
-        change={"ClientHello": _ext(messages.EXTENDED_MASTER_SECRET, b"\0")}), DECODE),
+        change={"ClientHello": _ext(ext.EXTENDED_MASTER_SECRET, b"\0")}), DECODE),
     ("renegotiation_info with content", CHARGER(
-        change={"ClientHello": _ext(messages.RENEGOTIATION_INFO, b"\x01\0")}), "handshake_failure"),
-    ("max_fragment_length 9", CHARGER(change={"ClientHello": _ext(messages.MAX_FRAGMENT_LENGTH, b"\x09")}), ILLEGAL),
-    ("malformed status_request", CHARGER(change={"ClientHello": _ext(messages.STATUS_REQUEST, b"\x01\0")}), DECODE),
-    ("malformed server_name", CHARGER(change={"ClientHello": _ext(messages.SERVER_NAME, b"\0\x05\0")}), DECODE),
+        change={"ClientHello": _ext(ext.RENEGOTIATION_INFO, b"\x01\0")}), "handshake_failure"),
+    ("max_fragment_length 9", CHARGER(change={"ClientHello": _ext(ext.MAX_FRAGMENT_LENGTH, b"\x09")}), ILLEGAL),
+    ("malformed status_request", CHARGER(change={"ClientHello": _ext(ext.STATUS_REQUEST, b"\x01\0")}), DECODE),
+    ("malformed server_name", CHARGER(change={"ClientHello": _ext(ext.SERVER_NAME, b"\0\x05\0")}), DECODE),
     ("fallback", Attack("charger", "both", change={"ClientHello": hello(lambda p: p.suites.append(0x5600))},
                         options={"versions": ("1.2",)}), "inappropriate_fallback"),
     ("no key_share", CHARGER13(change={"ClientHello": _ext(KEY_SHARE, None)}), "missing_extension"),
     ("no supported_groups", CHARGER13(change={"ClientHello": _ext(GROUPS, None)}), "missing_extension"),
     ("no signature_algorithms", CHARGER13(change={"ClientHello": _ext(SCHEMES, None)}), "missing_extension"),
     ("a key of a group not offered", CHARGER13(
-        change={"ClientHello": _ext(KEY_SHARE, messages.pack_shares([(29, bytes(32))]))}), ILLEGAL),
+        change={"ClientHello": _ext(KEY_SHARE, ext.pack_shares([(29, bytes(32))]))}), ILLEGAL),
     ("two keys of a group", CHARGER13(change={"ClientHello": hello(lambda p: p.extensions.update(
         {KEY_SHARE: vector(2, 2 * p.extensions[KEY_SHARE][2:])}))}), ILLEGAL),
-    ("an empty key", CHARGER13(change={"ClientHello": _ext(KEY_SHARE, messages.pack_shares([(25, b"")]))}), DECODE),
+    ("an empty key", CHARGER13(change={"ClientHello": _ext(KEY_SHARE, ext.pack_shares([(25, b"")]))}), DECODE),
     ("no point of the curve", CHARGER13(
-        change={"ClientHello": _ext(KEY_SHARE, messages.pack_shares([(25, b"\x04" + bytes(132))]))}), ILLEGAL),
-    ("no versions", CHARGER13(change={"ClientHello": _ext(messages.SUPPORTED_VERSIONS, b"\0")}), DECODE),
+        change={"ClientHello": _ext(KEY_SHARE, ext.pack_shares([(25, b"\x04" + bytes(132))]))}), ILLEGAL),
+    ("no versions", CHARGER13(change={"ClientHello": _ext(ext.SUPPORTED_VERSIONS, b"\0")}), DECODE),
     ("pre_shared_key not last", CHARGER13(change={"ClientHello": hello(lambda p: setattr(
         p, "extensions", {41: b"", **p.extensions}))}), ILLEGAL),
     # --- the second hello
@@ -186,11 +187,11 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
     ("second hello: suites", RETRIED(change={"ClientHello": second(hello(lambda p: p.suites.append(1)))}), ILLEGAL),
     ("second hello: extension more", RETRIED(change={"ClientHello": second(_ext(4660, b"x"))}), ILLEGAL),
     ("second hello: extension less", RETRIED(
-        change={"ClientHello": second(_ext(messages.STATUS_REQUEST, None))}), ILLEGAL),
+        change={"ClientHello": second(_ext(ext.STATUS_REQUEST, None))}), ILLEGAL),
     ("second hello: no key_share", RETRIED(change={"ClientHello": second(_ext(KEY_SHARE, None))}), "missing_extension"),
     ("second hello: another group", RETRIED(
-        change={"ClientHello": second(_ext(KEY_SHARE, messages.pack_shares([(30, bytes(56))])))}), ILLEGAL),
-    ("second hello: cookie", RETRIED(change={"ClientHello": second(_ext(messages.COOKIE, b"\0\x01x"))}), ILLEGAL),
+        change={"ClientHello": second(_ext(KEY_SHARE, ext.pack_shares([(30, bytes(56))])))}), ILLEGAL),
+    ("second hello: cookie", RETRIED(change={"ClientHello": second(_ext(ext.COOKIE, b"\0\x01x"))}), ILLEGAL),
     # --- the vehicle's other messages
     ("empty key", CHARGER(change={"ClientKeyExchange": lambda b: b"\0"}), DECODE),
     ("no point", CHARGER(change={"ClientKeyExchange": lambda b: b"\x41\x04" + bytes(64)}), ILLEGAL),
@@ -206,7 +207,7 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
     ("a certificate too large", CHARGER13(
         change={"Certificate": lambda b: b"\0" + vector(3, vector(3, bytes(20000)) + b"\0\0")}), "bad_certificate"),
     ("a staple nobody asked for", CHARGER13(change={"Certificate": lambda b: b"\0" + vector(
-        3, vector(3, b"x") + messages.pack_extensions({5: b"\x01\0\0\x01x"}))}), "unsupported_extension"),
+        3, vector(3, b"x") + ext.pack_extensions({5: b"\x01\0\0\x01x"}))}), "unsupported_extension"),
     ("octets behind CertificateVerify", CHARGER13(change={"CertificateVerify": lambda b: b + b"\0"}), DECODE),
     ("signature algorithm not offered", CHARGER13(
         change={"CertificateVerify": lambda b: b"\x04\x03" + b[2:]}), ILLEGAL),
@@ -222,9 +223,9 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
     ("answer of TLS 1.1", VEHICLE(change={"ServerHello": _sets("version", 0x0302)}), "protocol_version"),
     ("answer of 1.3 in the old field", VEHICLE13(change={"ServerHello": _sets("version", 0x0304)}), ILLEGAL),
     ("supported_versions names 1.2", VEHICLE13(
-        change={"ServerHello": _exts(messages.SUPPORTED_VERSIONS, b"\x03\x03")}), ILLEGAL),
+        change={"ServerHello": _exts(ext.SUPPORTED_VERSIONS, b"\x03\x03")}), ILLEGAL),
     ("supported_versions nobody asked for", VEHICLE(
-        change={"ServerHello": _exts(messages.SUPPORTED_VERSIONS, b"\x03\x03")}), "unsupported_extension"),
+        change={"ServerHello": _exts(ext.SUPPORTED_VERSIONS, b"\x03\x03")}), "unsupported_extension"),
     ("another session id", VEHICLE13(change={"ServerHello": _sets("session_id", bytes(32))}), ILLEGAL),
     ("session id of 40 bytes", VEHICLE(change={"ServerHello": _sets("session_id", bytes(40))}), DECODE),
     ("compression", VEHICLE(change={"ServerHello": lambda b: b[:37] + b"\x01" + b[38:]}), ILLEGAL),
@@ -234,17 +235,17 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
         change={"ServerHello": _exts(16, b"")}), "unsupported_extension"),
     ("answer with signature_algorithms", VEHICLE(change={"ServerHello": _exts(SCHEMES, b"\0\x02\x04\x03")}), ILLEGAL),
     ("answer 1.3 with status_request", VEHICLE13(
-        change={"ServerHello": _exts(messages.STATUS_REQUEST, b"")}), ILLEGAL),
+        change={"ServerHello": _exts(ext.STATUS_REQUEST, b"")}), ILLEGAL),
     ("cookie in ServerHello", VEHICLE13(
-        change={"ServerHello": _exts(messages.COOKIE, b"\0\x01x")}), "unsupported_extension"),
+        change={"ServerHello": _exts(ext.COOKIE, b"\0\x01x")}), "unsupported_extension"),
     ("answer without uncompressed points", VEHICLE(
-        change={"ServerHello": _exts(messages.POINT_FORMATS, b"\x01\x01")}), ILLEGAL),
+        change={"ServerHello": _exts(ext.POINT_FORMATS, b"\x01\x01")}), ILLEGAL),
     ("answered renegotiation_info", VEHICLE(
-        change={"ServerHello": _exts(messages.RENEGOTIATION_INFO, b"\x01\0")}), "handshake_failure"),
+        change={"ServerHello": _exts(ext.RENEGOTIATION_INFO, b"\x01\0")}), "handshake_failure"),
     ("answered status_request with content", VEHICLE(
-        change={"ServerHello": _exts(messages.STATUS_REQUEST_V2, b"\0")}), DECODE),
+        change={"ServerHello": _exts(ext.STATUS_REQUEST_V2, b"\0")}), DECODE),
     ("another max_fragment_length", VEHICLE(
-        others={"max_fragment_length": 1024}, change={"ServerHello": _exts(messages.MAX_FRAGMENT_LENGTH, b"\x04")}
+        others={"max_fragment_length": 1024}, change={"ServerHello": _exts(ext.MAX_FRAGMENT_LENGTH, b"\x04")}
     ), ILLEGAL),
     ("downgrade", Attack("vehicle", "both", options={"versions": ("1.2",)}, change={
         "ServerHello": _sets("random", bytes(24) + messages.DOWNGRADE)}), ILLEGAL),
@@ -259,7 +260,7 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
         change={"ServerHello": _exts(KEY_SHARE, b"\0\x1e\0\x38" + bytes(56))}), ILLEGAL),
     # --- HelloRetryRequest
     ("retry without a version", RETRYING(
-        change={"ServerHello": _exts(messages.SUPPORTED_VERSIONS, None)}), "missing_extension"),
+        change={"ServerHello": _exts(ext.SUPPORTED_VERSIONS, None)}), "missing_extension"),
     ("retry for nothing", RETRYING(change={"ServerHello": _exts(KEY_SHARE, None)}), ILLEGAL),
     ("retry for a group not offered", RETRYING(change={"ServerHello": _exts(KEY_SHARE, b"\0\x18")}), ILLEGAL),
     ("retry for the group that was there", RETRYING(change={"ServerHello": _exts(KEY_SHARE, b"\0\x1e")}), ILLEGAL),
@@ -267,7 +268,7 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
         change={"ServerHello": second(lambda b: b[:2] + messages.RETRY_RANDOM + b[34:])}), UNEXPECTED),
     ("another suite after the retry", RETRYING(change={"ServerHello": second(_sets("suite", 0x1303))}), ILLEGAL),
     ("retry with an extension more", RETRYING(change={"ServerHello": _exts(16, b"")}), "unsupported_extension"),
-    ("an empty cookie", RETRYING(change={"ServerHello": _exts(messages.COOKIE, b"\0\0")}), DECODE),
+    ("an empty cookie", RETRYING(change={"ServerHello": _exts(ext.COOKIE, b"\0\0")}), DECODE),
     # --- the charger's other messages
     ("ServerHelloDone with content", VEHICLE(change={"ServerHelloDone": lambda b: b"x"}), DECODE),
     ("HelloRequest with content", VEHICLE(before={"Certificate": record(22, b"\0\0\0\x01x")}), DECODE),
@@ -281,11 +282,11 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
         change={"Certificate": lambda b: vector(3, vector(3, b"x"))}), "bad_certificate"),
     ("octets behind EncryptedExtensions", VEHICLE13(change={"EncryptedExtensions": lambda b: b + b"\0"}), DECODE),
     ("EncryptedExtensions nobody asked for", VEHICLE13(
-        change={"EncryptedExtensions": lambda b: messages.pack_extensions({16: b""})}), "unsupported_extension"),
+        change={"EncryptedExtensions": lambda b: ext.pack_extensions({16: b""})}), "unsupported_extension"),
     ("key_share in EncryptedExtensions", VEHICLE13(
-        change={"EncryptedExtensions": lambda b: messages.pack_extensions({51: b""})}), ILLEGAL),
+        change={"EncryptedExtensions": lambda b: ext.pack_extensions({51: b""})}), ILLEGAL),
     ("status_request in EncryptedExtensions", VEHICLE13(
-        change={"EncryptedExtensions": lambda b: messages.pack_extensions({5: b""})}), ILLEGAL),
+        change={"EncryptedExtensions": lambda b: ext.pack_extensions({5: b""})}), ILLEGAL),
     ("CertificateRequest with a context", VEHICLE13(
         change={"CertificateRequest": lambda b: b"\x01x" + b[1:]}), ILLEGAL),
     ("CertificateRequest without algorithms", VEHICLE13(
@@ -293,7 +294,7 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
     ("the charger's Certificate with a context", VEHICLE13(
         change={"Certificate": lambda b: b"\x01x" + b[1:]}), ILLEGAL),
     ("an extension of a certificate nobody asked for", VEHICLE13(change={"Certificate": lambda b: b"\0" + vector(
-        3, vector(3, b"x") + messages.pack_extensions({18: b""}))}), "unsupported_extension"),
+        3, vector(3, b"x") + ext.pack_extensions({18: b""}))}), "unsupported_extension"),
     ("Finished before its time", VEHICLE13(
         before={"CertificateVerify": record(22, b"\x14\0\0\x30" + bytes(48))}), UNEXPECTED),
 ]  # fmt: skip

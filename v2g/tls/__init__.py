@@ -17,6 +17,7 @@ sessions.
 :mod:`v2g.tls.vehicle`    the vehicle's handshake, message by message
 :mod:`v2g.tls.charger`    the charger's
 :mod:`v2g.tls.checks`     checks of the peer's certificates and OCSP responses
+:mod:`v2g.tls.messages`   handshake messages as values; :mod:`.extensions`: what they carry
 :mod:`v2g.tls.endpoint`   records, handshake messages, alerts; :mod:`.connection` adds application data
 :mod:`v2g.tls.failure`    :class:`TlsFailure`: which check, certificate, file and alert
 :mod:`v2g.tls.tables`     names and numbers; what each alert means on a bench

@@ -10,6 +10,7 @@ import os
 from typing import Any, NoReturn
 
 from v2g.tls import crypto, messages, rules
+from v2g.tls import extensions as ext
 from v2g.tls import secrets as schedule
 from v2g.tls.checks import check_peer
 from v2g.tls.context import Credential
@@ -64,7 +65,7 @@ def _version(c: Endpoint, offered: ClientHello) -> int:
     if forced is not None:
         return number("version", forced)
     ours = c.context.numbers.versions
-    theirs = offered.numbers(messages.SUPPORTED_VERSIONS, 1) or [offered.version]
+    theirs = offered.numbers(ext.SUPPORTED_VERSIONS, 1) or [offered.version]
     for version in ours:
         if version in theirs or (version == TLS12 and theirs == [offered.version] and offered.version > TLS12):
             return version
@@ -97,7 +98,7 @@ def _groups(c: Endpoint, offered: ClientHello) -> list[int]:
     forced = c.options.deviate.select_group
     if forced is not None:
         return [number("group", forced)]
-    theirs = offered.numbers(messages.SUPPORTED_GROUPS) or ([23] if c.version == TLS12 else [])
+    theirs = offered.numbers(ext.SUPPORTED_GROUPS) or ([23] if c.version == TLS12 else [])
     common = [group for group in c.context.numbers.groups if group in theirs]
     if not common:
         ours = c.context.numbers.groups
@@ -107,11 +108,11 @@ def _groups(c: Endpoint, offered: ClientHello) -> list[int]:
 
 def _chain(c: Endpoint, offered: ClientHello) -> Credential:
     """The chain to send: one with a key that the vehicle can verify, and a root that it names."""
-    theirs = offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403]
+    theirs = offered.numbers(ext.SIGNATURE_ALGORITHMS) or [0x0403]
     allowed = [scheme for scheme in theirs if scheme in c.context.numbers.schemes]
     fitting = [one for one in c.context.credentials if crypto.schemes_for(one.key.public_key(), c.version, allowed)]
     if c.version == TLS12:  # in TLS 1.2 the curves apply to the certificate too (RFC 8422 5.1.1)
-        curves = set(offered.numbers(messages.SUPPORTED_GROUPS) or [23]) & set(c.context.numbers.groups)
+        curves = set(offered.numbers(ext.SUPPORTED_GROUPS) or [23]) & set(c.context.numbers.groups)
         fitting = [one for one in fitting if crypto.group_of(one.key) in curves] or fitting
     if c.options.deviate.select_signature is not None:
         fitting = c.context.credentials
@@ -130,12 +131,12 @@ def _scheme(c: Endpoint, credential: Credential, offered: ClientHello) -> int:
     forced = c.options.deviate.select_signature
     if forced is not None:
         return number("signature algorithm", forced)
-    return c.context.scheme(credential, offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403], c.version)
+    return c.context.scheme(credential, offered.numbers(ext.SIGNATURE_ALGORITHMS) or [0x0403], c.version)
 
 
 def _fragment_length(c: Endpoint, offered: ClientHello) -> bytes:
-    asked = offered.extensions.get(messages.MAX_FRAGMENT_LENGTH, b"")
-    for length, code in messages.FRAGMENT_LENGTHS.items():
+    asked = offered.extensions.get(ext.MAX_FRAGMENT_LENGTH, b"")
+    for length, code in ext.FRAGMENT_LENGTHS.items():
         if asked == bytes((code,)):
             c.limit(length)
             return asked
@@ -173,7 +174,7 @@ async def _tls12(c: Endpoint, offered: ClientHello) -> None:
     random = os.urandom(32)
     if TLS13 in c.context.numbers.versions and c.options.deviate.select_version is None:
         random = random[:24] + messages.DOWNGRADE
-    extended = messages.EXTENDED_MASTER_SECRET in offered.extensions and c.options.extended_master_secret
+    extended = ext.EXTENDED_MASTER_SECRET in offered.extensions and c.options.extended_master_secret
     await _hello12(c, offered, suite, credential, random, extended)
     share = await _offer_share12(c, offered, suite, credential, random)
     wanted = _wants_client(c) != "none"
@@ -228,20 +229,20 @@ async def _hello12(
     """Sends ServerHello with the answers to extensions, Certificate, CertificateStatus."""
     answer = ServerHello(random, suite.code)
     extensions = answer.extensions
-    if messages.RENEGOTIATION_INFO in offered.extensions or rules.RENEGOTIATION_SCSV in offered.suites:
-        extensions[messages.RENEGOTIATION_INFO] = b"\0"
+    if ext.RENEGOTIATION_INFO in offered.extensions or rules.RENEGOTIATION_SCSV in offered.suites:
+        extensions[ext.RENEGOTIATION_INFO] = b"\0"
     fragment = _fragment_length(c, offered)
     if fragment:
-        extensions[messages.MAX_FRAGMENT_LENGTH] = fragment
-    if messages.TRUSTED_CA_KEYS in offered.extensions and c.options.answer_trusted_ca_keys:
-        extensions[messages.TRUSTED_CA_KEYS] = b""
-    if messages.POINT_FORMATS in offered.extensions:
-        extensions[messages.POINT_FORMATS] = b"\x01\0"
+        extensions[ext.MAX_FRAGMENT_LENGTH] = fragment
+    if ext.TRUSTED_CA_KEYS in offered.extensions and c.options.answer_trusted_ca_keys:
+        extensions[ext.TRUSTED_CA_KEYS] = b""
+    if ext.POINT_FORMATS in offered.extensions:
+        extensions[ext.POINT_FORMATS] = b"\x01\0"
     if extended:
-        extensions[messages.EXTENDED_MASTER_SECRET] = b""
+        extensions[ext.EXTENDED_MASTER_SECRET] = b""
     # If both forms are requested, the second is the standard's [V2G2-871].
-    multi = messages.asks_multi(offered.extensions.get(messages.STATUS_REQUEST_V2, b"\0\0"))
-    asked = messages.STATUS_REQUEST_V2 if multi else messages.STATUS_REQUEST
+    multi = ext.asks_multi(offered.extensions.get(ext.STATUS_REQUEST_V2, b"\0\0"))
+    asked = ext.STATUS_REQUEST_V2 if multi else ext.STATUS_REQUEST
     staples = credential.staples(c.options, multi, c.context.now()) if asked in offered.extensions else []
     if staples:
         extensions[asked] = b""
@@ -285,11 +286,11 @@ async def _verify12(c: Endpoint, key: object) -> None:
 async def _tls13(c: Endpoint, offered: ClientHello) -> None:
     c.suite = suite = _suites(c, offered)[0]
     groups = _groups(c, offered)
-    shares = messages.read_shares(offered.extensions.get(messages.KEY_SHARE, b"\0\0"))
+    shares = ext.read_shares(offered.extensions.get(ext.KEY_SHARE, b"\0\0"))
     sent = [group for group in groups if group in shares]
     if not sent:
         offered = await _retry(c, offered, suite, groups[0])
-        shares = messages.read_shares(offered.extensions[messages.KEY_SHARE])
+        shares = ext.read_shares(offered.extensions[ext.KEY_SHARE])
         sent = [groups[0]]
     credential = _chain(c, offered)
     share = crypto.KeyShare(sent[0])
@@ -297,8 +298,8 @@ async def _tls13(c: Endpoint, offered: ClientHello) -> None:
     secret = share.secret(shares[share.group])
     answer = ServerHello(os.urandom(32), suite.code, session_id=offered.session_id)
     answer.extensions = {
-        messages.SUPPORTED_VERSIONS: TLS13.to_bytes(2, "big"),
-        messages.KEY_SHARE: share.group.to_bytes(2, "big") + vector(2, share.public),
+        ext.SUPPORTED_VERSIONS: TLS13.to_bytes(2, "big"),
+        ext.KEY_SHARE: share.group.to_bytes(2, "big") + vector(2, share.public),
     }
     change_extensions(c, answer.extensions)
     await c.send("ServerHello", answer.pack())
@@ -308,14 +309,14 @@ async def _tls13(c: Endpoint, offered: ClientHello) -> None:
     keys.seal_handshake("server")
     keys.handshake(opens="client")
     fragment = _fragment_length(c, offered)
-    encrypted = {messages.MAX_FRAGMENT_LENGTH: fragment} if fragment else {}
-    await c.send("EncryptedExtensions", messages.pack_extensions(encrypted))
+    encrypted = {ext.MAX_FRAGMENT_LENGTH: fragment} if fragment else {}
+    await c.send("EncryptedExtensions", ext.pack_extensions(encrypted))
     wanted = _wants_client(c) != "none"
     if wanted:
         trust, named = c.context.trust, c.options.certificate_authorities
         request = CertificateRequest(c.context.numbers.schemes, trust.names() if trust and named else [])
         await c.send("CertificateRequest", request.pack13())
-    asked = messages.STATUS_REQUEST in offered.extensions
+    asked = ext.STATUS_REQUEST in offered.extensions
     staples = credential.staples(c.options, True, c.context.now()) if asked else []
     await c.send("Certificate", Certificates(c.own_chain, staples).pack13())
     await keys.send_verify(credential.key, _scheme(c, credential, offered), "server")
@@ -338,8 +339,8 @@ async def _retry(c: Endpoint, offered: ClientHello, suite: Suite, group: int) ->
     schedule.retry_transcript(c, suite)
     request = ServerHello(messages.RETRY_RANDOM, suite.code, session_id=offered.session_id)
     request.extensions = {
-        messages.SUPPORTED_VERSIONS: TLS13.to_bytes(2, "big"),
-        messages.KEY_SHARE: group.to_bytes(2, "big"),
+        ext.SUPPORTED_VERSIONS: TLS13.to_bytes(2, "big"),
+        ext.KEY_SHARE: group.to_bytes(2, "big"),
     }
     await c.send("ServerHello", request.pack())
     if c.options.compatibility and offered.session_id:

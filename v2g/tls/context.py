@@ -20,9 +20,11 @@ from boundary import write
 from pki import loading
 from pki.store import common_name
 from v2g.errors import SetupError
-from v2g.tls import crypto, messages, staples
+from v2g.tls import crypto, staples
+from v2g.tls import extensions as ext
+from v2g.tls.extensions import TrustedRoot
 from v2g.tls.failure import Fatal, TlsFailure
-from v2g.tls.messages import CertificateRequest, ClientHello, TrustedRoot
+from v2g.tls.messages import CertificateRequest, ClientHello
 from v2g.tls.options import Options
 from v2g.tls.tables import numbers, scheme_name
 from v2g.trace import Observe, ignore
@@ -236,12 +238,12 @@ class Context:
         first = fitting[0]
         if ignore_roots:
             return Chosen(first, f"{first.file}: the first chain, whatever roots the vehicle names, as configured")
-        keys = offered.extensions.get(messages.TRUSTED_CA_KEYS)
-        authorities = offered.extensions.get(messages.CERTIFICATE_AUTHORITIES)
+        keys = offered.extensions.get(ext.TRUSTED_CA_KEYS)
+        authorities = offered.extensions.get(ext.CERTIFICATE_AUTHORITIES)
         if keys is None and authorities is None:
             return Chosen(first, f"{first.file}: the vehicle names no roots")
-        roots = messages.read_roots(keys) if keys is not None else []
-        named = messages.read_names(authorities) if authorities is not None else []
+        roots = ext.read_roots(keys) if keys is not None else []
+        named = ext.read_names(authorities) if authorities is not None else []
         for one in fitting:
             if one.top_issuer in named or any(one.ends_at(root) for root in roots):
                 return Chosen(one, f"{one.file}: its root is among those that the vehicle names")
@@ -257,12 +259,12 @@ class Context:
     def named(self, offered: ClientHello) -> str:
         """The roots that a vehicle names, in words."""
         words = []
-        if messages.TRUSTED_CA_KEYS in offered.extensions:
-            for root in messages.read_roots(offered.extensions[messages.TRUSTED_CA_KEYS]):
+        if ext.TRUSTED_CA_KEYS in offered.extensions:
+            for root in ext.read_roots(offered.extensions[ext.TRUSTED_CA_KEYS]):
                 words.append(f"{root.kind} {self._who(root)}")
-        authorities = offered.extensions.get(messages.CERTIFICATE_AUTHORITIES)
+        authorities = offered.extensions.get(ext.CERTIFICATE_AUTHORITIES)
         if authorities is not None:
-            words.append(self.name_roots(messages.read_names(authorities)))
+            words.append(self.name_roots(ext.read_names(authorities)))
         return "; ".join(words)
 
     def _who(self, root: TrustedRoot) -> str:

@@ -5,9 +5,11 @@ Pure: each function takes what was sent, and raises :class:`v2g.tls.failure.Fata
 
 from __future__ import annotations
 
+from v2g.tls import extensions as ext
 from v2g.tls import messages
+from v2g.tls.extensions import Extensions
 from v2g.tls.failure import Fatal
-from v2g.tls.messages import ClientHello, Extensions, ServerHello
+from v2g.tls.messages import ClientHello, ServerHello
 from v2g.tls.tables import EXTENSIONS, TLS12, TLS13, group_name, version_name
 from v2g.tls.wire import Reader
 
@@ -52,20 +54,20 @@ def client_hello(hello: ClientHello, version: int, ours: list[int]) -> None:
 def _client_hello12(hello: ClientHello) -> None:
     if 0 not in hello.compression:
         raise Fatal("illegal_parameter", "the hello does not offer to leave compression out, which every hello has to")
-    if messages.POINT_FORMATS in hello.extensions:
-        messages.check_points(hello.extensions[messages.POINT_FORMATS])
-    if messages.RENEGOTIATION_INFO in hello.extensions:
-        messages.check_renegotiation(hello.extensions[messages.RENEGOTIATION_INFO])
+    if ext.POINT_FORMATS in hello.extensions:
+        ext.check_points(hello.extensions[ext.POINT_FORMATS])
+    if ext.RENEGOTIATION_INFO in hello.extensions:
+        ext.check_renegotiation(hello.extensions[ext.RENEGOTIATION_INFO])
 
 
 def _client_hello13(hello: ClientHello) -> None:
     if hello.compression != b"\0":
         raise Fatal("illegal_parameter", f"the hello offers compression ({hello.compression.hex()}), TLS 1.3 has none")
-    needed = (messages.SUPPORTED_GROUPS, messages.KEY_SHARE, messages.SIGNATURE_ALGORITHMS)
+    needed = (ext.SUPPORTED_GROUPS, ext.KEY_SHARE, ext.SIGNATURE_ALGORITHMS)
     if missing := [_name(code) for code in needed if code not in hello.extensions]:
         raise Fatal("missing_extension", f"the hello lacks {', '.join(missing)}, without which TLS 1.3 does not work")
-    groups = hello.numbers(messages.SUPPORTED_GROUPS)
-    for group in messages.read_shares(hello.extensions[messages.KEY_SHARE]):
+    groups = hello.numbers(ext.SUPPORTED_GROUPS)
+    for group in ext.read_shares(hello.extensions[ext.KEY_SHARE]):
         if group not in groups:
             text = f"the hello has a key of {group_name(group)}, which is not among its groups"
             raise Fatal("illegal_parameter", text)
@@ -93,20 +95,20 @@ def _server_name(body: bytes) -> None:
 def _fragment_length(body: bytes) -> None:
     if len(body) != 1:
         raise Fatal("decode_error", f"max_fragment_length of {len(body)} bytes, expected 1")
-    if body[0] not in messages.FRAGMENT_LENGTHS.values():
+    if body[0] not in ext.FRAGMENT_LENGTHS.values():
         raise Fatal("illegal_parameter", f"max_fragment_length {body[0]}; 1 to 4 exist")
 
 
 _CLIENT_BODIES = {
-    messages.SERVER_NAME: _server_name,
-    messages.MAX_FRAGMENT_LENGTH: _fragment_length,
-    messages.TRUSTED_CA_KEYS: messages.read_roots,
-    messages.STATUS_REQUEST: _status_request,
-    messages.STATUS_REQUEST_V2: messages.asks_multi,
-    messages.SUPPORTED_GROUPS: lambda body: messages.words(body, "supported_groups"),
-    messages.SIGNATURE_ALGORITHMS: lambda body: messages.words(body, "signature_algorithms"),
-    messages.EXTENDED_MASTER_SECRET: lambda body: messages.empty(body, "extended_master_secret"),
-    messages.CERTIFICATE_AUTHORITIES: messages.read_names,
+    ext.SERVER_NAME: _server_name,
+    ext.MAX_FRAGMENT_LENGTH: _fragment_length,
+    ext.TRUSTED_CA_KEYS: ext.read_roots,
+    ext.STATUS_REQUEST: _status_request,
+    ext.STATUS_REQUEST_V2: ext.asks_multi,
+    ext.SUPPORTED_GROUPS: lambda body: ext.words(body, "supported_groups"),
+    ext.SIGNATURE_ALGORITHMS: lambda body: ext.words(body, "signature_algorithms"),
+    ext.EXTENDED_MASTER_SECRET: lambda body: ext.empty(body, "extended_master_secret"),
+    ext.CERTIFICATE_AUTHORITIES: ext.read_names,
 }
 """Extension -> the check of its form."""
 
@@ -124,16 +126,16 @@ def second_hello(first: ClientHello, second: ClientHello, group: int) -> None:
             raise Fatal("illegal_parameter", f"the second ClientHello has another {what} than the first")
     if EARLY_DATA in second.extensions:
         raise Fatal("illegal_parameter", "the second ClientHello offers early data")
-    free = {messages.KEY_SHARE, messages.COOKIE, PRE_SHARED_KEY, EARLY_DATA, PADDING}
+    free = {ext.KEY_SHARE, ext.COOKIE, PRE_SHARED_KEY, EARLY_DATA, PADDING}
     for code in {*first.extensions, *second.extensions} - free:
         if first.extensions.get(code) != second.extensions.get(code):
             text = f"the second ClientHello has another {_name(code)} than the first"
             raise Fatal("illegal_parameter", text)
-    if messages.COOKIE in second.extensions:
+    if ext.COOKIE in second.extensions:
         raise Fatal("illegal_parameter", "the second ClientHello has a cookie, and none was sent")
-    if messages.KEY_SHARE not in second.extensions:
+    if ext.KEY_SHARE not in second.extensions:
         raise Fatal("missing_extension", "the second ClientHello lacks key_share")
-    shares = messages.read_shares(second.extensions[messages.KEY_SHARE])
+    shares = ext.read_shares(second.extensions[ext.KEY_SHARE])
     if list(shares) != [group]:
         sent = ", ".join(map(group_name, shares)) or "none"
         text = f"the second ClientHello has keys of {sent}; one of {group_name(group)} was requested"
@@ -152,10 +154,10 @@ def server_version(hello: ClientHello, answer: ServerHello, ours: list[int]) -> 
     """
     if answer.version == SSL3:
         raise Fatal("protocol_version", "the charger answers with SSL 3.0")
-    if messages.SUPPORTED_VERSIONS in answer.extensions:
-        if messages.SUPPORTED_VERSIONS not in hello.extensions:
+    if ext.SUPPORTED_VERSIONS in answer.extensions:
+        if ext.SUPPORTED_VERSIONS not in hello.extensions:
             raise Fatal("unsupported_extension", "ServerHello has supported_versions, which was not asked for")
-        version = messages.number16(answer.extensions[messages.SUPPORTED_VERSIONS], "supported_versions")
+        version = ext.number16(answer.extensions[ext.SUPPORTED_VERSIONS], "supported_versions")
         if version < TLS13 or version not in ours:
             text = f"the charger chooses {version_name(version)} in supported_versions; offered is {_names(ours)}"
             raise Fatal("illegal_parameter", text, check="protocol_version")
@@ -195,7 +197,7 @@ def server_hello(hello: ClientHello, answer: ServerHello, version: int, fragment
         return
     if hello.session_id and answer.session_id == hello.session_id:
         raise Fatal("illegal_parameter", "the charger resumes a session that never was: it repeats our session id")
-    free = (messages.RENEGOTIATION_INFO,) if RENEGOTIATION_SCSV in hello.suites else ()
+    free = (ext.RENEGOTIATION_INFO,) if RENEGOTIATION_SCSV in hello.suites else ()
     _only(answer.extensions, _HELLO12, hello, "ServerHello", free=free)
     _bodies(answer.extensions, fragment)
 
@@ -206,14 +208,14 @@ def encrypted_extensions(hello: ClientHello, extensions: Extensions, fragment: i
     _bodies(extensions, fragment)
 
 
-_HELLO13 = (messages.SUPPORTED_VERSIONS, messages.KEY_SHARE, PRE_SHARED_KEY)
-_RETRY = (messages.SUPPORTED_VERSIONS, messages.KEY_SHARE, messages.COOKIE)
+_HELLO13 = (ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, PRE_SHARED_KEY)
+_RETRY = (ext.SUPPORTED_VERSIONS, ext.KEY_SHARE, ext.COOKIE)
 _HELLO12 = (
-    messages.SERVER_NAME, messages.MAX_FRAGMENT_LENGTH, messages.TRUSTED_CA_KEYS, messages.STATUS_REQUEST,
-    messages.POINT_FORMATS, messages.STATUS_REQUEST_V2, messages.EXTENDED_MASTER_SECRET, messages.RENEGOTIATION_INFO,
-    messages.SUPPORTED_GROUPS,  # not allowed, but some servers have always sent it (RFC 8446 4.2.7)
+    ext.SERVER_NAME, ext.MAX_FRAGMENT_LENGTH, ext.TRUSTED_CA_KEYS, ext.STATUS_REQUEST,
+    ext.POINT_FORMATS, ext.STATUS_REQUEST_V2, ext.EXTENDED_MASTER_SECRET, ext.RENEGOTIATION_INFO,
+    ext.SUPPORTED_GROUPS,  # not allowed, but some servers have always sent it (RFC 8446 4.2.7)
 )  # fmt: skip
-_ENCRYPTED = (messages.SERVER_NAME, messages.MAX_FRAGMENT_LENGTH, messages.SUPPORTED_GROUPS)
+_ENCRYPTED = (ext.SERVER_NAME, ext.MAX_FRAGMENT_LENGTH, ext.SUPPORTED_GROUPS)
 
 
 def _only(
@@ -229,18 +231,18 @@ def _only(
 def _bodies(extensions: Extensions, fragment: int) -> None:
     for code, body in extensions.items():
         if code in _EMPTY:
-            messages.empty(body, _name(code))
-        elif code == messages.POINT_FORMATS:
-            messages.check_points(body)
-        elif code == messages.RENEGOTIATION_INFO:
-            messages.check_renegotiation(body)
-        elif code == messages.MAX_FRAGMENT_LENGTH and body != bytes((messages.FRAGMENT_LENGTHS.get(fragment, 0),)):
+            ext.empty(body, _name(code))
+        elif code == ext.POINT_FORMATS:
+            ext.check_points(body)
+        elif code == ext.RENEGOTIATION_INFO:
+            ext.check_renegotiation(body)
+        elif code == ext.MAX_FRAGMENT_LENGTH and body != bytes((ext.FRAGMENT_LENGTHS.get(fragment, 0),)):
             text = f"max_fragment_length {body.hex() or 'empty'} where {fragment} bytes were asked for"
             raise Fatal("illegal_parameter", text)
 
 
 _EMPTY = (
-    messages.SERVER_NAME, messages.TRUSTED_CA_KEYS, messages.STATUS_REQUEST, messages.STATUS_REQUEST_V2,
-    messages.EXTENDED_MASTER_SECRET,
+    ext.SERVER_NAME, ext.TRUSTED_CA_KEYS, ext.STATUS_REQUEST, ext.STATUS_REQUEST_V2,
+    ext.EXTENDED_MASTER_SECRET,
 )  # fmt: skip
 """Extensions of the charger without content."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from v2g.tls import crypto, messages, rules
+from v2g.tls import extensions as ext
 from v2g.tls import secrets as schedule
 from v2g.tls.checks import check_peer
 from v2g.tls.endpoint import Endpoint
@@ -30,38 +31,38 @@ def hello(c: Endpoint) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
     options, offer, trust = c.options, c.context.numbers, c.context.trust
     tls12, tls13 = TLS12 in offer.versions, TLS13 in offer.versions
     shares: dict[int, crypto.KeyShare] = {}
-    extensions: messages.Extensions = {}
+    extensions: ext.Extensions = {}
     if options.server_name:
-        extensions[messages.SERVER_NAME] = vector(2, b"\0" + vector(2, options.server_name.encode()))
+        extensions[ext.SERVER_NAME] = vector(2, b"\0" + vector(2, options.server_name.encode()))
     if options.max_fragment_length:
-        extensions[messages.MAX_FRAGMENT_LENGTH] = bytes((messages.FRAGMENT_LENGTHS[options.max_fragment_length],))
+        extensions[ext.MAX_FRAGMENT_LENGTH] = bytes((ext.FRAGMENT_LENGTHS[options.max_fragment_length],))
     if tls12 and trust is not None and options.trusted_ca_keys != "none":
-        extensions[messages.TRUSTED_CA_KEYS] = messages.pack_roots(trust.identifiers(options.trusted_ca_keys))
+        extensions[ext.TRUSTED_CA_KEYS] = ext.pack_roots(trust.identifiers(options.trusted_ca_keys))
     if options.status_request in ("v1", "both"):
-        extensions[messages.STATUS_REQUEST] = messages.STATUS_REQUEST_BODY
-    extensions[messages.SUPPORTED_GROUPS] = u16s(offer.groups)
+        extensions[ext.STATUS_REQUEST] = ext.STATUS_REQUEST_BODY
+    extensions[ext.SUPPORTED_GROUPS] = u16s(offer.groups)
     if tls12:
-        extensions[messages.POINT_FORMATS] = b"\x01\0"
-    extensions[messages.SIGNATURE_ALGORITHMS] = u16s(offer.schemes)
+        extensions[ext.POINT_FORMATS] = b"\x01\0"
+    extensions[ext.SIGNATURE_ALGORITHMS] = u16s(offer.schemes)
     if tls12 and options.status_request in ("v2", "both"):
-        extensions[messages.STATUS_REQUEST_V2] = messages.STATUS_REQUEST_V2_BODY
+        extensions[ext.STATUS_REQUEST_V2] = ext.STATUS_REQUEST_V2_BODY
     if tls12 and options.extended_master_secret:
-        extensions[messages.EXTENDED_MASTER_SECRET] = b""
+        extensions[ext.EXTENDED_MASTER_SECRET] = b""
     if tls13:
-        extensions[messages.SUPPORTED_VERSIONS] = vector(1, b"".join(v.to_bytes(2, "big") for v in offer.versions))
+        extensions[ext.SUPPORTED_VERSIONS] = vector(1, b"".join(v.to_bytes(2, "big") for v in offer.versions))
         if trust is not None and options.certificate_authorities and trust.roots:
-            extensions[messages.CERTIFICATE_AUTHORITIES] = messages.names(trust.names())
+            extensions[ext.CERTIFICATE_AUTHORITIES] = ext.names(trust.names())
         shares = {group: crypto.KeyShare(group) for group in offer.key_shares}
-        extensions[messages.KEY_SHARE] = messages.pack_shares((g, s.public) for g, s in shares.items())
+        extensions[ext.KEY_SHARE] = ext.pack_shares((g, s.public) for g, s in shares.items())
     if tls12:
-        extensions[messages.RENEGOTIATION_INFO] = b"\0"
+        extensions[ext.RENEGOTIATION_INFO] = b"\0"
     session_id = os.urandom(32) if tls13 and options.compatibility else b""
     change_extensions(c, extensions)
     version = min(TLS12, max(offer.versions))  # TLS 1.3 is only named in an extension
     return ClientHello(os.urandom(32), offer.suites, extensions, session_id, version=version), shares
 
 
-def change_extensions(c: Endpoint, extensions: messages.Extensions) -> None:
+def change_extensions(c: Endpoint, extensions: ext.Extensions) -> None:
     """Applies the deviations of the hello's extensions."""
     for name, value in c.options.deviate.extensions.items():
         code = number("extension", name)
@@ -111,11 +112,11 @@ def _accept(c: Endpoint, offered: ClientHello, answer: ServerHello) -> Suite:
 async def _tls12(c: Endpoint, offered: ClientHello, answer: ServerHello, suite: Suite) -> None:
     c.suite = suite
     context = c.context
-    if messages.MAX_FRAGMENT_LENGTH in answer.extensions:
+    if ext.MAX_FRAGMENT_LENGTH in answer.extensions:
         c.limit(c.options.max_fragment_length)
     _, body = await c.receive("Certificate")
     c.peer_chain = Certificates.parse12(body).chain
-    stapled = {messages.STATUS_REQUEST, messages.STATUS_REQUEST_V2} & answer.extensions.keys()
+    stapled = {ext.STATUS_REQUEST, ext.STATUS_REQUEST_V2} & answer.extensions.keys()
     following = ["CertificateRequest", "ServerHelloDone"] if suite.static else ["ServerKeyExchange"]
     name, body = await c.receive(*(["CertificateStatus"] if stapled else []), *following)
     if name == "CertificateStatus":
@@ -133,13 +134,13 @@ async def _tls12(c: Endpoint, offered: ClientHello, answer: ServerHello, suite: 
     if name == "CertificateRequest":
         requested = CertificateRequest.parse12(body)
         _, body = await c.receive("ServerHelloDone")
-    messages.empty(body, "ServerHelloDone")
+    ext.empty(body, "ServerHelloDone")
     if requested is not None:
         c.credential = context.choose_vehicle(requested, TLS12)
         c.own_chain = c.credential.sent(c.options) if c.credential else []
         await c.send("Certificate", Certificates(c.own_chain).pack12())
     await c.send("ClientKeyExchange", vector(1, share.public))
-    extended = messages.EXTENDED_MASTER_SECRET in answer.extensions
+    extended = ext.EXTENDED_MASTER_SECRET in answer.extensions
     master = schedule.master12(c, suite, secret, offered.random, answer.random, extended)
     if requested is not None and c.credential is not None and c.own_chain:
         scheme = context.scheme(c.credential, requested.algorithms, TLS12)
@@ -198,22 +199,22 @@ async def _retry(
 ) -> ServerHello:
     """Sends a second hello, with a key for the group that the charger requests."""
     schedule.retry_transcript(c, suite)
-    if not {messages.KEY_SHARE, messages.COOKIE} & answer.extensions.keys():
+    if not {ext.KEY_SHARE, ext.COOKIE} & answer.extensions.keys():
         raise Fatal("illegal_parameter", "HelloRetryRequest asks for nothing that would change the hello")
-    if messages.KEY_SHARE in answer.extensions:
-        group = messages.number16(answer.extensions[messages.KEY_SHARE], "key_share")
+    if ext.KEY_SHARE in answer.extensions:
+        group = ext.number16(answer.extensions[ext.KEY_SHARE], "key_share")
         if group not in c.context.numbers.groups or group in shares:
             text = f"HelloRetryRequest asks for a key of {group_name(group)}, which was not offered or is there already"
             raise Fatal("illegal_parameter", text, check="group-not-offered")
         shares.clear()
         shares[group] = crypto.KeyShare(group)
-        offered.extensions[messages.KEY_SHARE] = messages.pack_shares([(group, shares[group].public)])
-    if messages.COOKIE in answer.extensions:
-        reader = Reader(answer.extensions[messages.COOKIE], "cookie")
+        offered.extensions[ext.KEY_SHARE] = ext.pack_shares([(group, shares[group].public)])
+    if ext.COOKIE in answer.extensions:
+        reader = Reader(answer.extensions[ext.COOKIE], "cookie")
         if not reader.vector(2, "cookie"):
             raise Fatal("decode_error", "HelloRetryRequest: an empty cookie")
         reader.end()
-        offered.extensions[messages.COOKIE] = answer.extensions[messages.COOKIE]
+        offered.extensions[ext.COOKIE] = answer.extensions[ext.COOKIE]
     if c.options.compatibility:
         await c.send_change()
     await c.send("ClientHello", offered.pack())
@@ -232,9 +233,9 @@ async def _tls13(
 ) -> None:
     c.suite = suite
     context = c.context
-    if messages.KEY_SHARE not in answer.extensions:
+    if ext.KEY_SHARE not in answer.extensions:
         raise Fatal("missing_extension", "ServerHello without key_share")
-    c.group, public = messages.read_share(answer.extensions[messages.KEY_SHARE])
+    c.group, public = ext.read_share(answer.extensions[ext.KEY_SHARE])
     if c.group not in shares:
         text = f"the charger chose {group_name(c.group)}, for which no key was sent"
         raise Fatal("illegal_parameter", text, check="group-not-offered")
@@ -242,10 +243,10 @@ async def _tls13(
     keys.handshake(opens="server")
     _, body = await c.receive("EncryptedExtensions")
     reader = Reader(body, "EncryptedExtensions")
-    extensions = messages.read_extensions(reader)
+    extensions = ext.read_extensions(reader)
     reader.end()
     rules.encrypted_extensions(offered, extensions, c.options.max_fragment_length)
-    if messages.MAX_FRAGMENT_LENGTH in extensions:
+    if ext.MAX_FRAGMENT_LENGTH in extensions:
         c.limit(c.options.max_fragment_length)
     name, body = await c.receive("CertificateRequest", "Certificate")
     requested = None
@@ -255,7 +256,7 @@ async def _tls13(
             raise Fatal("illegal_parameter", "CertificateRequest with a context, which only later requests have")
         c.roots_named = context.name_roots(requested.authorities)
         _, body = await c.receive("Certificate")
-    presented = Certificates.parse13(body, messages.STATUS_REQUEST in offered.extensions)
+    presented = Certificates.parse13(body, ext.STATUS_REQUEST in offered.extensions)
     if presented.context:
         raise Fatal("illegal_parameter", "the charger's Certificate has a context")
     c.peer_chain, c.peer_staples = presented.chain, presented.staples

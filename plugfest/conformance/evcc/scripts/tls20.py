@@ -27,7 +27,8 @@ from plugfest.conformance.sut.certificates import context as context_of
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from v2g import tls
 from v2g.protocols import ISO20
-from v2g.tls import messages, tables
+from v2g.tls import extensions as ext
+from v2g.tls import tables
 from v2g.tls.context import Context, Credential
 from v2g.tls.options import Options
 
@@ -116,7 +117,7 @@ def _offered(tester: TesterEvse, kind: str, name: str) -> bool:
     if connection is None:
         return False
     hello, number = connection.hello, tables.number(kind, name)
-    listed = {"group": messages.SUPPORTED_GROUPS, "signature algorithm": messages.SIGNATURE_ALGORITHMS}
+    listed = {"group": ext.SUPPORTED_GROUPS, "signature algorithm": ext.SIGNATURE_ALGORITHMS}
     return number in (hello.suites if kind == "suite" else hello.numbers(listed[kind]))
 
 
@@ -192,10 +193,10 @@ async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
     if [suite for suite in hello.suites if suite in wanted] != wanted:
         problems.append(f"suites {[hex(suite) for suite in hello.suites]}: not both of ISO 15118-20, in order")
     groups = {tables.number("group", name) for name in tls.ISO20.groups}
-    if not groups & set(hello.numbers(messages.SUPPORTED_GROUPS)):
+    if not groups & set(hello.numbers(ext.SUPPORTED_GROUPS)):
         problems.append("none of the groups secp521r1 and x448")
-    for code, name in ((messages.STATUS_REQUEST, "status_request"),
-                       (messages.CERTIFICATE_AUTHORITIES, "certificate_authorities")):  # fmt: skip
+    for code, name in ((ext.STATUS_REQUEST, "status_request"),
+                       (ext.CERTIFICATE_AUTHORITIES, "certificate_authorities")):  # fmt: skip
         if code not in hello.extensions:
             problems.append(f"no {name}")
     if not connection.peer_chain:
