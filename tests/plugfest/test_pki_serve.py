@@ -22,6 +22,7 @@ from pnc20 import PncBench20
 from pnc20 import store as store20
 from processes import CEILING
 
+from pki import sealing
 from plugfest import pnc
 from plugfest.certificates.outcomes import Outcome, Plan
 from plugfest.certificates.service import SESSIONS, Desk, desk, server_of
@@ -68,6 +69,20 @@ async def test_contracts_of_iso20_one_after_the_other(pki: Path, suite: str) -> 
         assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
         assert [one.emaid[:14] for one in bench.wallet.contracts] == ["DEPLFC00000001", "DEXYZC00000002"]
     assert len(served.done) == 2 < SESSIONS
+
+
+@pytest.mark.parametrize("profile", ["bench", "strict-guess, filler=none"])
+async def test_a_profile_beyond_the_schema_is_for_tolerant_vehicles(pki: Path, profile: str) -> None:
+    """An Ed448 key as a whole, or a DHPublicKey of 56 octets: sent as asked for, with a word to the user."""
+    bench = PncBench20(suite="iso20-ed448")
+    bench.installs()
+    served = desk(pki, lambda: NOW, ["DEPLFC00000001"], scheme=profile, grammar="common")
+    bench.contracts.backend20 = remote(served)
+    bench.wallet.scheme = sealing.scheme(profile)
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    assert len(bench.wallet.contracts) == 1, vehicle.notes
+    assert bench.said("se", "sent as it is, although it breaks the schema")
 
 
 async def test_contracts_of_iso2(pki: Path) -> None:

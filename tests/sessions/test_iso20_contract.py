@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
@@ -10,8 +11,10 @@ from pnc import NOW
 from pnc20 import DAY, PncBench20, contract, second, store
 
 from pki.authority import Changes
+from pki.deviations import Code, Deviation
 from pki.profiles import Role
 from secc.authorizer import Delayed, Never
+from secc.iso20_contract import CODES
 from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema
@@ -196,6 +199,16 @@ async def test_each_refusal_has_its_code_and_leaves_external_payment(change: Any
     assert bench.messages("AuthorizationRes")[0].EVSEProcessing == "Finished"
     assert any(code in event.note and text in event.note for event in bench.events["se"]), code
     assert any(code in note and note.startswith("external payment") for note in vehicle.notes)
+
+
+@pytest.mark.parametrize("size", range(1, 5))
+def test_a_broken_chain_comes_before_its_dates_and_these_before_its_revocation(size: int) -> None:
+    """Whatever else is wrong, and in whichever order it was found."""
+    order = [Code.KEY_USAGE, Code.EXPIRED, Code.NOT_YET_VALID, Code.REVOKED]
+    codes = [CODES.broken, CODES.expired, CODES.not_yet_valid, CODES.revoked]
+    for found in itertools.permutations(order, size):
+        deviations = [Deviation(code, 0, "leaf", "") for code in found]
+        assert CODES.of(deviations) == codes[min(map(order.index, found))]
 
 
 def altered(signed: Any) -> Any:
