@@ -12,7 +12,9 @@ import contextlib
 import errno
 import random
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from v2g import v2gtp
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from v2g import tls
 
 MAX_CONNECTIONS = 16
-"""The most simultaneous connections, including those in their TLS handshake; more are reset."""
+"""The most simultaneous connections, including those in their TLS handshake; more are reset (`Guests`)."""
 MAX_PAYLOAD = 65536
 """Longest payload accepted, bytes. Real messages stay under 5 kB in ISO 15118-2 and under 20 kB in ISO 15118-20."""
 
@@ -246,6 +248,52 @@ async def _opened(
         raise
 
 
+@dataclass(eq=False)
+class Guest:
+    """A connection at a listener.
+
+    Attributes:
+        peer: its address.
+        drop: breaks it off.
+        secured: it is past its TLS handshake, or needs none.
+    """
+
+    peer: str
+    drop: Callable[[], object]
+    secured: bool = False
+
+
+@dataclass
+class Guests:
+    """The connections at a listener, oldest first, of which there may be only so many.
+
+    When there are too many, a new one takes the place of one in its handshake: the oldest of the peer that has most of
+    those. So nobody shuts a vehicle out by connections that say nothing; a peer that crowds the others out is refused.
+    """
+
+    most: int
+    inside: list[Guest] = field(default_factory=list)
+
+    def admit(self, guest: Guest) -> bool:
+        """Takes a new connection in, or refuses it."""
+        if len(self.inside) >= self.most:
+            waiting = [one for one in self.inside if not one.secured]
+            crowds = Counter(one.peer for one in waiting)
+            crowd = max(crowds.values(), default=0)
+            if not waiting or crowds[guest.peer] == crowd:
+                return False
+            last = next(one for one in waiting if crowds[one.peer] == crowd)
+            self.inside.remove(last)
+            last.drop()
+        self.inside.append(guest)
+        return True
+
+    def left(self, guest: Guest) -> None:
+        """A connection has ended."""
+        if guest in self.inside:
+            self.inside.remove(guest)
+
+
 @contextlib.asynccontextmanager
 async def listening(
     interface: Interface,
@@ -265,31 +313,36 @@ async def listening(
         port: a fixed port; by default a free one of :data:`PORTS`.
         observe: is notified of the steps of TLS.
         on_failure: is notified of TLS handshakes that failed.
-        at_once: the most connections open at the same time; more are dropped.
+        at_once: the most connections open at the same time (`Guests`).
 
     Raises:
         SetupError: no port is free.
     """
     running: set[asyncio.Task[Any]] = set()
+    guests = Guests(at_once)
 
-    async def serve(channel: Channel, writer: asyncio.StreamWriter) -> None:
+    async def serve(channel: Channel, writer: asyncio.StreamWriter, guest: Guest) -> None:
         try:
             if context is not None:
                 await channel.start_tls(context, observe)
+            guest.secured = True
             await on_connect(channel)
         except SetupError as why:
             on_failure(str(why))
         finally:
+            guests.left(guest)
             if not writer.is_closing():
                 writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(running) >= at_once:
+        channel = Channel(reader, writer)
+        guest = Guest(channel.peer, writer.transport.abort, secured=context is None)
+        if not guests.admit(guest):
             writer.transport.abort()
             return
         _keep_alive(writer.get_extra_info("socket"))
         # The task starts before the first bytes are read, so that TLS gets them.
-        task = asyncio.create_task(serve(Channel(reader, writer), writer))
+        task = asyncio.create_task(serve(channel, writer, guest))
         running.add(task)
         task.add_done_callback(running.discard)
 

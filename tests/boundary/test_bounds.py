@@ -15,7 +15,7 @@ from processes import until
 from plugfest.virtual import VirtualLoop
 from secc.pauses import Paused, Pauses
 from v2g import discovery, sdp
-from v2g.channel import MAX_CONNECTIONS, listening
+from v2g.channel import MAX_CONNECTIONS, Guest, Guests, listening
 from v2g.interfaces import Interface
 from v2g.trace import MAX_EVENTS, MAX_MESSAGES, Bounded, Event
 
@@ -127,3 +127,36 @@ async def test_connections_at_once_are_bounded() -> None:
             writer.close()
         free.set()
         await asyncio.gather(*reads, return_exceptions=True)
+
+
+def test_half_open_connections_of_one_peer_do_not_shut_out_another() -> None:
+    """The oldest of the crowd goes; the crowd itself gets no further place, and what is past its handshake stays."""
+    dropped: list[int] = []
+    guests = Guests(8)
+
+    def comes(number: int, peer: str, *, secured: bool = False) -> bool:
+        return guests.admit(Guest(peer, lambda: dropped.append(number), secured))
+
+    assert comes(0, "car", secured=True)
+    assert all(comes(number, "flood") for number in range(1, 8))
+    assert not comes(8, "flood")
+    assert comes(9, "other car")
+    assert comes(10, "other car")
+    assert not comes(11, "flood")
+    assert dropped == [1, 2]
+    assert [guest.peer for guest in guests.inside].count("other car") == 2
+
+
+def test_half_open_connections_of_many_peers_do_not_shut_out_another() -> None:
+    """Each has another address: a new one still takes the place of the oldest."""
+    dropped: list[int] = []
+    guests = Guests(4)
+    for number in range(40):
+        assert guests.admit(Guest(f"fe80::{number}", lambda number=number: dropped.append(number)))
+    assert dropped == list(range(36))
+
+
+def test_nobody_takes_the_place_of_a_session() -> None:
+    """Where every connection is past its handshake, a new one is refused."""
+    guests = Guests(2)
+    assert [guests.admit(Guest(str(number), list, secured=True)) for number in range(3)] == [True, True, False]

@@ -10,7 +10,7 @@ import pytest
 from processes import until
 
 from v2g import tls, v2gtp
-from v2g.channel import PORTS, Channel, connect, listening
+from v2g.channel import MAX_CONNECTIONS, PORTS, Channel, connect, listening
 from v2g.errors import ConnectionLost, SetupError
 from v2g.interfaces import Interface
 from v2g.memory_link import memory_pair
@@ -167,3 +167,25 @@ async def test_a_plain_client_at_a_tls_port_is_reported(files: tuple[Path, Path,
 async def test_refused_connection_says_where() -> None:
     with pytest.raises(SetupError, match=r"cannot connect to \[::1\]:1"):
         await connect("::1", 1, None)
+
+
+@pytest.mark.real_time
+async def test_a_new_peer_gets_the_place_of_a_half_open_connection(
+    files: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On real sockets: the charger resets the oldest of those that say nothing in their TLS handshake."""
+    peers = iter([*["flood"] * MAX_CONNECTIONS, "car"])
+    monkeypatch.setattr(Channel, "peer", property(lambda channel: next(peers)))
+    context = tls.server(files[0], files[1])
+
+    async def serve(channel: Channel) -> None:
+        raise AssertionError("nobody has secured a connection")
+
+    async with listening(LOOPBACK, serve, context=context) as port:
+        ends = [await asyncio.open_connection("::1", port) for _ in range(MAX_CONNECTIONS + 1)]
+        reads = [asyncio.create_task(reader.read(1)) for reader, _ in ends]
+        await until(lambda: any(read.done() for read in reads), "a place is made")
+        assert [read.done() for read in reads] == [True, *[False] * MAX_CONNECTIONS]
+        for _, writer in ends:
+            writer.close()
+        await asyncio.gather(*reads, return_exceptions=True)
