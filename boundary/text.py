@@ -45,6 +45,16 @@ def xml_line(document: str) -> str:
     return _rewritten(document, lambda sign: f"&#x{ord(sign):X};")
 
 
+def xml_comment(text: object) -> str:
+    """Text for an XML comment, which may neither hold ``--`` nor end in a hyphen."""
+    return re.sub("-(?=-|$)", "- ", visible(text))
+
+
+def no_attachment(text: str) -> str:
+    """Text of JUnit XML in which no ``[[ATTACHMENT|file]]`` has a server take a file along."""
+    return re.sub(r"\[(?=\[)", "[ ", text)
+
+
 def visible_lines(text: object) -> list[str]:
     """Our own multi-line text with each line made :func:`visible`."""
     return [visible(line) for line in str(text).split("\n")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 import exi
-from boundary.text import dumps, visible, xml_line
+from boundary.text import dumps, xml_comment, xml_line
 from boundary.write import replacing, replacing_text
 from plugfest.traces.agreed import UNITS, agreed
 from plugfest.traces.annotate import annotate
@@ -94,7 +94,7 @@ def document_xml(entry: Entry) -> str:
 def _xml(file: IO[str], recording: Recording) -> None:
     for entry in recording.messages:
         told = f" {entry.time:.6f} {entry.sender} {entry.name}{f': {entry.note}' if entry.message is None else ''} "
-        file.write(f"<!--{visible(told).replace('--', '- -')}-->\n")
+        file.write(f"<!--{xml_comment(told)}-->\n")
         if entry.document is not None:
             file.write(document_xml(entry) + "\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from boundary.text import visible
+from boundary.text import no_attachment, visible
 from plugfest.traces.checks import RULES, Finding
 from plugfest.traces.entries import Recording
 
@@ -46,5 +46,5 @@ def junit(recording: Recording, findings: list[Finding], *, strict: bool = False
 
 
 def _text(text: str) -> str:
-    """Text that XML can carry."""
-    return visible(text)
+    """Text that XML can carry, and which attaches no file."""
+    return no_attachment(visible(text))

@@ -105,3 +105,10 @@ def test_an_output_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(OutputError, match=r"^cannot write standard output: No space left on device$"):
             console.check()
         console.finish()
+
+
+@given(st.text(st.sampled_from("-[]x\n\x1b"), max_size=12))
+def test_text_of_a_peer_stays_text_in_xml_comments_and_in_junit(said: str) -> None:
+    """No run of hyphens ends a comment or breaks it, and no run of brackets attaches a file."""
+    assert etree.fromstring(f"<!--{text.xml_comment(said)}--><x/>").tag == "x"
+    assert "[[" not in text.no_attachment(said)

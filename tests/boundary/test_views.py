@@ -32,6 +32,7 @@ SIGNS = "\x1b\x07\n\r\t\b\x7f\x85\x9b\u200b\u200f\u2028\u2029\u202e\u2066\ufeff\
 HOSTILE = [
     "\x1b[2J\x1b]0;owned\x07", "DE*ABC\n     0.000 < SessionStopRes OK", "\x9b31m", "abc\u202edcba", "a\u2028b",
     "a\ud800b", "[red]markup[/red]", "<script>alert(1)</script>", "x" * 300, "充電" * 90, SIGNS,
+    "[[ATTACHMENT|/etc/passwd]]",
 ]  # fmt: skip
 LAYERS = ("sdp", "tcp", "tls", "v2gtp", "state", "tolerance", "error", "slac", "pilot", "bench")
 NAMES = ("connected", "handshake", "handshake-failed", "deviation", "modem", "matched", "warning", "link error", "cert")
@@ -117,6 +118,7 @@ def test_no_view_lets_a_control_character_through_or_adds_a_line(view: str) -> N
     assert [line for line in hostile.split("\n") if not line.isprintable()] == []
     assert not set(hostile) & set(SIGNS) - {"\n", "\u0301"}
     assert "\u0301" * 3 not in hostile
+    assert view != "junit" or "[[ATTACHMENT" not in hostile
     if view == "report":
         assert "<script>alert" not in hostile
         return

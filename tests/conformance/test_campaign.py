@@ -487,3 +487,11 @@ def test_what_cannot_be_declared(tmp_path: Path, text: str, sentence: str) -> No
     with pytest.raises(PicsError) as why:
         load(tmp_path / "pics.yaml")
     assert sentence in str(why.value)
+
+
+def test_text_of_a_peer_attaches_no_file_to_a_junit_report() -> None:
+    """Only the campaign's own evidence is named there."""
+    theirs = "[[ATTACHMENT|/etc/passwd]]\n[[[ATTACHMENT|/etc/shadow]]"
+    result = Result("R", "C", Verdict.FAIL, theirs, expected=["x"], observed=[theirs], look=theirs, title=theirs)
+    made = report.junit_xml([result], {"system": theirs}, {"R": "cases/R/"}).decode()
+    assert made.count("[[ATTACHMENT|") == made.count("[[ATTACHMENT|cases/R/trace.") == 2

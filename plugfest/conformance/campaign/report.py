@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from boundary import read
 from boundary.errors import InputError
-from boundary.text import dumps, visible_lines
+from boundary.text import dumps, no_attachment, visible_lines
 from boundary.write import replacing
 from boundary.write import write as write_file
 from plugfest.conformance.campaign.outcome import common_cause_text, counts
@@ -153,12 +153,13 @@ def _entry(suite: ElementTree.Element, result: Result, place: str | None) -> Non
         lines += [f"{result.title}; requirements: {', '.join(result.requirements) or 'none named'}"]
         pairs = zip(result.expected, result.observed, strict=False)
         lines += [f"expected {expected}; observed {observed}" for expected, observed in pairs]
+    told = [_printable(line) for line in lines]
+    if told:
         # GitLab and Jenkins show such lines as attachments.
-        lines += [f"[[ATTACHMENT|{place}{name}]]" for name in ("trace.pcapng", "trace.jsonl") if place]
-    if lines:
-        ElementTree.SubElement(entry, "system-out").text = _printable("\n".join(lines))
+        told += [f"[[ATTACHMENT|{place}{name}]]" for name in ("trace.pcapng", "trace.jsonl") if place]
+        ElementTree.SubElement(entry, "system-out").text = "\n".join(told)
 
 
 def _printable(text: str) -> str:
-    """Lines without characters that XML forbids or a terminal acts on."""
-    return "\n".join(visible_lines(text))
+    """Lines without characters that XML forbids or a terminal acts on, and which attach no file."""
+    return no_attachment("\n".join(visible_lines(text)))
