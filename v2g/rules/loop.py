@@ -28,7 +28,8 @@ LASTING = 1.0
 LINE_TO_LINE = 300.0
 """V: a nominal voltage above this is line to line."""
 
-_LOOP = ("CurrentDemandRes", "ChargingStatusRes")
+LOOP = ("CurrentDemandRes", "ChargingStatusRes")
+"""Responses of the charging loop, before ISO 15118-20."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ TOLERATED = {True: _tolerated(1.1, 700.0), False: _tolerated(1.15, 3000.0)}
 """W that a meter may show, by whether it is AC: 1 A more on three phases; a DC meter may sit ahead of the losses."""
 
 
-@rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *_LOOP,
+@rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *LOOP,
       severity="warning", live=Live.TOLD)  # fmt: skip
 def metered_power(facts: Facts, body: Any) -> str:
     info = getattr(body, "MeterInfo", None)
@@ -191,14 +192,14 @@ def metered_power(facts: Facts, body: Any) -> str:
 # Values that must repeat
 
 
-@rule("evse-id", "EVSEID stays the same", SECC, *_LOOP, severity="warning", live=Live.TOLD, only=(ISO2,))
+@rule("evse-id", "EVSEID stays the same", SECC, *LOOP, severity="warning", live=Live.TOLD, only=(ISO2,))
 def evse_id(facts: Facts, body: Any) -> str:
     if facts.evse_id is None or facts.evse_id == body.EVSEID:
         return ""
     return f"{type(body).__name__} with another EVSEID than SessionSetupRes"
 
 
-@rule("schedule-echo", "the charger names the schedule that was chosen", SECC, *_LOOP, severity="warning",
+@rule("schedule-echo", "the charger names the schedule that was chosen", SECC, *LOOP, severity="warning",
       live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def schedule_echo(facts: Facts, body: Any) -> str:
     if facts.tuple_id is None or body.SAScheduleTupleID == facts.tuple_id:
@@ -206,7 +207,7 @@ def schedule_echo(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} names schedule {body.SAScheduleTupleID}, chosen was {facts.tuple_id}"
 
 
-@rule("meter", "one meter, which does not run backwards", SECC, *_LOOP, severity="warning", live=Live.TOLD,
+@rule("meter", "one meter, which does not run backwards", SECC, *LOOP, severity="warning", live=Live.TOLD,
       only=(ISO2,))  # fmt: skip
 def meter(facts: Facts, body: Any) -> str:
     now, before = body.MeterInfo, facts.meter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from v2g.rules.facts import Facts
+from v2g.rules.loop import LOOP
 from v2g.rules.rule import DIN, EVCC, ISO2, ISO20, SECC, Book, Live
 
 BOOK = Book()
@@ -91,10 +92,8 @@ def authorization_external(facts: Facts, body: Any) -> str:
 # ---------------------------------------------------------------------------------------------------------------
 # Receipts
 
-_LOOP = ("CurrentDemandRes", "ChargingStatusRes")
 
-
-@rule("receipt-external", "no receipt is asked for in external payment", SECC, *_LOOP, live=Live.TOLD,
+@rule("receipt-external", "no receipt is asked for in external payment", SECC, *LOOP, live=Live.TOLD,
       iso2="V2G2-691", only=(ISO2,))  # fmt: skip
 def receipt_external(facts: Facts, body: Any) -> str:
     if facts.payment != "ExternalPayment" or not body.ReceiptRequired:
@@ -102,7 +101,7 @@ def receipt_external(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} asks for a receipt in external payment"
 
 
-@rule("receipt-required-missing", "ReceiptRequired says false in external payment", SECC, *_LOOP,
+@rule("receipt-required-missing", "ReceiptRequired says false in external payment", SECC, *LOOP,
       severity="warning", live=Live.TOLD, iso2="V2G2-691", only=(ISO2,))  # fmt: skip
 def receipt_required_missing(facts: Facts, body: Any) -> str:
     if facts.payment != "ExternalPayment" or body.ReceiptRequired is not None:
@@ -110,7 +109,7 @@ def receipt_required_missing(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} leaves ReceiptRequired out, which says false in external payment; taken as false"
 
 
-@rule("receipt-without-meter", "a receipt is asked for with the reading to acknowledge", SECC, *_LOOP, only=(ISO2,))
+@rule("receipt-without-meter", "a receipt is asked for with the reading to acknowledge", SECC, *LOOP, only=(ISO2,))
 def receipt_without_meter(facts: Facts, body: Any) -> str:
     if body.ReceiptRequired and body.MeterInfo is None:
         return f"{type(body).__name__} asks for a receipt without MeterInfo"
