@@ -97,6 +97,7 @@ async def close_contactor(visit: Visit) -> None:
                 raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
             await asyncio.sleep(0.02)
             _check_wanted(visit)
+        visit.evse.meter.read()  # from now on the vehicle may draw
     except BaseException:
         outlet.open()
         raise

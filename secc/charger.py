@@ -200,10 +200,9 @@ class Evse:
         self._wish = Wish.NOTHING
         self._act_until = 0.0
         self._watchers: dict[object, Callable[[], None]] = {}
-        if self._power is not None:
-            self._power.interlock = self.may_be_live
-        if ac is not None:
-            ac.interlock = self.may_be_live
+        for output in (self._power, ac):
+            if output is not None:
+                output.interlock, output.on_step = self.may_be_live, self._metered
         pilot.subscribe(self._pilot_changed)
 
     # ------------------------------------------------------------------------------------------ power
@@ -287,6 +286,7 @@ class Evse:
         current_after = voltage_after = None
         try:
             while (age := self._clock() - start) <= SWITCH_OFF_LIMIT:
+                self.meter.read()
                 if current_after is None and self._amps() < NO_CURRENT:
                     current_after = age
                 if current_after is not None and not self.energised:
@@ -360,6 +360,9 @@ class Evse:
     def _amps(self) -> float:
         direct = self.power.current if self.power is not None else 0.0
         return abs(direct) + abs(self.ac.current if self.ac is not None else 0.0)
+
+    def _metered(self) -> None:
+        self.meter.read()
 
     def _vars(self) -> float:
         return self.ac.reactive if self.ac is not None else 0.0

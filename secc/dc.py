@@ -177,8 +177,9 @@ async def switch_off(visit: Visit, *, for_good: bool = True) -> None:
     else:
         power.rest()
     end = visit.session.now + GONE_WITHIN
-    while abs(power.current) >= NO_CURRENT and visit.session.now < end:  # noqa: ASYNC110 - a meter has no event
+    while abs(power.current) >= NO_CURRENT and visit.session.now < end:
         await asyncio.sleep(LOOKS)
+        visit.evse.meter.read()
     if abs(power.current) >= NO_CURRENT:
         visit.tell("slow-off", f"{power.current:.1f} A still flow {GONE_WITHIN:g} s after the output was switched off")
 

@@ -30,7 +30,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -98,6 +99,7 @@ class LimitedOutput:
         clips: clips since the limits were last forgotten, by kind.
         on_clip: is notified of the first clip of each kind.
         interlock: whether the output may come on now; the outlet says so, by its pilot and its faults.
+        on_step: is called before and after everything that may change the power at once: a meter needs both readings.
     """
 
     def __init__(self, driver: PowerSource, *, clock: Clock = loop_time) -> None:
@@ -105,6 +107,7 @@ class LimitedOutput:
         self.clips: dict[Kind, Clip] = {}
         self.on_clip: Callable[[Clip], None] = lambda clip: None
         self.interlock: Callable[[], bool] = lambda: True
+        self.on_step: Callable[[], object] = lambda: None
         self._clock = clock
         self._declared = NOTHING
         self._vehicle = NOTHING  # present limits: declared, or lowered in the loop
@@ -270,7 +273,8 @@ class LimitedOutput:
         """Output off at once."""
         self._testing = self._tested = False
         self._asked, self._again, self._over_since = None, None, None
-        self.driver.off()
+        with self._step():
+            self.driver.off()
 
     # -- what they read -----------------------------------------------------------------------------------------------
 
@@ -400,7 +404,8 @@ class LimitedOutput:
 
         def again() -> None:
             ceiling = self.ceiling
-            drive(min(voltage, ceiling.voltage), max(min(current, ceiling.current), -ceiling.discharge_current))
+            with self._step():
+                drive(min(voltage, ceiling.voltage), max(min(current, ceiling.current), -ceiling.discharge_current))
 
         self._again = again
         again()
@@ -416,7 +421,14 @@ class LimitedOutput:
             power=min(vehicle.power, charge), discharge_power=min(vehicle.discharge_power, discharge)
         )
         self._own = None
-        self.driver.bound(self._allowed)
+        with self._step():
+            self.driver.bound(self._allowed)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        self.on_step()
+        yield
+        self.on_step()
 
     def _clipped(self, kind: Kind, text: str) -> None:
         if (clip := self.clips.get(kind)) is not None:

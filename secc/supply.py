@@ -26,6 +26,7 @@ class AcSupply:
         agreed_back: the same from the vehicle, as a magnitude, A; 0 without an agreement.
         in_use: number of phases that the session uses.
         interlock: whether the contactor may close now; the outlet says so, by its pilot and its faults.
+        on_step: is called before and after the contactor opens: a meter needs both readings.
         rcd_tripped: residual current device; True is a fault and opens the contactor.
         sticks: fault to inject: the contactor no longer moves.
         load: current per phase that the vehicle draws, A; negative: feeds back. Without one (a separate process), the
@@ -58,6 +59,7 @@ class AcSupply:
         self.agreed, self.agreed_back = math.inf, 0.0
         self.in_use = phases
         self.interlock: Callable[[], bool] = lambda: True
+        self.on_step: Callable[[], object] = lambda: None
         self.sticks = False
         self.load = load
         self.load_phases = load_phases
@@ -95,7 +97,9 @@ class AcSupply:
     def open(self) -> None:
         """Opens the contactor."""
         if not self.sticks:
+            self.on_step()
             self._closing_since = None
+            self.on_step()
 
     def forget(self) -> None:
         """Forgets the agreed limits; leaves the contactor unchanged."""

@@ -419,3 +419,23 @@ async def test_vehicle_that_stays_in_b_is_refused_in_time() -> None:
     assert "FAILED" in vehicle.reason
     assert said(bench, "PowerDeliveryRes")[-1].ResponseCode == "FAILED_PowerDeliveryNotApplied"
     assert bench.safe
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The meter
+
+
+@pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
+async def test_meter_counts_the_same_for_a_vehicle_that_does_not_look(mode: str, control: str) -> None:
+    """Without MeterInfoRequested: the meter is read before and after each step of the power, and not guessed."""
+    bench = iso20_bench(mode, control, duration=20.0)
+
+    def hides(message: Any) -> Any:
+        return msgspec.structs.replace(message, MeterInfoRequested=False)
+
+    bench.ev.rewrite[dc.DC_ChargeLoopReq] = bench.ev.rewrite[ac.AC_ChargeLoopReq] = hides
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    efficiency = bench.vehicle.onboard.efficiency if bench.ac else 1.0
+    assert vehicle.energy_wh == pytest.approx(charger.energy_wh * efficiency, rel=0.005)
+    assert vehicle.energy_wh > 10.0
