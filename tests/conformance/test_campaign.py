@@ -394,11 +394,11 @@ def test_each_run_of_a_campaign_has_tls_of_its_own(tmp_path: Path) -> None:
     assert (third.options, len(third.credentials)) == (tls.LAB, 1)
 
 
-def refused_by_pilot(run: Run) -> bool:
-    """A run in which the vehicle's pilot goes to A or B where that state is not allowed."""
+def told_by_pilot(run: Run) -> bool:
+    """A run in which the vehicle's pilot goes to A or B where that state is not allowed, and no request says so."""
     stimulus, expect = run.steps
     return any(str(step.get("cp"))[0] in "AB" for step in stimulus) and any(
-        step.get("code") == ["FAILED"] for step in expect
+        step.get("code") == ["FAILED"] or "energy_stop" in step or "then" in step for step in expect
     )
 
 
@@ -412,13 +412,12 @@ def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
             yield system
 
     stays = ("PF_SECC_DIN_SessionStop_CpC", "PF_SECC_DIN_WeldingDetection_CpC")
-    wanted = [run for run in runs() if run.id in stays or (run.case.sut == "secc" and refused_by_pilot(run))]
-    assert len(wanted) > len(stays) + 3
+    wanted = [run for run in runs() if run.id in stays or (run.case.sut == "secc" and run.protocol != "slac" and told_by_pilot(run))]
+    assert len(wanted) > len(stays) + 9
     for result in own(tmp_path, opener=opener).run(wanted).values():
         assert (result.verdict, result.findings) == (Verdict.INCONC, [])
-        if "was not reached" not in result.reason:  # our own charger does not charge without a pilot
-            assert "pilot hardware is needed" in result.reason
-            assert "--pilot" in result.look
+        assert "pilot hardware is needed" in result.reason
+        assert "--pilot" in result.look
 
 
 def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Plan:
         state: the state to walk to first. setup: addition to the state.
         stimulus, expect: in order.
         script: does everything instead, if the vocabulary does not suffice.
-        by_pilot: the charger refuses because of the pilot's state, which it needs to see.
+        by_pilot: the charger refuses, or switches off, because of the pilot's state, which it needs to see.
     """
 
     run: Run
@@ -110,7 +110,7 @@ def plan(run: Run) -> Plan:
     except (KeyError, ValueError):
         raise NotExecutable(f"precondition {case.preconditions[0]}") from None
     if (script := SCRIPTS.get(case.id)) is not None:
-        return Plan(run, state, script=script)
+        return Plan(run, state, by_pilot=_told_by_pilot(run), script=script)
     if case.setup not in _SETUPS:
         raise NotExecutable(f"setup {case.setup!r}")
     stimulus, expect = run.steps
@@ -120,18 +120,18 @@ def plan(run: Run) -> Plan:
         setup=case.setup,
         certificates=_exchange(run),
         answers=not any("no_reply" in step for step in expect),
-        by_pilot=_refused_by_pilot(run),
+        by_pilot=_told_by_pilot(run),
         stimulus=[meant(step, VERBS, "verb in")(step) for step in stimulus],
         expect=[meant(step, EXPECTATIONS, "expectation")(step, expect) for step in expect],
     )
 
 
-def _refused_by_pilot(run: Run) -> bool:
-    """Makes the tester vehicle show a state in which a valid request is refused."""
+def _told_by_pilot(run: Run) -> bool:
+    """Nothing but state A or B tells the charger to refuse a valid request, or to switch off."""
     stimulus, expect = run.steps
     shown = [str(step["cp"]) for step in stimulus if "cp" in step]
     return any(state.startswith(("A", "B")) for state in shown) and any(
-        step.get("code") == ["FAILED"] for step in expect
+        step.get("code") == ["FAILED"] or "energy_stop" in step or "then" in step for step in expect
     )
 
 
