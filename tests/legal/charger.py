@@ -94,6 +94,31 @@ charger(
     patches=((secc.answer, "_check_id", lambda *_: None), (secc.answer, "_check_order", _order_first)),
 )
 
+
+def _refusing(kind: type, code: str, other: str) -> Any:
+    """Another code where a request has two mistakes."""
+
+    def adjust(system: Any) -> None:
+        system.options.rewrite[kind] = lambda message: (
+            replaced(message, "ResponseCode", other) if message.ResponseCode == code else message
+        )
+
+    return adjust
+
+
+charger(
+    "service-before-charging",
+    "a service that is not on offer is refused as such, not because charging was not chosen",
+    ("TC_SECC_CMN_VTB_PaymentServiceSelection_007",),
+    _refusing(iso2.PaymentServiceSelectionRes, "FAILED_NoChargeServiceSelected", "FAILED_ServiceSelectionInvalid"),
+)
+charger(
+    "pause-out-of-sequence",
+    "a pause before PowerDelivery(Stop) is refused as out of sequence",
+    tuple(f"PF_SECC_ISO2_BrokenRule_DC#{number}" for number in (11, 12)),
+    _refusing(iso2.SessionStopRes, "FAILED", "FAILED_SequenceError"),
+)
+
 # Power
 
 

@@ -162,10 +162,14 @@ WAYS: Mapping[str, Broken] = {
 
 
 def codes(rule: str, request: str, protocol: str) -> tuple[str, ...]:
-    """The ResponseCodes with which the standard requires a request to be refused; empty: any FAILED."""
+    """The ResponseCodes with which the standard requires a request to be refused; empty: any FAILED.
+
+    Where it requires the general FAILED, a code that says more is as good: a pause too early is also out of sequence.
+    """
     for known in RULES:
         if known.name == rule and request in known.messages and known.live in (Live.REFUSED, Live.TOLERATED):
-            return (known.code_in(protocol),) if known.requirement_in(protocol) else ()
+            code = known.code_in(protocol)
+            return (code,) if known.requirement_in(protocol) and code != "FAILED" else ()
     return ()
 
 
