@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ import evcc.checks
 import evcc.din70121
 import evcc.iso2
 import evcc.iso20
+import v2g.memory
 from legal.variant import (
     CLOSING_LATE,
     VEHICLE_AC,
@@ -26,6 +28,8 @@ from legal.variant import (
     tls,
     vehicle,
 )
+from v2g import sdp
+from v2g.discovery import NothingFound
 from v2g.messages import appproto
 from v2g.physical import number, physical
 
@@ -263,6 +267,12 @@ vehicle(
     tls(suites=("TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256")),
 )
 vehicle(
+    "tls-ecdhe-ev",
+    "TLS: no static ECDH",
+    PNC,
+    tls(suites=("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",)),
+)
+vehicle(
     "tls-plain-ev",
     "TLS: no staple is asked for, roots by their names",
     PNC,
@@ -288,4 +298,34 @@ vehicle(
     ),
     patches=((evcc.checks.Limits, "updated", _blind_to_limits),),
     declared={"PIXIT_EVCC_DC_TargetsAboveLimits": "clipped"},
+)
+
+# Discovery
+
+_discover = v2g.memory.MemoryNetwork.discover
+
+
+async def _starts_late(*given: Any, **more: Any) -> Any:
+    await asyncio.sleep(12.0)
+    return await _discover(*given, **more)
+
+
+async def _with_tls_first(*given: Any, **more: Any) -> Any:
+    try:
+        return await _discover(*given, **{**more, "security": sdp.TLS})
+    except NothingFound:
+        return await _discover(*given, **more)
+
+
+vehicle(
+    "search-late",
+    "12 s pass before the first SDP request",
+    ("PF_EVCC_ISO2_SDP_NoAnswer",),
+    patches=((v2g.memory.MemoryNetwork, "discover", _starts_late),),
+)
+vehicle(
+    "search-twice",
+    "50 SDP requests ask for TLS, and when nobody answers, 50 more ask without",
+    ("PF_EVCC_ISO2_SDP_NoAnswer",),
+    patches=((v2g.memory.MemoryNetwork, "discover", _with_tls_first),),
 )
