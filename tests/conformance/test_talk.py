@@ -69,3 +69,15 @@ def test_a_vehicle_may_give_up_on_a_charger_that_is_at_work(
     talk.found.clear()
     talk.closed(flow)
     assert [one.name for one in talk.found] == found
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(1.9, ["session-stop"]), (2.1, [])])
+def test_a_vehicle_may_close_when_the_answer_came_too_late(seconds: float, found: list[str]) -> None:
+    """On a busy machine the tester answers after the vehicle's time-out, here 2 s: the vehicle is not to blame."""
+    flow, talk = Flow(Terms.of(Pics())), Talk()
+    talk.asked(flow, "iso2", iso2.AuthorizationReq(), bytes(8), None)
+    flow.now += seconds
+    talk.replied(flow, iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished"))
+    talk.found.clear()
+    talk.closed(flow)
+    assert [one.name for one in talk.found] == found

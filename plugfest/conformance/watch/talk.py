@@ -18,11 +18,14 @@ from plugfest.conformance.watch.papers import Papers
 from plugfest.conformance.watch.violation import Violation
 from v2g.protocols import ISO20
 from v2g.sequence import TABLES, Sequence, Step
+from v2g.timing import DIN, ISO2, Timing
 
 PACE = timer("V2G_EVCC_Sequence_Performance_Time")
 """s from a response to the next request at most."""
 ORDERS: Mapping[str, tuple[Step, ...]] = {**TABLES, **dict.fromkeys(ISO20.modules, ISO20.order)}
 """The order of messages by their schema set."""
+WAITS: Mapping[str, Timing] = {"din70121": DIN, "iso2": ISO2}
+"""How long a vehicle waits for an answer, by the schema set; in all the others as in ISO 15118-20."""
 FIRST = "SessionSetupReq"
 LAST = "SessionStopReq"
 RECEIPT = "a receipt is the next request where it is required"
@@ -37,7 +40,9 @@ class Talk:
         order: what may come next; None before the session.
         last: name of the last request, "" before.
         answered_at: loop time of the last response.
+        asked_at: loop time of the last request.
         answered: the last request was answered.
+        late: that answer came when the vehicle had given up already, as from a tester on a busy machine.
         receipt: the last response asks for a receipt.
         waits: the vehicle waits for the charger, and may give up when its timer is over.
         free: the vehicle may close the connection without SessionStopReq, whatever was answered.
@@ -48,7 +53,9 @@ class Talk:
     order: Sequence | None = None
     last: str = ""
     answered_at: float | None = None
+    asked_at: float = 0.0
     answered: bool = True
+    late: bool = False
     receipt: bool = False
     waits: bool = False
     free: bool = False
@@ -96,6 +103,7 @@ class Talk:
                 RECEIPT, Cause.WRONG_MESSAGE,
             )  # fmt: skip
         self._request, self.last, self.answered, self.receipt = request, name, False, False
+        self.asked_at = flow.now
 
     def replied(self, flow: Flow, response: Any) -> None:
         """Takes an answer of the tester's into account."""
@@ -105,6 +113,8 @@ class Talk:
             self.order.advance(self._request, response)
         self.papers.hear(response)
         self.answered, self.answered_at = True, flow.now
+        timing = WAITS.get(self.schema, ISO20.timing)
+        self.late = flow.now - self.asked_at > timing.message_timeout(self.last)
         self.receipt = bool(getattr(response, "ReceiptRequired", False))
         working = str(getattr(response, "EVSEProcessing", "")).startswith("Ongoing")
         self.waits = working or STAGES.get(self.last[:-3]) is Stage.PRECHARGE
@@ -121,7 +131,7 @@ class Talk:
     def closed(self, flow: Flow) -> None:
         """The vehicle has closed the connection."""
         begun = self.order is not None and self.last not in ("", LAST) and self.answered
-        if not begun or self.waits or self.free or _excused(flow, wishes=False):
+        if not begun or self.waits or self.late or self.free or _excused(flow, wishes=False):
             return
         self._add(
             flow, "session-stop", f"the vehicle closes the connection after {self.last} was answered well",
