@@ -412,7 +412,11 @@ def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
             yield system
 
     stays = ("PF_SECC_DIN_SessionStop_CpC", "PF_SECC_DIN_WeldingDetection_CpC")
-    wanted = [run for run in runs() if run.id in stays or (run.case.sut == "secc" and run.protocol != "slac" and told_by_pilot(run))]
+    wanted = [
+        run
+        for run in runs()
+        if run.id in stays or (run.case.sut == "secc" and run.protocol != "slac" and told_by_pilot(run))
+    ]
     assert len(wanted) > len(stays) + 9
     for result in own(tmp_path, opener=opener).run(wanted).values():
         assert (result.verdict, result.findings) == (Verdict.INCONC, [])

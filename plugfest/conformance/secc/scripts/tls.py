@@ -82,9 +82,8 @@ async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
     result.saw(f"closed within {within:g} s", "closed" if closed else "open")
     await wire.close(reset=True)
     if not closed or wire.unread:
-        raise Failed(
-            "the TLS port accepted data that is not TLS", expected="closed", observed="open", cause=Cause.TLS_MISSING
-        )
+        what = "took data that is not TLS" if says else f"stayed open without a handshake for {within:g} s"
+        raise Failed(f"the TLS port {what}", expected="closed", observed="open", cause=Cause.TLS_MISSING)
 
 
 async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: bool, modern: bool) -> None:
