@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from pki import loading
+from pki import framing, loading
 from pki.loading import issued as issued
 
 
@@ -37,4 +37,4 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     Raises:
         PkiError: it cannot be read, holds none, or one that cannot be used.
     """
-    return loading.certificates(loading.read(path), str(path))
+    return loading.certificates(framing.read(path), str(path))

@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from pki import keys, loading, roles
+from pki import framing, keys, loading, roles
 from pki.certificates import issued, self_signed
 from pki.entry import Entry
 from pki.errors import PkiError
@@ -123,7 +123,7 @@ class _Reading:
             kind = path.suffix.lower()
             if kind in _CERTIFICATES | _KEYS | _CONTAINERS:
                 try:
-                    data = loading.read(path)
+                    data = framing.read(path)
                 except PkiError as why:
                     self.oddities.append(str(why))
                     continue
@@ -137,7 +137,7 @@ class _Reading:
     def _take_certificates(self, path: Path, data: bytes) -> None:
         """Each certificate once, with the file that names it best: its own before a bundle, PEM before DER."""
         try:
-            found = loading.readable(loading.split(data, str(path)), str(path))
+            found = loading.readable(framing.split(data, str(path)), str(path))
         except loading.Absent:
             return  # a key, or something else
         except loading.Unreadable as why:

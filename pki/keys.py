@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from boundary import write
-from pki import loading
+from pki import framing, loading
 from pki.errors import PkiError
 from pki.scalars import Ed448Scalar
 
@@ -231,7 +231,7 @@ def load(path: Path, password: str | None = None, public: PublicKeyTypes | None 
     Raises:
         PkiError: the file cannot be read, needs a password (or another one), or holds no key of a supported kind.
     """
-    return parse(loading.read(path), path, password, public)
+    return parse(framing.read(path), path, password, public)
 
 
 def parse(data: bytes, path: Path, password: str | None = None, public: PublicKeyTypes | None = None) -> PrivateKey:

@@ -11,11 +11,8 @@ test enforces this.
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 from cryptography import x509
@@ -25,9 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x
 from cryptography.hazmat.primitives.serialization import pkcs12 as _pkcs12
 from cryptography.x509 import ocsp
 
-from boundary.read import opened
-from pki import pem
-from pki.errors import PkiError
+from pki.framing import MAX_FILE, split
 from pki.unreadable import Absent as Absent
 from pki.unreadable import Unreadable as Unreadable
 from pki.unreadable import WrongPassword as WrongPassword
@@ -35,12 +30,8 @@ from pki.unreadable import refusing, short
 
 MAX_OCTETS = 65536
 """Octets of one certificate; the standards allow 800 and 1600."""
-MAX_CERTIFICATES = 2000
-"""Certificates in one file."""
 MAX_EXTENSIONS = 64
 """Extensions of one certificate; ten is already a lot."""
-MAX_FILE = 16 << 20
-"""Octets of a file of certificates, keys or lists."""
 MAX_CRL_OCTETS = MAX_FILE
 MAX_RSA_BITS = 16384
 """OpenSSL's limit; checking signatures with longer keys takes seconds."""
@@ -147,89 +138,6 @@ def certificates(data: bytes, source: str) -> list[x509.Certificate]:
         Unreadable: one of them cannot be used, or there is none.
     """
     return chain(split(data, source), source)
-
-
-def split(data: bytes, source: str) -> list[bytes]:
-    """The DER of each certificate in a PEM or DER file; their contents are not parsed.
-
-    Raises:
-        Unreadable: there is none, or the framing of one is broken.
-    """
-
-    def refuse(defect: str, place: int = 0) -> Unreadable:
-        return Unreadable("certificate", source, place, defect)
-
-    if not data.strip():
-        raise Unreadable("file", source, 0, "it is empty")
-    if len(data) > MAX_FILE:
-        raise Unreadable("file", source, 0, f"it has {len(data)} octets; at most {MAX_FILE} are read")
-    if b"-----BEGIN" in data:
-        found = _split_pem(data, source, refuse)
-    else:
-        found = list(_split_der(data, source, refuse))
-    if len(found) > MAX_CERTIFICATES:
-        raise refuse(f"the file holds {len(found)} certificates; at most {MAX_CERTIFICATES} are read")
-    return found
-
-
-def _split_pem(data: bytes, source: str, refuse: Callable[..., Unreadable]) -> list[bytes]:
-    blocks, announced = list(pem.blocks(data)), pem.announced(data)
-    if not announced:
-        held = ", ".join(pem.labels(data)) or "PEM without a label"
-        raise Absent("certificate", source, 0, f"no certificate in PEM or DER, only {held}")
-    several = announced > 1
-    if len(blocks) != announced:
-        raise refuse("its END line is missing", len(blocks) + 1 if several else 0)
-    found = []
-    for place, block in enumerate(blocks, 1):
-        try:
-            found.append(base64.b64decode(b"".join(block.split()), validate=True))
-        except binascii.Error as why:
-            raise refuse(f"its base64 text is damaged ({why})", place if several else 0) from why
-    return found
-
-
-def _split_der(data: bytes, source: str, refuse: Callable[..., Unreadable]) -> Iterator[bytes]:
-    place = 0
-    while data:
-        place += 1
-        if data[:1] != b"\x30":
-            if place > 1:
-                raise refuse(f"{len(data)} octets follow the certificates")
-            raise Absent("certificate", source, 0, "no certificate in PEM or DER")
-        size = _der_size(data)
-        if size is None or size > len(data):
-            raise refuse("octets are missing at its end", 0 if place == 1 else place)
-        yield data[:size]
-        data = data[size:]
-
-
-def _der_size(data: bytes) -> int | None:
-    """Octets of the first DER value; None if its length is missing or invalid in DER."""
-    if len(data) < 2:
-        return None
-    if data[1] < 0x80:
-        return 2 + data[1]
-    count = data[1] & 0x7F
-    if not 1 <= count <= 4 or len(data) < 2 + count:
-        return None
-    return 2 + count + int.from_bytes(data[2 : 2 + count], "big")
-
-
-def read(path: Path) -> bytes:
-    """The octets of a file.
-
-    Raises:
-        PkiError: it cannot be read, or is too large for such a file.
-    """
-    try:
-        with opened(path) as file:
-            data = file.read(MAX_FILE + 1)
-    except OSError as why:
-        raise PkiError(f"{path}: {why.strerror}") from why
-    if len(data) > MAX_FILE:
-        raise PkiError(f"{path}: larger than {MAX_FILE} octets, too large for a certificate or key")
-    return data
 
 
 # ---------------------------------------------------------------------------------------------------------------

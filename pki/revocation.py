@@ -16,7 +16,7 @@ from typing import Any
 from cryptography import x509
 
 from boundary import read, write
-from pki import keys, loading
+from pki import framing, keys, loading
 from pki.errors import PkiError
 from pki.path import Revoked
 from pki.store import Entry, Store
@@ -163,7 +163,7 @@ def read_crl(path: Path) -> x509.CertificateRevocationList:
     Raises:
         PkiError: the file cannot be read or holds none.
     """
-    return loading.crl(loading.read(path), str(path))
+    return loading.crl(framing.read(path), str(path))
 
 
 def listed(found: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]) -> Revocations | None:

@@ -20,7 +20,7 @@ from cryptography.x509.ocsp import OCSPRequestBuilder
 
 from boundary.console import say, say_all, to_the_end
 from boundary.read import read_input
-from pki import keys, loading, ocsp, path, revocation, roles
+from pki import framing, keys, loading, ocsp, path, revocation, roles
 from pki.path import Code, Deviation
 from pki.profiles import ANCHORS, SUITES, Role
 from pki.responder import stores
@@ -58,7 +58,7 @@ class _Chain:
 def _octets(target: str) -> list[x509.Certificate]:
     """The certificates in a file or on standard input: PEM, DER, or hex or base64 text of DER."""
     where = "standard input" if target == "-" else target
-    data = read_input(limit=loading.MAX_FILE) if target == "-" else loading.read(Path(target))
+    data = read_input(limit=framing.MAX_FILE) if target == "-" else framing.read(Path(target))
     if data[:1] != b"\x30" and b"-----BEGIN" not in data:
         compact = b"".join(data.split())
         for decode in (binascii.unhexlify, base64.b64decode):

@@ -9,14 +9,14 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509 import ocsp
 
-from pki import loading
+from pki import framing, loading
 from pki.store import common_name
 from plugfest.certificates import text
 
 
 def lines(path: Path, at: datetime.datetime) -> list[str] | None:
     """What an OCSP response in DER or a revocation list in PEM or DER says; None for any other file."""
-    data = loading.read(path)
+    data = framing.read(path)
     if b"-----BEGIN X509 CRL" in data:
         return _list(loading.crl(data, str(path)), at)
     if b"-----BEGIN" in data or data[:1] != b"\x30":

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pkis import LATER, good
 
-from pki import keys, loading, ocsp, path, pem, pkcs12, revocation, roles
+from pki import framing, keys, loading, ocsp, path, pem, pkcs12, revocation, roles
 from pki.errors import PkiError
 from pki.profiles import SUITES, Role
 from pki.revocation import Revocations
@@ -145,7 +145,7 @@ def test_odd_serial_numbers_are_read(serial: bytes) -> None:
 def test_the_certificate_of_version_2_is_named() -> None:
     file = DATA / "certificate-version-2.pem"
     with pytest.raises(loading.Unreadable, match=r"version-2\.pem: the certificate cannot be used: it says"):
-        loading.certificates(loading.read(file), str(file))
+        loading.certificates(framing.read(file), str(file))
 
 
 def test_which_certificate_of_a_file_is_said() -> None:

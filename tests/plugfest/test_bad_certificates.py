@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pki import loading
+from pki import framing
 from plugfest import security
 from plugfest.cli import main
 from plugfest.config.model import Bench
@@ -47,7 +47,7 @@ def test_as_a_target(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
 
 def test_in_a_message_of_a_session(pki: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The charger refuses it, and every tool names the vehicle's certificate as the cause."""
-    (der,) = loading.split(FILE.read_bytes(), "")
+    (der,) = framing.split(FILE.read_bytes(), "")
     bench = tmp_path / "bench.yaml"
     bench.write_text(f"""role: both
 slac: false

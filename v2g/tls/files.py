@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 
-from pki import loading, revocation
+from pki import framing, loading, revocation
 from pki.certificates import read_certificates
 from pki.errors import PkiError
 from pki.profiles import Role
@@ -29,7 +29,7 @@ def _certificates(path: Path) -> list[x509.Certificate]:
 
 def _key(path: Path, password: str | None) -> Any:
     try:
-        return loading.private_key(loading.read(path), str(path), password)
+        return loading.private_key(framing.read(path), str(path), password)
     except PkiError as why:
         raise SetupError(str(why)) from why
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
-from pki import loading, ocsp
+from pki import framing, loading, ocsp
 from pki.errors import PkiError
 from pki.store import Store
 from v2g.errors import SetupError
@@ -67,7 +67,7 @@ def from_files(paths: Sequence[Path]) -> Stapler:
     by_serial: dict[int, bytes] = {}
     for path in paths:
         try:
-            data = loading.read(path)
+            data = framing.read(path)
             answer = loading.ocsp_response(data, str(path))
         except PkiError as why:
             raise SetupError(str(why)) from why
