@@ -25,6 +25,13 @@ class Beside:
         """Whether work is running on the stream, or has ended and its result was not fetched yet."""
         return stream in self._tasks
 
+    def idle(self, stream: int) -> bool:
+        """Whether the stream is free for new work. A good result that nobody fetched is dropped; an error stays."""
+        task = self._tasks.get(stream)
+        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+            del self._tasks[stream]
+        return not self.busy(stream)
+
     def result(self, stream: int) -> Any:
         """The result of a stream's work; None while it is running, or if there is none.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from evcc import checks
+from evcc import checks, iso20_metering
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import (
     LEAVES_LATER,
@@ -382,6 +382,7 @@ async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending
         if (alarm := protected(drive, res)) is not None:
             await drive.vehicle.safe(within=AT_ONCE)
             return drive.ends(alarm)
+        iso20_metering.heed(drive, res.EVSEStatus, dynamic=control.dynamic)
         await drive.breathe()
     still_flows(drive)
     return ending

@@ -6,9 +6,15 @@ from evcc.drive import Drive
 from evcc.iso20_installation import SET
 from v2g import signature
 from v2g.errors import TimedOut
-from v2g.messages.iso20 import common
+from v2g.messages.iso20 import common, types
 from v2g.messages.xmldsig import SignatureType
 from v2g.protocols.iso20 import METERING
+
+
+def heed(drive: Drive, status: types.EVSEStatusType | None, *, dynamic: bool) -> None:
+    """Confirms, if a response of the loop asks for it, while the current falls: an error may wait until it is gone."""
+    if status is not None and status.EVSENotification == "MeteringConfirmation" and drive.beside.idle(METERING):
+        confirm(drive, dynamic=dynamic)
 
 
 def confirm(drive: Drive, *, dynamic: bool) -> None:

@@ -240,6 +240,35 @@ async def test_a_signature_that_does_not_hold_ends_the_session(spoil: Any) -> No
 
 
 @pytest.mark.parametrize("tolerant", [True, False])
+async def test_a_signature_with_parts_that_it_must_not_have_is_for_tolerant_chargers(tolerant: bool) -> None:
+    """It holds all the same [V2G2-771]."""
+
+    def change(signed: Any) -> Any:
+        if signed is not None:
+            signed.Id = "sig1"
+        return signed
+
+    bench = PncBench20()
+    bench.se.tolerant = tolerant
+    bench.ev.rewrite_signature[common.AuthorizationReq] = change
+    _, charger = await bench.run()
+    assert bench.codes("AuthorizationRes") == ["OK" if tolerant else "FAILED_SignatureError"]
+    assert charger.tolerances == (["signature-extra"] if tolerant else [])
+
+
+@pytest.mark.parametrize("tolerant", [True, False])
+async def test_an_emaid_with_another_last_character_is_for_tolerant_chargers(tolerant: bool) -> None:
+    bench = PncBench20()
+    bench.se.tolerant = tolerant
+    bench.wallet.contracts = [contract(cn="DEPLFC00000001A")]
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    refused = ["WARNING_CertificateValidationError"] if not tolerant else []
+    assert bench.codes("AuthorizationRes") == [*refused, "OK"]
+    assert bench.said("se", "the check character would be H") is not tolerant
+
+
+@pytest.mark.parametrize("tolerant", [True, False])
 async def test_the_milder_code_lets_the_vehicle_pay_otherwise(tolerant: bool) -> None:
     bench = PncBench20(tolerant=tolerant)
     bench.contracts.bad_signature = "WARNING_GeneralPnCAuthorizationError"

@@ -127,6 +127,37 @@ async def test_the_contract_that_the_vehicle_prefers_comes_first() -> None:
     assert numbers(bench.wallet.contracts) == ["DEXYZC00000002", "DEPLFC00000001"]
 
 
+async def test_another_request_while_the_charger_is_at_work_begins_anew() -> None:
+    """What was found for the first one is not the answer to the second."""
+    bench = PncBench20()
+    backend = bench.installs("DEPLFC00000001", "DEXYZC00000002")
+    backend.delay, bench.wallet.most, count = 4.0, 1, 0
+
+    def change(request: common.CertificateInstallationReq) -> common.CertificateInstallationReq:
+        nonlocal count
+        count += 1
+        wanted = common.EMAIDListType(EMAID=["DEXYZC00000002"]) if count > 1 else None
+        return msgspec.structs.replace(request, PrioritizedEMAIDs=wanted)
+
+    bench.ev.rewrite[common.CertificateInstallationReq] = change
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert numbers(bench.wallet.contracts) == ["DEXYZC00000002"]
+
+
+async def test_a_vehicle_that_has_all_its_contracts_may_ask_again() -> None:
+    """It may have lost them: the charger begins with the first one."""
+    bench = PncBench20()
+    bench.installs("DEPLFC00000001")
+    bench.wallet.most = 3
+    bench.se.rewrite[common.CertificateInstallationRes] = lambda res: msgspec.structs.replace(
+        res, RemainingContractCertificateChains=1
+    )
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert bench.codes("CertificateInstallationRes") == ["OK"] * 3
+
+
 async def test_sub_cas_that_the_vehicle_leaves_out_are_known() -> None:
     bench = PncBench20()
     bench.installs("DEPLFC00000001")

@@ -53,6 +53,20 @@ async def test_readings_are_confirmed_beside_the_loop(mode: str, control: str, t
         assert (signed.Dynamic_SMDTControlMode is None) == (control == "scheduled")
 
 
+@pytest.mark.parametrize("control", ["scheduled", "dynamic"])
+async def test_a_reading_is_confirmed_while_the_current_falls_too(control: str) -> None:
+    """The energy of the session's end is billed like the rest."""
+    bench = metered(control=control)
+    bench.contracts.receipt_every = 0.3
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    events = [e for e in bench.events["ev"] if e.layer == "message"]
+    stop = next(e.time for e in events if e.name == "PowerDeliveryReq" and e.message.ChargeProgress == "Stop")
+    last = max(e.time for e in events if e.name == "MeteringConfirmationRes")
+    assert stop - last < 0.7
+    assert all(receipt.problem == "" for receipt in bench.contracts.receipts)
+
+
 async def test_what_was_spent_is_confirmed_with_it() -> None:
     """Where the charger knows prices, its Receipt is part of what is signed."""
     bench = metered()
