@@ -17,12 +17,13 @@ import pytest
 from processes import CEILING
 
 from plugfest.conformance.catalogue.pics import load
-from plugfest.conformance.sut.network import COMES_BACK, NetworkCharger
+from plugfest.conformance.sut.network import COMES_BACK, NetworkCharger, NetworkVehicle
 from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.virtual import VirtualLoop
-from v2g import interfaces
+from v2g import interfaces, tls
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
+from v2g.trace import Event
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not netns.AVAILABLE, reason=netns.REASON)]
 
@@ -243,3 +244,14 @@ def test_an_interface_that_is_away_for_a_while_is_waited_for(
             else:
                 with pytest.raises(SetupError, match="plc0 is down"):
                     runner.run(main())
+
+
+def test_cases_see_the_steps_of_tls_on_a_real_link_too() -> None:
+    """What a case hears at the context is what the evidence gets."""
+    kept: list[Event] = []
+    heard: list[Event] = []
+    context = tls.Context("server")
+    told = NetworkVehicle(Reach("plc0"), observe=kept.append)._told(context)
+    context.observe = heard.append
+    told(Event(1.0, "tls", "ClientHello", "rx", b""))
+    assert kept == heard != []

@@ -44,7 +44,7 @@ from v2g.channel import Channel, connect, listening
 from v2g.discovery import Address
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
-from v2g.trace import Observe, ignore
+from v2g.trace import Observe, fan_out, ignore
 
 if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
@@ -310,9 +310,13 @@ class NetworkVehicle(_Network):
         self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
     ) -> contextlib.AbstractAsyncContextManager[int]:
         return listening(
-            self.interface, on_connect, port=port or self.reach.port or None, context=tls, observe=self.observe,
+            self.interface, on_connect, port=port or self.reach.port or None, context=tls, observe=self._told(tls),
             rng=self.rng,
         )  # fmt: skip
+
+    def _told(self, tls: TlsContext | None) -> Observe:
+        """Steps of TLS go to the observer of the context too, which cases set to see them."""
+        return self.observe if tls is None else fan_out(self.observe, lambda event: tls.observe(event))
 
     async def plug(self) -> None:
         """Starts the program, plugs in, offers 5 %, and matches.
