@@ -8,11 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 from bench import message_seen
-from pnc20 import PncBench20, second
+from pnc import NOW
+from pnc20 import PncBench20, issue, second, store
 
+from pki.profiles import Role
 from secc.charger import Slot, Wish
 from secc.schedule import Plan, Price
-from v2g import signature
+from v2g import signature, tls
+from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import common, types
 from v2g.outcome import Cause
 from v2g.protocols.iso20 import METERING
@@ -194,3 +197,41 @@ async def test_a_session_that_was_paused_goes_on_confirming() -> None:
     assert bench.names().count("AuthorizationReq") == 1
     assert len(bench.contracts.receipts) > before
     assert all(receipt.problem == "" for receipt in bench.contracts.receipts)
+
+
+@pytest.mark.parametrize("other", [None, Role.VEHICLE, Role.SECC], ids=["same", "another vehicle", "another charger"])
+async def test_a_paused_session_is_joined_with_the_same_certificates_alone(other: Role | None) -> None:
+    """Over TLS 1.3: either side knows the other by its leaf, and begins anew with any other [V2G20-2545]."""
+    bench = metered("iso20-dc", "dynamic")
+    bench.ev.duration = 60.0
+    bench.vehicle.settings.prefers_standby = False
+
+    async def ask(bench: Any) -> None:
+        await message_seen(bench, "DC_ChargeLoopRes", 20)
+        bench.evse.request(Wish.PAUSE)
+        await asyncio.sleep(3600.0)
+
+    vehicle, _ = await bench.run(ask)
+    assert vehicle.resume is not None, vehicle
+
+    async def ends() -> tuple[Any, Any]:
+        both = [tls.of_store(role, (store(),), tls.PROFILES["iso20"]) for role in ("server", "client")]
+        for one, role in zip(both, (Role.SECC, Role.VEHICLE), strict=True):
+            one.now = lambda: NOW
+            if other is role:
+                made = issue(role, store()[role].issuer.name, name=f"{role}-2")  # type: ignore[union-attr]  # it has one
+                root = store()[role].root.certificate  # type: ignore[union-attr]  # it has one
+                one.credentials = [
+                    tls.Credential(list(made.chain), made.key, root, "another", one.credentials[0].stapler)
+                ]
+        return await memory_pair(server=both[0], client=both[1])
+
+    bench.ends = ends  # type: ignore[method-assign]  # the test stands in for it
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    joined = bench.codes("SessionSetupRes")[-1] == "OK_OldSessionJoined"
+    assert joined is (other is None)
+    assert bench.names().count("AuthorizationReq") == (1 if joined else 2)
+    new = bench.messages("SessionSetupReq")[-1].Header.SessionID == bytes(8)
+    assert new is (other is Role.SECC)
