@@ -13,6 +13,7 @@ import evcc.checks
 import evcc.din70121
 import evcc.iso2
 import evcc.iso20
+import evcc.schedule
 import v2g.memory
 from legal.variant import (
     CLOSING_LATE,
@@ -328,4 +329,18 @@ vehicle(
     "50 SDP requests ask for TLS, and when nobody answers, 50 more ask without",
     ("PF_EVCC_ISO2_SDP_NoAnswer",),
     patches=((v2g.memory.MemoryNetwork, "discover", _with_tls_first),),
+)
+
+# Schedules
+
+
+def _last(schedules: Any, need: Any) -> Any:
+    return schedules[-1]
+
+
+vehicle(
+    "last-schedule",
+    "of several schedules the last is taken, whatever the tariffs say",
+    tuple(f"PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#{number}" for number in (1, 2)),
+    patches=((evcc.schedule, "choose", _last),),
 )

@@ -93,19 +93,23 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature")
 async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Two schedules with the same power: a vehicle that believes the tariffs takes the second; any other need not."""
+    """Three schedules with the same power: a vehicle that believes the tariffs takes the second; any other need not.
+
+    Many take the first or the last, whatever it costs: that says nothing.
+    """
     if tester.answers.contracts is None:
         raise Inconclusive("the tester has no certificates; give it some with --pki", cause=Cause.NO_CERTIFICATES)
     altered = str(run.variant["tariff"]).startswith("altered")
-    levels = (1, 3) if altered else (3, 1)
+    cheap = (3, 1, 3)
+    levels = (1, 3, 1) if altered else cheap
     tester.evse.plans = [Plan(prices=[Price(0, level)]) for level in levels]
     held = await hold(tester, "ChargeParameterDiscoveryReq")
     response = await tester.good(held)
     offered = response.SASchedules.SAScheduleTuple
-    if tester.answers.visit is None or tester.answers.visit.signature is None or len(offered) != 2:
+    if tester.answers.visit is None or tester.answers.visit.signature is None or len(offered) != len(cheap):
         raise Inconclusive("the tester could not sign tariffs", cause=Cause.NO_CERTIFICATES)
     if altered:  # now the second one looks cheap
-        for entry, level in zip(offered, reversed(levels), strict=True):
+        for entry, level in zip(offered, cheap, strict=True):
             entry.SalesTariff.SalesTariffEntry[0].EPriceLevel = level
     caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
     await tester.reply(response)
@@ -117,14 +121,14 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
         ) from why
     number = delivery.message.SAScheduleTupleID
     result.saw("goes on" + (", ignores the tariff" if altered else ""), f"schedule {number}; the second looks cheaper")
-    first, second = (entry.SAScheduleTupleID for entry in offered)
-    if number not in (first, second):
+    numbers = [entry.SAScheduleTupleID for entry in offered]
+    if number not in numbers:
         raise Failed(
             f"schedule {number} was not offered",
             cause=Cause.WRONG_FIELD,
             expected="a SAScheduleTupleID that was offered",
         )
-    if altered and number == second:
+    if altered and number == numbers[1]:
         raise Failed(
             "the vehicle chose by a tariff whose signature does not hold",
             cause=Cause.ACCEPTED,
