@@ -20,6 +20,7 @@ system did not do what the standard requires. The run fails.
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -118,10 +119,18 @@ class Judged:
     def __str__(self) -> str:
         did = f"{self.did}: " if self.did else ""
         since = f" ({self.since})" if self.since else ""
-        rule = f" ({self.rule})" if self.rule else ""
-        expected = f"; expected {self.expected}{rule}" if self.expected else rule
-        observed = f"; observed {self.observed}" if self.observed and self.observed not in self.what else ""
+        rule = f" ({self.rule})" if self.rule and self.rule not in self.expected else ""
+        expected = f"; expected: {self.expected}{rule}" if self.expected else rule
+        observed = "" if _says(self.what, self.observed) else f"; observed: {self.observed}"
         return f"{did}{self.what}{since}{expected}{observed}"
+
+
+_WORD = re.compile(r"[\w.+-]+")
+
+
+def _says(what: str, observed: str) -> bool:
+    """Whether a sentence has each word of what was observed already."""
+    return set(_WORD.findall(observed)) <= set(_WORD.findall(what))
 
 
 @dataclass

@@ -178,7 +178,7 @@ def test_a_report_tells_the_verdict_of_the_whole_and_what_is_missing(tmp_path: P
     failure = ElementTree.parse(junit).find(".//failure")
     assert failure is not None
     assert failure.get("message") == "no <answer>"
-    assert "expected x; observed y" in junit.read_text()
+    assert "expected: x; observed: y" in junit.read_text()
 
 
 def test_merged_folders_know_what_is_missing(tmp_path: Path) -> None:

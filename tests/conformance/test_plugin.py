@@ -260,7 +260,7 @@ def test_what_a_script_is_not_about_is_judged_too(tmp_path: Path) -> None:
     )
     code, output = run_pytest(script(tmp_path, text))
     assert code == 1
-    assert "expected that present values match what is measured at the output (ISO 15118-2)" in output
+    assert "expected: present values match what is measured at the output (ISO 15118-2)" in output
     assert list(tmp_path.glob("sut-traces/*/trace.pcapng"))
     code, output = run_pytest(tmp_path, "--sut-no-watch")
     assert "AssertionError" in output, "without the watch nothing is found, and the script says so"
@@ -297,4 +297,4 @@ def test_the_power_line_is_watched_in_a_slac_script(tmp_path: Path) -> None:
     )
     code, output = run_pytest(script(tmp_path, text))
     assert code == 1
-    assert "expected that a report states the number of sounds it is based on (ISO 15118-3 A.9.2)" in output
+    assert "expected: a report states the number of sounds it is based on (ISO 15118-3 A.9.2)" in output

@@ -41,7 +41,7 @@ def test_a_violated_requirement_fails_whoever_wrote_the_case() -> None:
     """A case of ours that names a requirement is as good as a published one."""
     result = judged(LATE, verdict="VR.DERIVED", requirements=("V2G2-441",))
     assert (result.verdict, result.cause, result.findings) == (Verdict.FAIL, Cause.TOO_LATE, [])
-    assert result.reason == ("Late: the answer came late; expected X within 2 s (V2G2-441); observed X after 3 s")
+    assert result.reason == ("Late: the answer came late; expected: X within 2 s (V2G2-441); observed: X after 3 s")
 
 
 @pytest.mark.parametrize("severity", Severity)

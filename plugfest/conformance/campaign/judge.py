@@ -9,16 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plugfest.conformance.catalogue import Run
-from plugfest.conformance.catalogue.steps import step_text
+from plugfest.conformance.catalogue.narrative import done
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Failed, Inconclusive, Judged, Result, Stop, Verdict
 from v2g.trace import Event
 
 _SAID = ("message", "sdp", "slac")
 """Layers whose events are messages."""
-
-STEPS = 4
-"""Maximum number of stimulus steps in a sentence; further ones are in the report."""
 
 
 @dataclass
@@ -35,15 +32,6 @@ class Last:
     def since(self, now: float) -> str:
         """How long ago that message was sent."""
         return f"{max(now - self.time, 0.0):.3f} s after the tester's {self.name}" if self.name else ""
-
-
-def done(run: Run) -> str:
-    """What a run does, in words: the state, then the steps of its stimulus."""
-    case = run.case
-    steps = [step_text(step) for step in run.steps[0][:STEPS]]
-    state = ", ".join((*case.preconditions[:1], *([case.setup] if case.setup else [])))
-    words = "; ".join(steps) + (" ..." if len(case.stimulus) > STEPS else "")
-    return " | ".join(filter(None, (run.title, state, words)))
 
 
 def rule(run: Run) -> str:

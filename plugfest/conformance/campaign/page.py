@@ -16,9 +16,9 @@ from typing import Any
 from boundary.text import visible_lines
 from plugfest.conformance.campaign.outcome import WORDS, common_cause_text, counts
 from plugfest.conformance.catalogue import case
+from plugfest.conformance.catalogue.narrative import course
 from plugfest.conformance.catalogue.pics import DEFAULTS, Pics, meaning
 from plugfest.conformance.catalogue.protocols import TITLES
-from plugfest.conformance.catalogue.steps import step_text
 from plugfest.conformance.verdict import Result, Verdict
 
 
@@ -284,10 +284,8 @@ def _course(result: Result) -> str:
         entry = case(result.case)
     except KeyError:
         return ""
-    before = ", ".join((*entry.preconditions, *([entry.setup] if entry.setup else [])))
-    steps = "; ".join(step_text(step) for step in entry.stimulus)
-    texts = [f"precondition: {before}" if before else "", f"stimulus: {steps}" if steps else ""]
-    return "".join(f"<p class=quiet>{_e(text)}</p>" for text in texts if text)
+    text = course(entry, entry.stimulus)
+    return f"<p class=quiet>{_e(text)}</p>" if text else ""
 
 
 def _missing(missing: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from pki.profiles import Role
-from plugfest.conformance.campaign.judge import done
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.narrative import done
 from plugfest.conformance.cause import Severity
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.tester import TesterEv
@@ -54,7 +54,7 @@ def _known(bench: Certificates | None) -> Known:
 
 def judged(violation: Violation, did: str = "") -> Judged:
     """What a verdict says about a violation."""
-    return Judged(did=did, what=violation.text, expected=f"that {violation.rule}", rule=violation.source)
+    return Judged(did=did, what=violation.text, expected=violation.rule, rule=violation.source)
 
 
 def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:

@@ -152,7 +152,7 @@ def _entry(suite: ElementTree.Element, result: Result, place: str | None) -> Non
     if result.verdict is not Verdict.PASS or result.findings:
         lines += [f"{result.title}; requirements: {', '.join(result.requirements) or 'none named'}"]
         pairs = zip(result.expected, result.observed, strict=False)
-        lines += [f"expected {expected}; observed {observed}" for expected, observed in pairs]
+        lines += [f"expected: {expected}; observed: {observed}" for expected, observed in pairs]
     told = [_printable(line) for line in lines]
     if told:
         # GitLab and Jenkins show such lines as attachments.

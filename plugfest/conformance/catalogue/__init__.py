@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from plugfest.conformance.catalogue.steps import value_text
 from plugfest.conformance.cause import Severity
 
 FOLDER = Path(__file__).parent
@@ -119,7 +120,7 @@ class Run:
         told = list(self.variant.items())
         if "case" in self.variant:  # describes in words the lists and mappings beside it
             told = [(key, value) for key, value in told if not isinstance(value, (list, dict))]
-        words = ", ".join(f"{key} {value}" for key, value in told)
+        words = ", ".join(value_text(value) if key == "case" else f"{key} {value_text(value)}" for key, value in told)
         return f"{self.case.title} ({words})" if words else self.case.title
 
     @property

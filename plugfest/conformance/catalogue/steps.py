@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
-from plugfest.conformance.verdict import NotExecutable, Result
+from plugfest.conformance.verdict import NotExecutable
 
 Step = Mapping[str, Any]
 Steps = Sequence[Step]
@@ -25,12 +25,6 @@ def value_text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(value_text(item) for item in value) + "]"
     return str(value)
-
-
-class Noting(Protocol):
-    """A running case, as far as observations are recorded."""
-
-    result: Result
 
 
 def only(step: Step, *keys: str) -> None:
@@ -80,12 +74,3 @@ def chosen(step: Step, key: str, table: Mapping[str, T]) -> T:
     if words not in table:
         raise NotExecutable(f"{key} in words: {words!r}")
     return table[words]
-
-
-def unseen(step: Step, what: str) -> Callable[[Noting], Awaitable[None]]:
-    """A judgement of what this bench cannot see: it is reported, not judged."""
-
-    async def judge(course: Noting) -> None:
-        course.result.not_observed.append(f"{step_text(step)}: {what} is not seen on this bench")
-
-    return judge

@@ -12,7 +12,8 @@ from typing import Any
 
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
-from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only, step_text, unseen
+from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only
+from plugfest.conformance.catalogue.wanted import check_text, expected_text, unseen
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.course import Action, Course
@@ -58,7 +59,7 @@ def ev(step: Step, expect: Steps) -> Action:
         if kind == "either":
             await asyncio.sleep(1.0)
         if kind == "either" and course.later and course.later[0].name == "PaymentDetailsReq":
-            course.result.saw(step_text(step), "goes on with the contract it has")
+            course.result.saw(expected_text(step), "goes on with the contract it has")
             return
         if kind == "unauthorized":
             await unauthorized(course)
@@ -161,7 +162,7 @@ def tcp_close(step: Step, expect: Steps) -> Action:
             origin = max(origin, stop.time) if stop is not None else origin
         closed = await tester.closed(origin + limit + DELAY + tester.delay)
         seen = f"{closed - origin:+.3f} s" if closed is not None else f"still open after {limit:g} s"
-        course.result.saw(step_text(step), seen)
+        course.result.saw(expected_text(step), seen)
         if closed is None:
             raise Failed(
                 f"TCP is still open after {limit:g} s",
@@ -241,24 +242,27 @@ def recv(step: Step, expect: Steps) -> Action:
         await tester.wait_for(lambda: right() or tester.hung_up, deadline - tester.now)
         if not right():
             seen = ", ".join(dict.fromkeys(one.name for one in tester.requests[course.position :])) or "nothing"
-            course.result.saw(step_text(step), seen)
+            course.result.saw(expected_text(step), seen)
             wanted = name + "".join(f" {key} {value}" for key, value in plain.items())
             raise Failed(
-                f"no {wanted} within {seconds:g} s; came: {seen}",
+                f"no {wanted} came within {seconds:g} s",
                 expected=wanted,
                 observed=seen,
                 cause=Cause.NO_REQUEST,
             )
         arrival = right()[0]
         course.position = tester.requests.index(arrival) + 1
-        problems = [f"{field_} is not {fields[field_]}" for field_, holds in predicates if not holds(arrival)]
-        problems += [f"{word}: {problem}" for word, check in checks if (problem := check(tester, arrival))]
-        course.result.saw(step_text(step), "; ".join(problems) or arrival.name)
-        if problems:
+        wrong = [
+            (f"{field_} is wrong", f"{field_} {fields[field_]}") for field_, holds in predicates if not holds(arrival)
+        ]
+        wrong += [(problem, check_text(word)) for word, check in checks if (problem := check(tester, arrival))]
+        problems = "; ".join(problem for problem, _ in wrong)
+        course.result.saw(expected_text(step), problems or arrival.name)
+        if wrong:
             raise Failed(
-                f"{arrival.name}: {'; '.join(problems)}",
-                expected=step_text(step),
-                observed=problems[0],
+                f"{arrival.name} came, but {problems}",
+                expected="; ".join(right for _, right in wrong),
+                observed=problems,
                 cause=Cause.WRONG_FIELD,
             )
 
@@ -274,7 +278,7 @@ def _recv_sdp(step: Step) -> Action:
         if not await tester.wait_for(lambda: tester.asked, timer("V2G_EVCC_CommunicationSetup_Timeout")):
             raise Failed("no SDP request", expected="SDPReq", observed="nothing", cause=Cause.NOT_CONNECTED)
         data = tester.asked[0][1]
-        course.result.saw(step_text(step), data.hex())
+        course.result.saw(expected_text(step), data.hex())
         if data != v2gtp.pack(v2gtp.SDP_REQUEST, data[8:10]):
             raise Failed(
                 f"SDP request {data.hex()}",
@@ -319,11 +323,11 @@ def then(step: Step, expect: Steps) -> Action:
         connections, asked = len(tester.wires), len(tester.asked)
         await asyncio.sleep(5.0)
         seen = f"{len(tester.asked) - asked} SDP requests, {len(tester.wires) - connections} connections"
-        course.result.saw(step_text(step), seen)
+        course.result.saw(expected_text(step), seen)
         if len(tester.wires) > connections and len(tester.asked) == asked:
             raise Failed(
                 "the vehicle connected again without discovery",
-                expected=step_text(step),
+                expected=expected_text(step),
                 observed=seen,
                 cause=Cause.UNWANTED_MESSAGE,
             )

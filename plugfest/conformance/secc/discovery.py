@@ -8,7 +8,8 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
-from plugfest.conformance.catalogue.steps import Step, only, step_text
+from plugfest.conformance.catalogue.steps import Step, only
+from plugfest.conformance.catalogue.wanted import expected_text
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.verdict import Failed, Inconclusive
@@ -110,10 +111,10 @@ def response(step: Step) -> Action:
 
     async def judge(course: Course) -> None:
         if not course.datagrams:
-            course.result.saw(step_text(step), "nothing")
+            course.result.saw(expected_text(step), "nothing")
             raise Failed("SDPReq was not answered", cause=Cause.NOT_DISCOVERED, expected="SDPRes", observed="nothing")
         data = course.datagrams[-1]
-        course.result.saw(step_text(step), data.hex())
+        course.result.saw(expected_text(step), data.hex())
         for name, value in header.items():
             start, end = HEADER_FIELDS[name]
             if int.from_bytes(data[start:end], "big") != number(value):

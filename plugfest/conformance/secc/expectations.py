@@ -13,7 +13,8 @@ from typing import Any
 
 from plugfest.conformance.catalogue import durations
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
-from plugfest.conformance.catalogue.steps import Step, Steps, named_checks, only, step_text, unseen
+from plugfest.conformance.catalogue.steps import Step, Steps, named_checks, only, value_text
+from plugfest.conformance.catalogue.wanted import check_text, expected_text, unseen
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import found
 from plugfest.conformance.secc import discovery
@@ -33,6 +34,13 @@ EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
 # Responses
 
 
+_IDENTITIES = {
+    "current": "the session id of SessionSetupRes",
+    "previous": "the session id of the paused session",
+    "new": "a new session id",
+}
+
+
 def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
     given = arrival.session_id
     before = tester.previous_id
@@ -42,7 +50,7 @@ def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
                 return ""  # there is no session yet: the charger may put anything there
             return "" if given == tester.session_id else f"session id {given.hex()}, not {tester.session_id.hex()}"
         case "previous":
-            return "" if given == before else f"session id {given.hex()}, not that of before the pause"
+            return "" if given == before else f"session id {given.hex()}, not that of the paused session"
         case "new":
             return "" if any(given) and given != before else f"session id {given.hex()} is not new"
     return ""
@@ -65,15 +73,22 @@ _ALIASES = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
 """Names of fields in the catalogue -> those of the schema."""
 
 
+def _shown(value: Any) -> str:
+    """A value as a sentence has it."""
+    if value is None:
+        return "absent"
+    return value.hex() if isinstance(value, bytes) else value_text(value)
+
+
 def _field_problem(name: str, wanted: Any, arrival: Arrival) -> str:
     try:
         value = found(arrival.message, _ALIASES.get(name, name))
     except KeyError:
         return f"{arrival.name} has no {name}"
     if isinstance(wanted, str) and wanted in _VALUES:
-        return "" if _VALUES[wanted](value) else f"{name} is {value!r}, expected {wanted}"
+        return "" if _VALUES[wanted](value) else f"{name} is {_shown(value)}"
     shown = list(value) if isinstance(value, (list, tuple)) else value
-    return "" if shown == wanted or str(shown) == str(wanted) else f"{name} is {shown!r}, expected {wanted!r}"
+    return "" if shown == wanted or str(shown) == str(wanted) else f"{name} is {_shown(shown)}"
 
 
 _OF_CONTRACTS = {
@@ -111,7 +126,7 @@ def recv(step: Step, expect: Steps) -> Action:
         arrival = course.answers[0 if first else -1]
         text = f"{name}{' ' + ' or '.join(codes) if codes else ''}"
         seen = f"{arrival.name} {arrival.code}".rstrip()
-        course.result.saw(step_text(step), seen)
+        course.result.saw(expected_text(step), seen)
         meant = course.tester.named(name)
         if name == "matching response":
             meant = course.asked.removesuffix("Req") + "Res" if course.asked else arrival.name
@@ -123,12 +138,18 @@ def recv(step: Step, expect: Steps) -> Action:
             taken = bool(_OF_CONTRACTS.intersection(codes)) and arrival.code.startswith("OK")
             cause = Cause.CONTRACT_ACCEPTED if taken else Cause.WRONG_CODE
             raise Failed(f"{arrival.name} came with {arrival.code}", cause=cause, expected=text, observed=seen)
-        problems = [stranger := _identity_problem(course.tester, identity, arrival)]
-        problems += [_field_problem(field_, value, arrival) for field_, value in wanted.items()]
-        problems += [f"{word}: {problem}" for word, check in checks if (problem := check(course.tester, arrival))]
-        if problem := "; ".join(text for text in problems if text):
-            cause = Cause.WRONG_SESSION if stranger else Cause.WRONG_FIELD
-            raise Failed(f"{arrival.name} came, but {problem}", cause=cause, expected=step_text(step), observed=seen)
+        problems = [(stranger := _identity_problem(course.tester, identity, arrival), _IDENTITIES.get(identity, ""))]
+        problems += [
+            (_field_problem(field_, value, arrival), f"{field_} {value_text(value)}")
+            for field_, value in wanted.items()
+        ]
+        problems += [(check(course.tester, arrival), check_text(word)) for word, check in checks]
+        if found := [(problem, right) for problem, right in problems if problem]:
+            raise Failed(
+                f"{seen} came, but {'; '.join(problem for problem, _ in found)}",
+                cause=Cause.WRONG_SESSION if stranger else Cause.WRONG_FIELD,
+                expected="; ".join(right for _, right in found), observed=seen,
+            )  # fmt: skip
 
     return judge
 
@@ -147,7 +168,7 @@ def no_reply(step: Step, expect: Steps) -> Action:
         tester = course.tester
         if tester.wire is None:
             seen = f"{len(course.datagrams)} datagrams" if course.datagrams else "nothing"
-            course.result.saw(step_text(step), seen)
+            course.result.saw(expected_text(step), seen)
             if course.datagrams:
                 raise Failed(
                     "the SDP request was answered",
@@ -155,10 +176,10 @@ def no_reply(step: Step, expect: Steps) -> Action:
                 )  # fmt: skip
             return
         arrival = await tester.wire.next(seconds)
-        course.result.saw(step_text(step), "nothing" if arrival is None else arrival.name)
+        course.result.saw(expected_text(step), "nothing" if arrival is None else arrival.name)
         if arrival is not None:
             raise Failed(
-                f"{arrival.name} came where nothing may come",
+                f"{arrival.name} came where no response is allowed",
                 cause=Cause.UNWANTED_MESSAGE, expected=f"no answer for {seconds:g} s", observed=arrival.name,
             )  # fmt: skip
 
@@ -182,10 +203,10 @@ def tcp_close(step: Step, expect: Steps) -> Action:
         closed = await wire.until_closed(max(since + limit + tester.delay - tester.now, 0.0))
         more = [arrival.name for arrival in wire.unread]
         took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {limit:g} s"
-        course.result.saw(step_text(step), f"{took}{', and ' + more[0] if more else ''}")
+        course.result.saw(expected_text(step), f"{took}{', and ' + more[0] if more else ''}")
         if more:
             raise Failed(
-                f"{more[0]} came where only the close of the connection may come",
+                f"{more[0]} came instead of the end of the connection",
                 cause=Cause.UNWANTED_MESSAGE, expected=f"TCP closed within {limit:g} s", observed=more[0],
             )  # fmt: skip
         if not closed:
@@ -236,10 +257,10 @@ def energy(step: Step, expect: Steps) -> Action:
             await asyncio.sleep(0.01)
             state = system.energised()
         if state is None:
-            course.result.not_observed.append(f"{step_text(step)}: the contactor is not seen on this bench")
+            course.result.not_observed.append(f"{expected_text(step)}: the contactor is not seen on this bench")
             return
         took = tester.now - began
-        course.result.saw(step_text(step), f"{'on' if state else 'off'} after {took:.3f} s")
+        course.result.saw(expected_text(step), f"{'on' if state else 'off'} after {took:.3f} s")
         if state is not wanted:
             word = "off" if wanted else "on"
             cause = Cause.OUTPUT_OFF if wanted else Cause.OUTPUT_ON
@@ -260,10 +281,10 @@ def cp_in(step: Step, expect: Steps) -> Action:
     async def judge(course: Course) -> None:
         state = course.tester.system.pilot.state
         if course.tester.system.pilot.reading.duty is None:
-            course.result.not_observed.append(f"{step_text(step)}: no pilot hardware")
+            course.result.not_observed.append(f"{expected_text(step)}: no pilot hardware")
             return
         seen = state.value if state is not None else "?"
-        course.result.saw(step_text(step), seen)
+        course.result.saw(expected_text(step), seen)
         if state not in states:
             raise Failed(
                 f"the pilot is in {seen}",
@@ -287,7 +308,7 @@ def no_connection(step: Step, expect: Steps) -> Action:
 
     async def judge(course: Course) -> None:
         seen = course.connection or "open"
-        course.result.saw(step_text(step), seen)
+        course.result.saw(expected_text(step), seen)
         if not course.connection:
             raise Failed(
                 "the charger accepted the connection", cause=Cause.ACCEPTED, expected="no connection", observed=seen
@@ -306,7 +327,7 @@ def until(step: Step, expect: Steps) -> Action:
     async def judge(course: Course) -> None:
         message = course.answers[-1].message
         seen = f"{number(message.EVSEPresentVoltage):g} V"
-        course.result.saw(step_text(step), seen)
+        course.result.saw(expected_text(step), seen)
         if not course.tester.voltage_reached(message):
             volts = course.tester.battery_voltage
             raise Failed(
@@ -327,7 +348,7 @@ def then(step: Step, expect: Steps) -> Action:
     async def judge(course: Course) -> None:
         wire = course.tester.connection
         early = wire.closed_at is not None and course.answers and wire.closed_at < course.answers[-1].time
-        course.result.saw(step_text(step), "closed early" if early else "as expected")
+        course.result.saw(expected_text(step), "closed early" if early else "as expected")
         if early:
             raise Failed(
                 "the charger closed TCP before its response",

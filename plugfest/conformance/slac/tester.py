@@ -169,11 +169,11 @@ class Tester(Generic[S_co]):
             Failed: another message came, none, or one with wrong fields.
         """
         frame = await self._box.get(within + SLACK)
-        expected = f"{_name(kind)} within {within:g} s"
+        expected = f"{_name(kind)} within {within:.3g} s"
         if frame is None:
             self.result.saw(expected, "nothing")
             raise Failed(
-                f"no {_name(kind)} came within {within:g} s",
+                f"no {_name(kind)} came within {within:.3g} s",
                 expected=expected,
                 observed="nothing",
                 cause=Cause.NO_ANSWER,
@@ -188,14 +188,16 @@ class Tester(Generic[S_co]):
             )
         self.peer = frame.source
         wrong = list(violations(frame.message))
+        right = ["values as ISO 15118-3 requires"] if wrong else []
         for name, value in fields.items():
             if getattr(frame.message, name) != value:
                 shown = getattr(frame.message, name)
-                wrong.append(f"{name} is {shown.hex() if isinstance(shown, bytes) else shown}")
+                wrong.append(f"{name} is {_shown(shown)}")
+                right.append(f"{name} {_shown(value)}")
         if wrong:
             raise Failed(
                 f"{frame.name}: {', '.join(wrong)}",
-                expected=expected,
+                expected=", ".join(right),
                 observed=", ".join(wrong),
                 cause=Cause.WRONG_FIELD,
             )
@@ -304,6 +306,11 @@ AnyTester = Tester[PowerLine]
 """A tester in either role."""
 
 _TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND)
+
+
+def _shown(value: Any) -> str:
+    """A value as a sentence has it."""
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _name(kind: type[Message]) -> str:

@@ -249,7 +249,7 @@ def limits_agree(flow: Flow, said: Said) -> str:
         return ""
     if most.watts <= most.volts * most.amps * BOTH:
         return ""
-    return f"{said.name} has a power limit of {most.watts:g} W with limits of {most.volts:g} V and {most.amps:g} A"
+    return f"{said.name} has a power limit of {most.watts:.9g} W with limits of {most.volts:g} V and {most.amps:g} A"
 
 
 @BOOK.on("asks-nothing", "a vehicle that starts takes power", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)

@@ -1,0 +1,86 @@
+"""What verdicts say about a run reads as English, whatever the catalogue writes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue.narrative import STATES, done, state
+from plugfest.conformance.catalogue.steps import step_text
+from plugfest.conformance.catalogue.wanted import expected_text
+from plugfest.conformance.verdict import Judged
+
+BY_ID = {run.id: run for run in runs()}
+PLAYED = [run for run in BY_ID.values() if run.case.sut != "pair"]
+
+NOTATION = re.compile(r"[{}\[\]]|\b(session_id|instead_of|v2gtp|reply|cp) |  |\.\.$")
+"""How the catalogue writes steps; doubled marks."""
+
+
+def notation(run: Run, text: str) -> bool:
+    """Whether a sentence shows the notation of the catalogue, apart from the case's title and structured fields."""
+    told = text.removeprefix(run.case.title)
+    return NOTATION.search(re.sub(r"\[\S.*?\]|\{.*?\}", "", told)) is not None
+
+
+def test_no_sentence_shows_the_notation_of_the_catalogue() -> None:
+    """Each begins with the title of the case, then says what the tester did."""
+    told = {run.id: done(run) for run in PLAYED}
+    assert [name for name, text in told.items() if not text.startswith(BY_ID[name].case.title)] == []
+    assert [text for name, text in told.items() if notation(BY_ID[name], text)] == []
+
+
+def test_each_state_has_words() -> None:
+    """Each precondition of the catalogue, without its ladder; and the table has no others."""
+    names = {name for run in PLAYED for name in run.case.preconditions}
+    ladders = "|".join(name.partition(".")[0] for name in names)
+    assert [name for name in names if re.search(rf"\b({ladders})\.", state(name))] == []
+    assert set(STATES) <= {name.partition(".")[2] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (
+            "PF_SECC_ISO20_DC_CableCheck",
+            "Cable check Ongoing then Finished. After ScheduleExchange (CP C), the tester sends DC_CableCheckReq, then "
+            "repeats it while EVSEProcessing is Ongoing, for at most V2G_EVCC_CableCheck_Timeout (40 s)",
+        ),
+        (
+            "PF_EVCC_ISO20_TLS_ServerCert#3",
+            "TLS ServerCert. After SDP, the tester acts as a TLS server (expired)",
+        ),
+        (
+            "TC_SECC_DC_VTB_SessionSetup_003",
+            "Zero SessionID after EV wake-up. In a session resumed by the vehicle, the tester sends SessionSetupReq "
+            "with an all-zero session id and EVCCID 00018700001A (6 bytes, tester MAC)",
+        ),
+        (
+            "PF_SECC_ISO20_PowerFlow_DC#1",
+            "Power flow of DC with changing targets and limits (flow changing targets). After PowerDelivery(Start), "
+            "the tester sends the requests of the flow that the variant names, targets drawn from the seed",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_run_does_in_words(run: str, text: str) -> None:
+    """State, steps with their limits in seconds, and of a variant only what the sentence does not say already."""
+    assert done(BY_ID[run]) == text
+
+
+def test_what_a_run_expects_in_words() -> None:
+    """A message with codes, fields and limit; the end of the connection; other verbs as the catalogue writes them."""
+    told = [expected_text(step) for step in BY_ID["TC_SECC_DC_VTB_SessionSetup_001"].steps[1]]
+    assert told[0] == (
+        "SessionSetupRes OK_OldSessionJoined with the session id of the paused session, within "
+        "V2G_EVCC_Msg_Timeout_SessionSetupReq (2 s), meeting EVSEID_FORMAT"
+    )
+    raw = [step for run in PLAYED for step in run.steps[1] if "recv" in step and expected_text(step) == step_text(step)]
+    assert raw == []
+
+
+def test_a_verdict_says_nothing_twice() -> None:
+    """Neither what was observed, nor the rule, if the sentence has it already."""
+    text = str(Judged("Title", "XRes came with FAILED", "X within T (2 s)", "T", "XRes FAILED", "1 s after XReq"))
+    assert text == "Title: XRes came with FAILED (1 s after XReq); expected: X within T (2 s)"
