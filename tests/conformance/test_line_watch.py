@@ -34,7 +34,7 @@ def test_a_run_about_something_else_fails() -> None:
     """A late answer to the report fails a run that is about the choice, and the sentence says what was allowed."""
     result = one(RUNS["PF_EVCC_SLAC_OddNid"], Fault("", "", "evcc", (), later(CM_ATTEN_CHAR_RSP, 0.18)))
     assert (result.verdict, result.cause) == (Verdict.FAIL, Cause.TOO_LATE)
-    assert "0.1 s are allowed" in result.reason
+    assert "the limit is 0.1 s" in result.reason
 
 
 def test_a_car_as_they_are_on_the_road_is_a_finding() -> None:

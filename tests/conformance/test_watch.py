@@ -116,7 +116,7 @@ def test_a_violation_says_all_in_one_sentence() -> None:
     assert result.judged is not None
     assert "for 0.50 s" in result.judged.what
     assert (result.judged.expected, result.judged.rule) == (
-        "an output gives no more current than is asked for",
+        "an output delivers no more current than requested",
         "IEC 61851-23",
     )
     assert result.judged.did.startswith("Power flow")

@@ -47,10 +47,10 @@ def phase_power(flow: Flow, said: Said) -> str:
     if found is None or seconds <= flow.terms.vehicle:
         return ""
     where, value, bound = found
-    return f"{said.name} draws {value:.0f} W on {where} for {seconds:.1f} s, EVSEMaximumChargePower is {bound:g} W"
+    return f"{said.name} draws {value:.0f} W on {where} for {seconds:.1f} s, but EVSEMaximumChargePower is {bound:g} W"
 
 
-@BOOK.on("phase-power-back", "a vehicle gives back no more than the charger takes on each phase, and only in a"
+@BOOK.on("phase-power-back", "a vehicle returns no more than the charger accepts on each phase, and only in a"
     " bidirectional service",
          "V2G20 AC limits", EVCC, Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def phase_power_back(flow: Flow, said: Said) -> str:
@@ -62,7 +62,7 @@ def phase_power_back(flow: Flow, said: Said) -> str:
     if found is None or seconds <= flow.terms.vehicle:
         return ""
     where, value, bound = found
-    return f"{said.name} gives {value:.0f} W back on {where} for {seconds:.1f} s, the charger takes {bound:g} W"
+    return f"{said.name} returns {value:.0f} W on {where} for {seconds:.1f} s, but the charger accepts {bound:g} W"
 
 
 @BOOK.on("target-own-power", "a charger commands no more than its declared limits", "V2G20 AC limits", SECC, Stage.LOOP,
@@ -76,7 +76,7 @@ def target_own_power(flow: Flow, said: Said) -> str:
     ):
         if (found := _beyond(values, bounds, ROUNDED, 1.0)) is not None:
             where, value, bound = found
-            return f"{said.name} commands {value:.0f} W on {where}, its own {name} is {bound:g} W"
+            return f"{said.name} commands {value:.0f} W on {where}, but its own {name} is {bound:g} W"
     return ""
 
 
@@ -94,7 +94,7 @@ def target_vehicle_power(flow: Flow, said: Said) -> str:
     if found is None or seconds <= flow.terms.reaction:
         return ""
     where, value, bound = found
-    return f"{said.name} commands {value:.0f} W on {where} for {seconds:.1f} s, the vehicle's limit is {bound:g} W"
+    return f"{said.name} commands {value:.0f} W on {where} for {seconds:.1f} s, but the vehicle's limit is {bound:g} W"
 
 
 @BOOK.measured("power-told", "a vehicle reports the power that flows", "V2G20 AC loop", EVCC)
@@ -118,4 +118,4 @@ def _differs(flow: Flow, seen: Measured, said: Said | None, told: Phases, name: 
     seconds = flow.lasts(name, abs(tells - flows) > max(abs(flows) * DIFFERS, LEAST))
     if seconds <= LATE:
         return ""
-    return f"{said.name} tells {tells:.0f} W where {flows:.0f} W are measured for {seconds:.1f} s"
+    return f"{said.name} reports {tells:.0f} W for {seconds:.1f} s, but {flows:.0f} W is measured"

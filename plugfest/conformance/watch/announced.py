@@ -42,7 +42,7 @@ def _other_way(flow: Flow, said: Said) -> str:
     seconds = flow.lasts(f"other-way {said.name}", wrong and flow.flowing and not flow.startled)
     if seconds <= LASTS:
         return ""
-    return f"{abs(amps):.0f} A flow {flows} for {seconds:.1f} s, BPT_ChannelSelection was {channel}"
+    return f"{abs(amps):.0f} A flows {flows} for {seconds:.1f} s, but BPT_ChannelSelection was {channel}"
 
 
 def _separated(flow: Flow) -> bool:
@@ -72,7 +72,8 @@ def _granted(flow: Flow) -> float | None:
     return None if most is None or (plan is not None and plan.tolerance) else max(most * ABOVE, most + ABOVE_WATTS)
 
 
-@BOOK.on("profile-exceeded", "a vehicle keeps its own power profile", "ISO 15118-20, EVPowerProfile", EVCC, Stage.LOOP,
+@BOOK.on("profile-exceeded", "a vehicle stays within its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
+         Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def profile_exceeded(flow: Flow, said: Said) -> str:
     """In AC, where nobody but the vehicle regulates."""
@@ -80,10 +81,12 @@ def profile_exceeded(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("profile-exceeded", flow.ac and granted is not None and watts > granted)
     if seconds <= FOLLOWS:
         return ""
-    return f"{said.name} tells {watts:.0f} W for {seconds:.1f} s, profile and schedule allow {granted or 0.0:.0f} W"
+    return (
+        f"{said.name} reports {watts:.0f} W for {seconds:.1f} s, but profile and schedule allow {granted or 0.0:.0f} W"
+    )
 
 
-@BOOK.on("profile-asked-more", "a vehicle keeps its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
+@BOOK.on("profile-asked-more", "a vehicle stays within its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def profile_asked_more(flow: Flow, said: Said) -> str:
     """A finding: in DC, targets are wishes, and the charger clips them."""
@@ -93,13 +96,21 @@ def profile_asked_more(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("profile-asked-more", granted is not None and watts > granted)
     if seconds <= FOLLOWS:
         return ""
-    return f"{said.name} asks for {watts:.0f} W for {seconds:.1f} s, profile and schedule allow {granted or 0.0:.0f} W"
+    return (
+        f"{said.name} asks for {watts:.0f} W for {seconds:.1f} s, but profile and schedule allow {granted or 0.0:.0f} W"
+    )
 
 
-@BOOK.on("reactive-implausible", "a vehicle has no more reactive power than it can", "V2G20 AC loop", EVCC, Stage.LOOP)
+@BOOK.on(
+    "reactive-implausible",
+    "a vehicle reports no more reactive power than it can take",
+    "V2G20 AC loop",
+    EVCC,
+    Stage.LOOP,
+)
 def reactive_implausible(flow: Flow, said: Said) -> str:
     most = flow.facts.iso20.declared["EV"].get("MaximumChargePower")
     reactive = sum(map(abs, said.reactive))
     if most is None or flow.startled or reactive <= max(most * ABOVE, most + ABOVE_WATTS):
         return ""
-    return f"{said.name} has EVPresentReactivePower {reactive:g} VAr, EVMaximumChargePower is {most:g} W"
+    return f"{said.name} has EVPresentReactivePower {reactive:g} VAr, but EVMaximumChargePower is {most:g} W"

@@ -38,14 +38,14 @@ def session_id_kept(flow: Flow, log: Log, heard: Heard) -> str:
         return ""
     if heard.session_id == setup.session_id or heard.asked_id != setup.session_id:
         return ""
-    return f"{heard.name} has session id {_hex(heard.session_id)}, SessionSetupRes had {_hex(setup.session_id)}"
+    return f"{heard.name} has session id {_hex(heard.session_id)}, but SessionSetupRes had {_hex(setup.session_id)}"
 
 
 def _hex(value: bytes | None) -> str:
     return value.hex() if value else "none"
 
 
-@hears("session-id-fresh", "a new session has an id that no earlier session had, and a joined one has that of"
+@hears("session-id-fresh", "a new session has an id that no earlier session had, and a joined session has the id of"
     " the request",
        SPOKEN, "SessionSetupRes", cause=Cause.WRONG_SESSION)  # fmt: skip
 def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
@@ -53,14 +53,14 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     if not heard.ok or not given:
         return ""
     if not any(given):
-        return f"SessionSetupRes {heard.code} has a session id of zeros"
+        return f"SessionSetupRes {heard.code} has an all-zero session id"
     if heard.code == "OK_OldSessionJoined":
         if given != heard.asked_id:
             asked = _hex(heard.asked_id)
-            return f"SessionSetupRes {heard.code} has session id {given.hex()}, the request asked for {asked}"
+            return f"SessionSetupRes {heard.code} has session id {given.hex()}, but the request asked for {asked}"
         return ""
     if given == heard.asked_id:
-        return f"SessionSetupRes {heard.code} has session id {given.hex()}, which the vehicle has named"
+        return f"SessionSetupRes {heard.code} has session id {given.hex()}, which the vehicle sent"
     if given in [one.session_id for one in log.earlier("SessionSetupRes")]:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which an earlier session had"
     return ""
@@ -92,7 +92,7 @@ def evse_id_one(flow: Flow, log: Log, heard: Heard) -> str:
     before, given = log.last("SessionSetupRes"), getattr(heard.body, "EVSEID", None)
     if before is None or given is None or not heard.ok or not heard.classic or given == before.body.EVSEID:
         return ""
-    return f"{heard.name} has EVSEID {given!r}, SessionSetupRes had {before.body.EVSEID!r}"
+    return f"{heard.name} has EVSEID {given}, but SessionSetupRes had {before.body.EVSEID}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def meter_continues(flow: Flow, log: Log, heard: Heard) -> str:
         return ""  # within a session, another judgement has that
     if _wh(now.MeterReading) >= _wh(before.MeterReading):
         return ""
-    return f"{heard.name} shows {_wh(now.MeterReading):g} Wh, in the session before it was {_wh(before.MeterReading):g}"
+    return f"{heard.name} shows {_wh(now.MeterReading):g} Wh, but {_wh(before.MeterReading):g} Wh in the session before"
 
 
 def _wh(reading: Any) -> float:
@@ -124,7 +124,7 @@ def meter_one(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.MeterID == before.MeterID:
         return ""
-    return f"{heard.name} has MeterID {now.MeterID!r}, before it was {before.MeterID!r}"
+    return f"{heard.name} has MeterID {now.MeterID}, but it was {before.MeterID} before"
 
 
 @hears("meter-clock", "the time of a meter does not run backwards", SPOKEN, *LOOP)
@@ -134,7 +134,7 @@ def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
         return ""
     if now.TMeter >= before.TMeter:
         return ""
-    return f"{heard.name} has TMeter {now.TMeter}, before it was {before.TMeter}"
+    return f"{heard.name} has TMeter {now.TMeter}, but it was {before.TMeter} before"
 
 
 @hears("clock-steady", "the charger's clock goes on evenly in a session", SPOKEN, "PaymentDetailsRes",
@@ -161,7 +161,9 @@ def clock(flow: Flow, log: Log, heard: Heard) -> str:
     shown = getattr(_meter(heard), "TMeter", None)
     if not began or not shown or abs(shown - began - (heard.at - setup.at)) <= OFF:
         return ""
-    return f"{heard.name} has TMeter {shown}, SessionSetupRes had the time {began} {heard.at - setup.at:.0f} s before"
+    return (
+        f"{heard.name} has TMeter {shown}, but SessionSetupRes had the time {began} {heard.at - setup.at:.0f} s before"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -178,4 +180,4 @@ def answer_time(flow: Flow, log: Log, heard: Heard) -> str:
     most = protocol.timing.performance_time(heard.asked)
     if heard.took <= most + flow.terms.transmission:
         return ""
-    return f"{heard.name} came {heard.took:.2f} s after {heard.asked}, it has {most:g} s"
+    return f"{heard.name} came {heard.took:.2f} s after {heard.asked}; the limit is {most:g} s"

@@ -39,7 +39,7 @@ def closed_early(flow: Flow, seen: Measured) -> str:
         return ""
     if flow.request.stage not in (Stage.SETUP, Stage.PARAMETERS, Stage.CABLE_CHECK):
         return ""
-    return f"the vehicle's contactors are closed after {flow.request.name}, before precharge"
+    return f"the vehicle's contactors are closed after {flow.request.name}, which comes before precharge"
 
 
 @BOOK.measured("overdraw", "a vehicle draws no more than EVSEMaxCurrent", "IEC 61851-1", EVCC)
@@ -47,7 +47,7 @@ def overdraw(flow: Flow, seen: Measured) -> str:
     limit = flow.line_amps.at(flow.now)
     if not flow.ac or limit is None or seen.amps <= limit * AC_OVERDRAW + AC_OVERDRAW_AMPS:
         return ""
-    return f"the vehicle draws {seen.amps:.1f} A per phase, EVSEMaxCurrent is {limit:g} A"
+    return f"the vehicle draws {seen.amps:.1f} A per phase, but EVSEMaxCurrent is {limit:g} A"
 
 
 @BOOK.measured("draws-unasked", "a vehicle draws no AC before and after power delivery", "IEC 61851-1", EVCC)

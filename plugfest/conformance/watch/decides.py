@@ -34,7 +34,7 @@ def _time(flow: Flow) -> float:
     return flow.terms.reaction + SETTLES + (flow.charger.amps.value or 0.0) / flow.terms.fall
 
 
-@BOOK.on("power-least", "a charger gives or takes nothing where that would be less than the vehicle can do with",
+@BOOK.on("power-least", "a charger delivers or draws nothing rather than less than the vehicle's minimum",
          SOURCE, SECC, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def power_least(flow: Flow, said: Said) -> str:
     watts, request = _watts(flow, said), flow.request
@@ -42,10 +42,10 @@ def power_least(flow: Flow, said: Said) -> str:
     wrong = bool(watts) and least is not None and abs(watts or 0.0) < least * BELOW
     if flow.lasts("power-least", wrong) <= _time(flow):
         return ""
-    return f"{said.name} has {abs(watts or 0.0):.0f} W, and the vehicle can do with {least or 0.0:g} W at the least"
+    return f"{said.name} has {abs(watts or 0.0):.0f} W, but the vehicle needs at least {least or 0.0:g} W"
 
 
-@BOOK.on("band-left", "no power is taken out of a battery at the lower end of its band", SOURCE, SECC, Stage.LOOP,
+@BOOK.on("band-left", "no power is drawn from a battery at the lower end of its range", SOURCE, SECC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def band_left(flow: Flow, said: Said) -> str:
     watts, request = _watts(flow, said), flow.request
@@ -55,6 +55,7 @@ def band_left(flow: Flow, said: Said) -> str:
     if seconds <= _time(flow):
         return ""
     return (
-        f"{said.name} takes {-(watts or 0.0):.0f} W out of the vehicle for {seconds:.1f} s, which needs {room:g} Wh"
+        f"{said.name} takes {-(watts or 0.0):.0f} W out of the vehicle for {seconds:.1f} s, but the battery "
+        f"needs {room:g} Wh"
         " first"
     )

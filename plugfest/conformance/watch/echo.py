@@ -35,10 +35,10 @@ def _repeats(flow: Flow, said: Said) -> str:
     if len(flow.repeated) < TIMES:
         return ""
     pairs = ", ".join(f"{v:g} V and {a:g} A" for v, a in flow.repeated[-TIMES:])
-    return f"{said.name} repeats the targets as present voltage and current at once, for {pairs}"
+    return f"{said.name} repeats the targets as present voltage and current at once: {pairs}"
 
 
-RULE = "present values are measured, not the targets repeated"
+RULE = "present values are measured, not repeated targets"
 LIKELY = f"{RULE}; or PIXIT_SECC_DC_PresentValues says that they are simulated"
 
 

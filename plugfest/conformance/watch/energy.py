@@ -73,14 +73,14 @@ def _counted(flow: Flow, said: Said, one: _Direction) -> str:
     highest = max(most * (1.0 + flow.terms.meter_part), most + LOSSES * seconds / 3600.0) + LEAST
     if rose > highest:
         text = f"{said.name} {one.shown.format(rose)} in {seconds:.1f} s, {_flowed(flow, most)}"
-        return f"{text}, with tolerance {highest:.0f} Wh"
+        return f"{text} ({highest:.0f} Wh with tolerance)"
     lowest = least * NOT_LESS * (1.0 - flow.terms.meter_part) - LEAST
     if register is flow.energy.back:  # the losses lie between the vehicle and the meter
         lowest -= LOSSES * seconds / 3600.0
     if rose < lowest:
-        whose = "as measured" if flow.ac else "by the present values"
+        whose = "as measured" if flow.ac else "according to the present values"
         return (
-            f"{said.name} {one.shown.format(rose)} in {seconds:.1f} s, at least {least:.0f} Wh flowed {whose} "
+            f"{said.name} {one.shown.format(rose)} in {seconds:.1f} s, but at least {least:.0f} Wh flowed {whose} "
             f"until {flow.terms.meter_lag:g} s ago"
         )
     return ""
@@ -96,5 +96,5 @@ def _since_last(flow: Flow, said: Said, sign: float) -> float:
 
 
 def _flowed(flow: Flow, most: float) -> str:
-    whose = "measured" if flow.ac else "by the present values"
-    return f"at most {most:.0f} Wh flowed, {whose}"
+    whose = "measured" if flow.ac else "according to the present values"
+    return f"but at most {most:.0f} Wh flowed {whose}"

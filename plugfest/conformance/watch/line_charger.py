@@ -35,7 +35,7 @@ def answer_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     late = line.now - asked.time
     if late <= T.TP_match_response + ON_THE_WAY:
         return ""
-    return f"{frame.name} comes {late:.2f} s after the request, {T.TP_match_response:g} s are allowed"
+    return f"{frame.name} comes {late:.2f} s after the request; the limit is {T.TP_match_response:g} s"
 
 
 @on("validation-time", "a step of a validation is answered in time", "ISO 15118-3 A.9.4", CM_VALIDATE_CNF,
@@ -48,7 +48,7 @@ def validation_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     counting = min(line.toggles_until - asked.time, T.TT_EVSE_vald_toggle) if line.toggled_from == asked.time else 0.0
     late = line.now - asked.time
     if late < counting - 2 * ON_THE_WAY:
-        return f"CM_VALIDATE.CNF comes {late:.2f} s after the request, {counting:.1f} s were announced for toggles"
+        return f"CM_VALIDATE.CNF comes {late:.2f} s after the request; {counting:.1f} s was announced for toggles"
     if late <= counting + T.TP_match_response + ON_THE_WAY:
         return ""
     return f"CM_VALIDATE.CNF comes {late:.2f} s after the request"
@@ -65,7 +65,7 @@ def validation_first(line: Line, exchange: Exchange, frame: Frame) -> str:
     return f"CM_VALIDATE.CNF says {message.toggle_num} toggles with {Validation.WORDS[message.result]}"
 
 
-@on("report-time", "the report comes when the sounds are in, or TT_EVSE_match_MNBC is over", "ISO 15118-3 A.9.2",
+@on("report-time", "the report comes once all sounds are in or TT_EVSE_match_MNBC has expired", "ISO 15118-3 A.9.2",
     CM_ATTEN_CHAR_IND, cause=Cause.TOO_LATE)  # fmt: skip
 def report_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     if not exchange.started or len(moves(exchange, frame.name, frame.source)) > 1:
@@ -73,7 +73,7 @@ def report_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     longest = T.TT_EVSE_match_MNBC + T.TP_EVSE_avg_atten_calc
     late = line.now - exchange.started[-1]
     if late > longest + ON_THE_WAY:
-        return f"CM_ATTEN_CHAR.IND comes {late:.2f} s after the last START, {longest:g} s are allowed"
+        return f"CM_ATTEN_CHAR.IND comes {late:.2f} s after the last START; the limit is {longest:g} s"
     wanted = exchange.start.num_sounds if exchange.start is not None else T.C_EV_match_MNBC
     early = line.now - exchange.started[0]
     over = exchange.counts[-1:] == [0]
@@ -106,20 +106,20 @@ def report_repeats(line: Line, exchange: Exchange, frame: Frame) -> str:
     if len(sent) > 1 + T.C_EV_match_retry:
         return f"CM_ATTEN_CHAR.IND is sent {len(sent)} times in one matching"
     if sent[-1].time - sent[-2].time < T.TT_match_response - ON_THE_WAY:
-        return f"CM_ATTEN_CHAR.IND is repeated after {sent[-1].time - sent[-2].time:.2f} s, an answer has 0.2 s"
+        return f"CM_ATTEN_CHAR.IND is repeated after {sent[-1].time - sent[-2].time:.2f} s; an answer may take 0.2 s"
     first = exchange.answerers[frame.source]
     if message.aag != first.aag or message.num_sounds != first.num_sounds:
         return "CM_ATTEN_CHAR.IND is repeated with other attenuations"
     return ""
 
 
-@on("report-answered", "a report is not repeated once it was answered", "ISO 15118-3 A.9.2", CM_ATTEN_CHAR_IND)
+@on("report-answered", "a report is not repeated once it has been answered", "ISO 15118-3 A.9.2", CM_ATTEN_CHAR_IND)
 def report_answered(line: Line, exchange: Exchange, frame: Frame) -> str:
     answered = last(exchange, End.VEHICLE, "CM_ATTEN_CHAR.RSP", frame.source)
     proper = all(one.move.name != "CM_ATTEN_CHAR.RSP" for one in exchange.deviations)
     if answered is None or not proper or line.now - answered.time < ON_THE_WAY:
         return ""
-    return f"CM_ATTEN_CHAR.IND comes again {line.now - answered.time:.2f} s after its CM_ATTEN_CHAR.RSP"
+    return f"CM_ATTEN_CHAR.IND is repeated {line.now - answered.time:.2f} s after its CM_ATTEN_CHAR.RSP"
 
 
 @on("destination", "answers go to the vehicle that asked", "ISO 15118-3 A.9", CM_VALIDATE_CNF, CM_SLAC_PARM_CNF,
@@ -139,7 +139,7 @@ def key_weak(line: Line, exchange: Exchange, frame: Frame) -> str:
     assert isinstance(message, CM_SLAC_MATCH_CNF)
     if len(set(message.nmk)) > 1 and message.nmk not in KNOWN:
         return ""
-    return "CM_SLAC_MATCH.CNF uses a key that everybody knows: all octets equal, or the modems' default"
+    return "CM_SLAC_MATCH.CNF uses a key that is not secret: all octets equal, or the modems' default"
 
 
 @on("key-renewed", "each vehicle gets its own key", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
@@ -181,11 +181,11 @@ def duty(line: Line) -> str:
     if percent is None or percent >= 99.0:
         return ""
     if shown.offer is Offer.DIGITAL and not DIGITAL_RANGE[0] <= percent <= DIGITAL_RANGE[1]:
-        return f"the duty was {percent:.1f} % for {seconds:.1f} s, digital communication is 5 %"
+        return f"the duty was {percent:.1f} % for {seconds:.1f} s, but digital communication is 5 %"
     if shown.offer is Offer.NOTHING:
         return f"the duty was {percent:.1f} % for {seconds:.1f} s, which has no defined meaning"
     if shown.offer is Offer.CURRENT and not line.pics.ac:
-        return f"the duty was {percent:.1f} % for {seconds:.1f} s, in DC only 5 % is offered"
+        return f"the duty was {percent:.1f} % for {seconds:.1f} s, but in DC only 5 % is allowed"
     return ""
 
 
@@ -215,5 +215,5 @@ def step_x1(line: Line) -> str:
     if new.state in FAULTS:
         return f"X1 took {seconds:.1f} s before {new.state.value if new.state else '?'}"
     if new.state in CONNECTED and new.offer in offers and seconds > HELD:
-        return f"X1 took {seconds:.1f} s between two duties, at least {T.T_step_X1:g} s"
+        return f"X1 took {seconds:.1f} s between two duties; the minimum is {T.T_step_X1:g} s"
     return ""

@@ -42,7 +42,7 @@ def run_id(line: Line, exchange: Exchange, frame: Frame) -> str:
     for one in line.judge.exchanges:
         if one is not exchange and one.ev == exchange.ev and one.run_id == exchange.run_id:
             seconds = exchange.begun - one.begun
-            return f"CM_SLAC_PARM.REQ begins a matching with RunID {exchange.run_id.hex()}, used {seconds:.1f} s before"
+            return f"CM_SLAC_PARM.REQ starts a matching with RunID {exchange.run_id.hex()}, used {seconds:.1f} s before"
     return ""
 
 
@@ -62,10 +62,10 @@ def matching_rate(line: Line, exchange: Exchange, frame: Frame) -> str:
     waited = exchange.begun - failed
     if waited >= rate - ON_THE_WAY:
         return ""
-    return f"CM_SLAC_PARM.REQ begins the next matching {waited:.2f} s after the one before had failed, not {rate:g} s"
+    return f"CM_SLAC_PARM.REQ starts the next matching {waited:.2f} s after the previous one failed, not {rate:g} s"
 
 
-@on("matching-repetition", "no matching begins after TT_matching_repetition", "ISO 15118-3 A.9.1", CM_SLAC_PARM_REQ,
+@on("matching-repetition", "no matching starts after TT_matching_repetition", "ISO 15118-3 A.9.1", CM_SLAC_PARM_REQ,
     cause=Cause.TOO_LATE)  # fmt: skip
 def matching_repetition(line: Line, exchange: Exchange, frame: Frame) -> str:
     if line.pilot.state is None:
@@ -77,7 +77,7 @@ def matching_repetition(line: Line, exchange: Exchange, frame: Frame) -> str:
     seconds = exchange.begun - row[0].begun
     if seconds <= longest + ON_THE_WAY:
         return ""
-    return f"CM_SLAC_PARM.REQ begins a matching {seconds:.1f} s after the first one, {longest:g} s are allowed"
+    return f"CM_SLAC_PARM.REQ starts a matching {seconds:.1f} s after the first one; the limit is {longest:g} s"
 
 
 def _apart(times: list[float]) -> list[float]:
@@ -95,13 +95,15 @@ def repeats(line: Line, exchange: Exchange, frame: Frame) -> str:
     charger = None if isinstance(frame.message, CM_SLAC_PARM_REQ) else frame.destination
     sent = _apart([one.time for one in moves(exchange, frame.name, charger)])
     if len(sent) > 1 + T.C_EV_match_retry:
-        return f"{frame.name} is sent {len(sent)} times in one matching, at most {1 + T.C_EV_match_retry} times"
+        return f"{frame.name} is sent {len(sent)} times in one matching; the limit is {1 + T.C_EV_match_retry}"
     if len(sent) > 1 and sent[-1] - sent[-2] < T.TT_match_response - ON_THE_WAY:
-        return f"{frame.name} is repeated after {sent[-1] - sent[-2]:.2f} s, an answer has {T.TT_match_response:g} s"
+        return (
+            f"{frame.name} is repeated after {sent[-1] - sent[-2]:.2f} s; an answer may take {T.TT_match_response:g} s"
+        )
     return ""
 
 
-@on("slac-init", "matching begins TP_EV_SLAC_init after the duty", "ISO 15118-3 A.9.1", CM_SLAC_PARM_REQ,
+@on("slac-init", "matching starts within TP_EV_SLAC_init of the duty", "ISO 15118-3 A.9.1", CM_SLAC_PARM_REQ,
     cause=Cause.TOO_LATE)  # fmt: skip
 def slac_init(line: Line, exchange: Exchange, frame: Frame) -> str:
     if line.pilot.offer is not Offer.DIGITAL or len(line.judge.exchanges) > 1 or len(exchange.asked) > 1:
@@ -109,10 +111,10 @@ def slac_init(line: Line, exchange: Exchange, frame: Frame) -> str:
     waited = line.now - line.pilot.time
     if line.pilot.state is not State.B or waited <= T.TP_EV_SLAC_init + 10 * ON_THE_WAY:
         return ""
-    return f"CM_SLAC_PARM.REQ comes {waited:.1f} s after 5 % in state B, {T.TP_EV_SLAC_init:g} s are allowed"
+    return f"CM_SLAC_PARM.REQ comes {waited:.1f} s after 5 % in state B; the limit is {T.TP_EV_SLAC_init:g} s"
 
 
-@on("matching-early", "matching begins once the charger offers a duty; in DC, 5 %", "ISO 15118-3 A.9.1",
+@on("matching-early", "matching starts once the charger offers a duty; in DC, 5 %", "ISO 15118-3 A.9.1",
     CM_SLAC_PARM_REQ, cause=Cause.TOO_EARLY)  # fmt: skip
 def matching_early(line: Line, exchange: Exchange, frame: Frame) -> str:
     shown = line.pilot
@@ -122,10 +124,10 @@ def matching_early(line: Line, exchange: Exchange, frame: Frame) -> str:
         return f"CM_SLAC_PARM.REQ comes {line.now - shown.time:.1f} s after the pilot went to {shown.state.value}"
     if line.pics.ac or shown.duty is None or shown.offer is Offer.DIGITAL:
         return ""
-    return f"CM_SLAC_PARM.REQ comes at a duty of {shown.duty:g} %, in DC a vehicle waits for 5 %"
+    return f"CM_SLAC_PARM.REQ comes at a duty of {shown.duty:g} %; in DC a vehicle waits for 5 %"
 
 
-@on("start-time", "the first START comes TP_match_sequence after the last CM_SLAC_PARM.CNF", "ISO 15118-3 A.9.2",
+@on("start-time", "the first START comes within TP_match_sequence of the last CM_SLAC_PARM.CNF", "ISO 15118-3 A.9.2",
     CM_START_ATTEN_CHAR_IND, cause=Cause.TOO_LATE, fails=False)  # fmt: skip
 def start_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     """A finding: cars that take 0.24 s are on the road, and chargers wait for TT_match_sequence."""
@@ -135,10 +137,10 @@ def start_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     late = exchange.started[0] - answered[-1]
     if late <= T.TP_match_sequence + ON_THE_WAY:
         return ""
-    return f"the first START comes {late:.2f} s after CM_SLAC_PARM.CNF, {T.TP_match_sequence:g} s are allowed"
+    return f"the first START comes {late:.2f} s after CM_SLAC_PARM.CNF; the limit is {T.TP_match_sequence:g} s"
 
 
-@on("start-unasked", "sounding begins after a CM_SLAC_PARM.CNF", "ISO 15118-3 A.9.2", CM_START_ATTEN_CHAR_IND,
+@on("start-unasked", "sounding starts after a CM_SLAC_PARM.CNF", "ISO 15118-3 A.9.2", CM_START_ATTEN_CHAR_IND,
     CM_MNBC_SOUND_IND)  # fmt: skip
 def start_unasked(line: Line, exchange: Exchange, frame: Frame) -> str:
     if not exchange.answerers:
@@ -187,7 +189,7 @@ def response_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     late = line.now - report.time
     if late <= T.TP_match_response + ON_THE_WAY:
         return ""
-    return f"CM_ATTEN_CHAR.RSP comes {late:.2f} s after the report, {T.TP_match_response:g} s are allowed"
+    return f"CM_ATTEN_CHAR.RSP comes {late:.2f} s after the report; the limit is {T.TP_match_response:g} s"
 
 
 @on("choice-unreported", "a vehicle chooses a charger whose report it has answered", "ISO 15118-3 A.9.3",
@@ -207,7 +209,7 @@ def _first_choice(exchange: Exchange) -> bool:
     return sum(one.name in CHOICES for one in exchange.moves) == 1
 
 
-@on("choice-time", "a vehicle asks its charger TP_EV_match_session after it could decide", "ISO 15118-3 A.9.3",
+@on("choice-time", "a vehicle asks its charger within TP_EV_match_session of being able to decide", "ISO 15118-3 A.9.3",
     CM_SLAC_MATCH_REQ, CM_VALIDATE_REQ, cause=Cause.TOO_LATE)  # fmt: skip
 def choice_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     one = _report(exchange, frame.destination)
@@ -218,8 +220,8 @@ def choice_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     if late <= T.TP_EV_match_session + ON_THE_WAY:
         return ""
     return (
-        f"{frame.name} comes {late:.2f} s after the last report could come and was answered, "
-        f"{T.TP_EV_match_session:g} s are allowed"
+        f"{frame.name} comes {late:.2f} s after the last report could come and was answered; "
+        f"the limit is {T.TP_EV_match_session:g} s"
     )
 
 
@@ -234,8 +236,8 @@ def choice_nearest(line: Line, exchange: Exchange, frame: Frame) -> str:
             continue
         if exchange.refused("CM_ATTEN_CHAR.IND", one.mac) is None and one.attenuation < chosen.attenuation - NEARER:
             return (
-                f"{frame.name} goes to the charger that reported {chosen.attenuation:.1f} dB, "
-                f"another one reported {one.attenuation:.1f} dB"
+                f"{frame.name} goes to the charger that reported {chosen.attenuation:.1f} dB, but "
+                f"another reported {one.attenuation:.1f} dB"
             )
     return ""
 
@@ -259,7 +261,7 @@ def state_b(line: Line) -> str:
         return ""
     if _matching(line) is None or line.toggled_from <= line.now <= line.toggles_until + EDGE:
         return ""
-    return f"the pilot goes to {new.state.value} during matching, and no toggle was announced"
+    return f"the pilot goes to {new.state.value} during matching, but no toggle was announced"
 
 
 @BOOK.pilot("toggle-length", "each state of a toggle takes 0.2 to 0.4 s", "ISO 15118-3 TP_EV_vald_state_duration")
@@ -273,7 +275,7 @@ def toggle_length(line: Line) -> str:
     seconds = new.time - held.time
     if not toggled or 0.2 - EDGE <= seconds <= 0.4 + EDGE:
         return ""
-    return f"a toggle has state {held.state.value} for {seconds:.2f} s"
+    return f"a toggle holds state {held.state.value} for {seconds:.2f} s"
 
 
 def _in_toggling(line: Line, shown: Shown) -> bool:

@@ -28,7 +28,7 @@ GAP = 1.0
 
 @BOOK.measured(
     "output-asked",
-    "an output gives no more current than is asked for",
+    "an output delivers no more current than requested",
     "IEC 61851-23",
     SECC,
     cause=Cause.LIMIT_EXCEEDED,
@@ -41,9 +41,10 @@ def output_asked(flow: Flow, seen: Measured) -> str:
     seconds = flow.lasts("output-asked", seen.amps > most)
     if seconds < LASTS:
         return ""
-    why = ", the vehicle reports an error or that it is not ready" if flow.steps.error_at is not None else ""
+    why = " because the vehicle reports an error or is not ready" if flow.steps.error_at is not None else ""
     return (
-        f"the output is measured at {seen.amps:.1f} A {for_how_long(seconds)}, at most {most:.1f} A are asked for{why}"
+        f"the output was measured at {seen.amps:.1f} A {for_how_long(seconds)}, but at most {most:.1f} A is allowed"
+        f"{why}"
     )
 
 
@@ -69,8 +70,8 @@ def output_limit(flow: Flow, seen: Measured) -> str:
         seconds = flow.lasts(f"output-limit {unit}", value > most)
         if seconds >= LASTS:
             return (
-                f"the output is measured at {value:.1f} {unit} {for_how_long(seconds)}, the lower limit of both sides "
-                f"is {most:.1f} {unit} with tolerance"
+                f"the output was measured at {value:.1f} {unit} {for_how_long(seconds)}, but the lower limit of both "
+                f"sides is {most:.1f} {unit} with tolerance"
             )
     return ""
 
@@ -91,10 +92,10 @@ def output_early(flow: Flow, seen: Measured) -> str:
     if seconds < LASTS:
         return ""
     after = flow.request.name if flow.request is not None else "the connection"
-    return f"the output is measured at {seen.volts:.0f} V {for_how_long(seconds)} after {after}, before CableCheckReq"
+    return f"the output was measured at {seen.volts:.0f} V {for_how_long(seconds)} after {after}, before CableCheckReq"
 
 
-@BOOK.measured("output-off", "an output is without current after the end, a refusal or an alarm",
+@BOOK.measured("output-off", "an output delivers no current after the end, a refusal or an alarm",
                "IEC 61851-23", SECC, cause=Cause.OUTPUT_ON)  # fmt: skip
 def output_off(flow: Flow, seen: Measured) -> str:
     if flow.ac or seen.amps <= SMALL_CURRENT:
@@ -107,7 +108,7 @@ def output_off(flow: Flow, seen: Measured) -> str:
         (flow.steps.over_at, CLOSES + flow.terms.off, "the connection was closed"),
     ):
         if since is not None and flow.now - since > allowed:
-            return f"the output is measured at {seen.amps:.1f} A {flow.now - since:.2f} s after {what}"
+            return f"the output was measured at {seen.amps:.1f} A {flow.now - since:.2f} s after {what}"
     return ""
 
 
@@ -126,7 +127,7 @@ def output_discharged(flow: Flow, seen: Measured) -> str:
         return ""
     if flow.lasts("output-discharged", wrong=True) <= flow.terms.discharge:
         return ""
-    return f"the open output is measured at {seen.volts:.0f} V {flow.now - flow.steps.stopped_at:.1f} s after the end"
+    return f"the open output was measured at {seen.volts:.0f} V {flow.now - flow.steps.stopped_at:.1f} s after the end"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -152,8 +153,8 @@ def present_values(flow: Flow, said: Said) -> str:
                 f"{min(measured):.1f} to {max(measured):.1f}"
             )  # fmt: skip
             return (
-                f"{said.name} reports {value:.1f} {unit} where {span} {unit} were measured in the last "
-                f"{flow.terms.lag:g} s, {for_how_long(seconds)} and in two responses at the least"
+                f"{said.name} reports {value:.1f} {unit}, but {span} {unit} was measured in the last "
+                f"{flow.terms.lag:g} s, {for_how_long(seconds)} and in at least two responses"
             )
     return ""
 
@@ -205,9 +206,7 @@ def contactor_late(flow: Flow, seen: Measured) -> str:
     return ""
 
 
-@BOOK.measured(
-    "contactor-ready", "the contactor is closed in C and D alone", "IEC 61851-1", SECC, cause=Cause.OUTPUT_ON
-)
+@BOOK.measured("contactor-ready", "the contactor is closed in C and D only", "IEC 61851-1", SECC, cause=Cause.OUTPUT_ON)
 def contactor_ready(flow: Flow, seen: Measured) -> str:
     state = flow.contacts.pilot
     wrong = flow.ac and seen.closed is True and state is not None and state not in READY

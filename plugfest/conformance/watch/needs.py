@@ -35,7 +35,7 @@ BEHIND, BEHIND_AC = 3.0, 3.6
 FULL, APART = 95, 10.0
 """Percent from which a battery may hesitate; and that the SoC has to be from the one that an energy leads to."""
 SAME = 1.0
-"""Percent by which the SoC that is wanted may differ between messages: rounding."""
+"""Percent by which the requested SoC may differ between messages: rounding."""
 DEPARTS = 120.0
 """s by which a departure may jump: some round to minutes."""
 FAR = 43200.0
@@ -60,7 +60,7 @@ def _energies(flow: Flow, said: Said) -> Iterator[tuple[str, float, Value, Value
 
 
 def _replans(flow: Flow, said: Said) -> bool:
-    """The SoC that is wanted changes in this message: the energies follow it."""
+    """The requested SoC changes in this message: the energies follow it."""
     told = ((getattr(said.needs, key), flow.wants.last.get(key)) for key in SOCS)
     return any(now is not None and last is not None and abs(now - last.value) > SAME for now, last in told)
 
@@ -74,11 +74,11 @@ def energy_jumps(flow: Flow, said: Said) -> str:
     for name, value, last, _ in _energies(flow, said):
         flowed = flow.energy.net - last.wh
         if abs(value - (last.value - flowed)) > slack:
-            return f"{said.name} has {name} {value:g} Wh after {last.value:g} Wh, and {flowed:.0f} Wh went in meanwhile"
+            return f"{said.name} has {name} {value:g} Wh after {last.value:g} Wh, but {flowed:.0f} Wh was charged"
     return ""
 
 
-@BOOK.on("energies-apart", "energies are counted from one charge, and change alike", SOURCE, EVCC, Stage.SCHEDULE,
+@BOOK.on("energies-apart", "all energy requests change by the same amount", SOURCE, EVCC, Stage.SCHEDULE,
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def energies_apart(flow: Flow, said: Said) -> str:
     """A finding: what corrects one of them should correct the others."""
@@ -118,27 +118,27 @@ def _battery(flow: Flow, said: Said) -> tuple[float, float] | None:
 
 
 def _wanted(flow: Flow, said: Said) -> tuple[float, float] | None:
-    """Least and most Wh to the SoC that is wanted; None: not known."""
+    """Least and most Wh to the requested SoC; None: not known."""
     battery, target = _battery(flow, said), said.needs.target_soc
     if battery is None or target is None or said.soc is None or target <= said.soc or _quiet(flow):
         return None
     return battery[0] * max(target - said.soc - 1.0, 0.0) / FITS, battery[1] * (target - said.soc + 1.0) * FITS
 
 
-@BOOK.on("energy-beyond-soc", "energy requests fit the SoC that is wanted", SOURCE, EVCC, Stage.LOOP)
+@BOOK.on("energy-beyond-soc", "energy requests fit the requested SoC", SOURCE, EVCC, Stage.LOOP)
 def energy_beyond_soc(flow: Flow, said: Said) -> str:
     wanted, target, most = _wanted(flow, said), said.needs.target, said.needs.most
     if wanted is None:
         return ""
     to = f"from {said.soc} to {said.needs.target_soc:g} %"
     if target is not None and target > wanted[1]:
-        return f"{said.name} has EVTargetEnergyRequest {target:g} Wh, {wanted[1]:.0f} Wh are the most {to}"
+        return f"{said.name} has EVTargetEnergyRequest {target:g} Wh, but at most {wanted[1]:.0f} Wh is needed {to}"
     if most is not None and most < wanted[0]:
-        return f"{said.name} has EVMaximumEnergyRequest {most:g} Wh, it takes {wanted[0]:.0f} Wh at the least {to}"
+        return f"{said.name} has EVMaximumEnergyRequest {most:g} Wh, but at least {wanted[0]:.0f} Wh is needed {to}"
     return ""
 
 
-@BOOK.on("energy-below-soc", "energy requests fit the SoC that is wanted", SOURCE, EVCC, Stage.LOOP,
+@BOOK.on("energy-below-soc", "energy requests fit the requested SoC", SOURCE, EVCC, Stage.LOOP,
          weight=Weight.NOTED)  # fmt: skip
 def energy_below_soc(flow: Flow, said: Said) -> str:
     """A finding: a driver may ask for so many kWh."""
@@ -146,7 +146,7 @@ def energy_below_soc(flow: Flow, said: Said) -> str:
     if wanted is None or target is None or target >= wanted[0]:
         return ""
     return (
-        f"{said.name} has EVTargetEnergyRequest {target:g} Wh, it takes {wanted[0]:.0f} Wh at the least from "
+        f"{said.name} has EVTargetEnergyRequest {target:g} Wh, but at least {wanted[0]:.0f} Wh is needed from "
         f"{said.soc} to {said.needs.target_soc:g} %"
     )
 
@@ -163,7 +163,7 @@ def soc_behind_energy(flow: Flow, said: Said) -> str:
     if not implied or came <= implied * (BEHIND_AC if flow.ac else BEHIND):
         return ""
     return (
-        f"{said.name} still has PresentSOC {said.soc} % after {came:.0f} Wh, which are {came / implied:.1f} % of the "
+        f"{said.name} still has PresentSOC {said.soc} % after {came:.0f} Wh, which is {came / implied:.1f} % of the "
         "battery by its energy requests"
     )
 
@@ -172,7 +172,7 @@ def soc_behind_energy(flow: Flow, said: Said) -> str:
 # SoC and time
 
 
-@BOOK.on("soc-order", "the least SoC is at most the target, and that at most the highest", NEEDS_SOURCE, EVCC,
+@BOOK.on("soc-order", "the minimum SoC is at most the target, and the target at most the maximum", NEEDS_SOURCE, EVCC,
          *TELLING, cause=Cause.WRONG_FIELD)  # fmt: skip
 def soc_order(flow: Flow, said: Said) -> str:
     known = [(name, soc) for key, name in SOCS.items() if (soc := getattr(said.needs, key)) is not None]
@@ -183,19 +183,19 @@ def soc_order(flow: Flow, said: Said) -> str:
 
 
 def _moved(flow: Flow, said: Said) -> Iterator[tuple[float, str]]:
-    """Percent by which a SoC that is wanted has changed, and the sentence."""
+    """Percent by which a requested SoC has changed, and the sentence."""
     for key, name in SOCS.items():
         now, last = getattr(said.needs, key), flow.wants.last.get(key)
         if now is not None and last is not None and now != last.value and not _quiet(flow):
-            yield abs(now - last.value), f"{said.name} has {name} {now:g} %, told before were {last.value:g} %"
+            yield abs(now - last.value), f"{said.name} has {name} {now:g} %, but {last.value:g} % before"
 
 
-@BOOK.on("soc-wanted-moves", "the SoC that is wanted stays until somebody changes it", NEEDS_SOURCE, EVCC, *TELLING)
+@BOOK.on("soc-wanted-moves", "the requested SoC stays the same until it is changed", NEEDS_SOURCE, EVCC, *TELLING)
 def soc_wanted_moves(flow: Flow, said: Said) -> str:
     return next((text for moved, text in _moved(flow, said) if moved > SAME), "")
 
 
-@BOOK.on("soc-wanted-differs", "the SoC that is wanted stays until somebody changes it", NEEDS_SOURCE, EVCC, *TELLING,
+@BOOK.on("soc-wanted-differs", "the requested SoC stays the same until it is changed", NEEDS_SOURCE, EVCC, *TELLING,
          weight=Weight.NOTED)  # fmt: skip
 def soc_wanted_differs(flow: Flow, said: Said) -> str:
     """A finding: parts of a vehicle may round in different ways."""
@@ -222,10 +222,11 @@ def departure_stands(flow: Flow, said: Said) -> str:
     return f"{said.name} has had DepartureTime {now:g} s for {flow.now - since.time:.0f} s"
 
 
-@BOOK.on("remaining-order", "less time remains to the least SoC than to the target, and to the highest", NEEDS_SOURCE,
+@BOOK.on("remaining-order", "the minimum SoC is reached before the target, and the target before the maximum",
+         NEEDS_SOURCE,
          EVCC, Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
 def remaining_order(flow: Flow, said: Said) -> str:
     for sooner, later in pairwise(said.remaining):
         if sooner > later + ROUNDING:
-            return f"{said.name} has remaining times of {sooner:g} s and {later:g} s, the higher SoC sooner"
+            return f"{said.name} has remaining times of {sooner:g} s and {later:g} s: the higher SoC comes sooner"
     return ""

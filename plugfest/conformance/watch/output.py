@@ -29,7 +29,7 @@ def for_how_long(seconds: float) -> str:
 
 @on(
     "current-asked",
-    "an output gives no more current than is asked for",
+    "an output delivers no more current than requested",
     "IEC 61851-23",
     "secc",
     Stage.LOOP,
@@ -49,7 +49,7 @@ def current_asked(flow: Flow, said: Said) -> str:
         why = (request.error if request is not None else "") or "EVReady false"
         return f"{text}: the vehicle has reported {why} for {flow.now - flow.steps.error_at:.2f} s"
     now = flow.asked.amps.value
-    return f"{text}: {now:g} A are asked for, and the charger may deviate by {most - asked:.1f} A"
+    return f"{text}: {now:g} A is requested, and the charger may deviate by {most - asked:.1f} A"
 
 
 def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) -> str:
@@ -75,8 +75,8 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
     if seconds < LASTS:
         return ""
     return (
-        f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:g} {unit}, "
-        f"with tolerance {bound + slack:.1f} {unit}"
+        f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:g} {unit} "
+        f"({bound + slack:.1f} {unit} with tolerance)"
     )
 
 
@@ -108,7 +108,7 @@ def voltage_limit(flow: Flow, said: Said) -> str:
     return _beyond(flow, said, said.volts, "V", f"voltage-limit {said.stage.name}")
 
 
-@on("voltage-asked", "an output gives no more voltage than is asked for", "IEC 61851-23", "secc", Stage.LOOP)
+@on("voltage-asked", "an output delivers no more voltage than requested", "IEC 61851-23", "secc", Stage.LOOP)
 def voltage_asked(flow: Flow, said: Said) -> str:
     asked, volts = flow.asked.volts.at(flow.now), said.volts
     if asked is None or volts is None or said.amps is None or not said.ok:
@@ -118,12 +118,12 @@ def voltage_asked(flow: Flow, said: Said) -> str:
     if seconds < LASTS:
         return ""
     return (
-        f"{said.name} reports {volts:.1f} V at {said.amps:.1f} A {for_how_long(seconds)} where {asked:g} V are asked "
-        f"for, with tolerance {most:.1f} V"
+        f"{said.name} reports {volts:.1f} V at {said.amps:.1f} A {for_how_long(seconds)} where {asked:g} V is "
+        f"requested ({most:.1f} V with tolerance)"
     )
 
 
-@on("current-follows", "an output gives what is asked for, or reports that a limit is reached", "IEC 61851-23",
+@on("current-follows", "an output delivers what is requested, or reports that a limit is reached", "IEC 61851-23",
     "secc", Stage.LOOP)  # fmt: skip
 def current_follows(flow: Flow, said: Said) -> str:
     """Only where present values come from a real output: a charger without a battery has nothing to give it to."""
@@ -151,7 +151,7 @@ def current_follows(flow: Flow, said: Said) -> str:
         return ""
     return (
         f"{said.name} reports {said.amps:.1f} A at {said.volts:.0f} V {flow.now - since:.1f} s after {asked:g} A at "
-        f"{volts_asked:g} V were asked for, says that no limit is reached, and both sides allow {expected:.1f} A"
+        f"{volts_asked:g} V was requested, reports that no limit is reached, and both sides allow {expected:.1f} A"
     )
 
 
@@ -168,7 +168,7 @@ def _granted_back(flow: Flow) -> float:
     return min((max(-one, 0.0) for one in watts if one is not None), default=math.inf)
 
 
-@on("current-back", "an output takes back no more current than is offered", "V2G20-2188", "secc", Stage.LOOP,
+@on("current-back", "an output draws back no more current than offered", "V2G20-2188", "secc", Stage.LOOP,
     cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def current_back(flow: Flow, said: Said) -> str:
     bounds = [one.at(flow.now) for one in (flow.asked.back, flow.charger.back, flow.vehicle.back)]
@@ -179,10 +179,10 @@ def current_back(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("current-back", -said.amps > most)
     if seconds < LASTS:
         return ""
-    return f"{said.name} takes {-said.amps:.1f} A back {for_how_long(seconds)} where at most {most:.1f} A may flow"
+    return f"{said.name} draws {-said.amps:.1f} A back {for_how_long(seconds)} where at most {most:.1f} A may flow"
 
 
-@on("power-back", "an output takes back no more power than both sides allow", "V2G20-2188", "secc", Stage.LOOP,
+@on("power-back", "an output draws back no more power than both sides allow", "V2G20-2188", "secc", Stage.LOOP,
     cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def power_back(flow: Flow, said: Said) -> str:
     watts = flow.most(flow.charger.watts_back, flow.vehicle.watts_back)
@@ -193,10 +193,10 @@ def power_back(flow: Flow, said: Said) -> str:
     if seconds < LASTS:
         return ""
     taken = -said.amps * said.volts
-    return f"{said.name} takes {taken:.0f} W back {for_how_long(seconds)} where both sides allow {watts:g} W"
+    return f"{said.name} draws {taken:.0f} W back {for_how_long(seconds)} where both sides allow {watts:g} W"
 
 
-@on("current-back-follows", "an output takes what is offered, or reports that a limit is reached", "V2G20-2188", "secc",
+@on("current-back-follows", "an output draws what is offered, or reports that a limit is reached", "V2G20-2188", "secc",
     Stage.LOOP)  # fmt: skip
 def current_back_follows(flow: Flow, said: Said) -> str:
     if not (flow.plant.measured or flow.terms.present == "measured") or flow.steps.on_at is None or not flow.flowing:
@@ -216,7 +216,7 @@ def current_back_follows(flow: Flow, said: Said) -> str:
     if flow.now - since <= allowed or -said.amps >= expected - flow.terms.current(expected, flow.slack):
         return ""
     return (
-        f"{said.name} reports {said.amps:.1f} A {flow.now - since:.1f} s after {-offered:g} A were asked for, says "
+        f"{said.name} reports {said.amps:.1f} A {flow.now - since:.1f} s after {-offered:g} A was offered, reports "
         f"that no limit is reached, and both sides allow {-expected:.1f} A"
     )
 
@@ -233,15 +233,14 @@ def precharge_target(flow: Flow, said: Said) -> str:
         return ""
     for whose, bound in (("charger's", flow.charger.volts.value), ("vehicle's", flow.vehicle.volts.value)):
         if bound is not None and bound > 0 and request.target_volts > bound * ABOVE + STEP:
-            return (
-                f"{said.name} {said.code} for a target of {request.target_volts:g} V, the {whose} limit is {bound:g} V"
-            )
+            return f"{said.name} {said.code} for a target of {request.target_volts:g} V, {whose} limit {bound:g} V"
     if request.target_volts < -STEP:
         return f"{said.name} {said.code} for a target of {request.target_volts:g} V"
     return ""
 
 
-@on("precharge-follows", "the voltage is reached in precharge", "V2G_SECC_PreCharge_Performance_Time", "secc",
+@on("precharge-follows", "precharge reaches the voltage and does not exceed it", "V2G_SECC_PreCharge_Performance_Time",
+    "secc",
     Stage.PRECHARGE)  # fmt: skip
 def precharge_follows(flow: Flow, said: Said) -> str:
     target = flow.steps.precharge_volts
@@ -257,4 +256,4 @@ def precharge_follows(flow: Flow, said: Said) -> str:
     waited = flow.now - flow.steps.precharge_at
     if waited <= flow.terms.reaches or abs(said.volts - target) <= max(near, 20.0):
         return ""
-    return f"{said.name} reports {said.volts:.1f} V {waited:.1f} s after {target:g} V were asked for first"
+    return f"{said.name} reports {said.volts:.1f} V {waited:.1f} s after {target:g} V was first requested"

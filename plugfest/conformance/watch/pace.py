@@ -31,7 +31,7 @@ def answer_late(flow: Flow, said: Said) -> str:
     took, limit = flow.now - flow.owed_since, ISO20.timing.performance_time(request.name)
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after its request, SECC_Msg_Performance is {limit:g} s"
+    return f"{said.name} came {took:.2f} s after its request; SECC_Msg_Performance is {limit:g} s"
 
 
 def _asked_after(flow: Flow, said: Said) -> tuple[float, bool]:
@@ -49,7 +49,7 @@ def request_overdue(flow: Flow, said: Said) -> str:
     limit = ISO20.timing.sequence_timeout(in_loop=looping)
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after the response before it, SECC_Sequence_Timeout is {limit:g} s"
+    return f"{said.name} came {took:.2f} s after the previous response; SECC_Sequence_Timeout is {limit:g} s"
 
 
 @BOOK.on("request-late", "a vehicle asks within its performance time", "EVCC_Sequence_Performance", EVCC, *EVERY,
@@ -59,4 +59,4 @@ def request_late(flow: Flow, said: Said) -> str:
     limit = ISO20.timing.sequence_performance(in_loop=looping)
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after the response before it, EVCC_Sequence_Performance is {limit:g} s"
+    return f"{said.name} came {took:.2f} s after the previous response; EVCC_Sequence_Performance is {limit:g} s"

@@ -18,11 +18,11 @@ from v2g.protocols import DIN, ISO2
 if TYPE_CHECKING:
     from cryptography import x509
 
-CHAIN = "a contract is shown with the sub-CAs up to its root, and its eMAID is that of the certificate"
-ROOTS = "a vehicle lists the roots that it trusts, and the one that it knows the charger by is among them"
+CHAIN = "a contract comes with the sub-CAs up to its root, and its eMAID is that of the certificate"
+ROOTS = "a vehicle lists the roots that it trusts, including the root of the charger's certificate"
 SERVICE = "a certificate service is selected before it is used"
 EVCCID = "the EVCCID is the MAC address of the vehicle"
-UNUSED = "a vehicle uses charging alone in DIN SPEC 70121, and nothing of contracts"
+UNUSED = "in DIN SPEC 70121 a vehicle uses only charging, and no contracts"
 ENTRIES = "a vehicle takes at least one entry of a schedule"
 CERTIFICATES = 2
 """ServiceID of the certificate service."""
@@ -110,7 +110,7 @@ class Papers:
             return "the contract certificate comes alone"
         emaid = getattr(request, "eMAID", None)
         if emaid is not None and plain_id(emaid) != plain_id(common_name(found[0])):
-            return f"eMAID {emaid}, and the certificate is of {common_name(found[0])}"
+            return f"eMAID {emaid}, but the certificate is for {common_name(found[0])}"
         return self._gap(found)
 
     def _gap(self, chain: Sequence[x509.Certificate]) -> str:
@@ -120,7 +120,7 @@ class Papers:
         while (above := by_name.pop(last.issuer, None)) is not None:
             last = above
         if last is chain[0]:
-            return f"no sub-CA comes with the contract certificate that has issued it: {last.issuer.rfc4514_string()}"
+            return f"the sub-CA that issued the contract certificate is missing: {last.issuer.rfc4514_string()}"
         if last.issuer in self.known.sub_cas:
             return f"the chain ends below {last.issuer.rfc4514_string()}, which is not a root"
         return ""
@@ -168,5 +168,5 @@ def _identity(request: Any) -> Wrong | None:
     if not any(evccid):
         return Wrong("evccid", f"EVCCID is {evccid.hex() or 'empty'}", EVCCID)
     if len(evccid) == 6 and evccid[0] & GROUP:
-        return Wrong("evccid-group", f"EVCCID {evccid.hex()} is an address of a group", EVCCID, fails=False)
+        return Wrong("evccid-group", f"EVCCID {evccid.hex()} is a group address", EVCCID, fails=False)
     return None

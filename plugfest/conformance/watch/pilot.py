@@ -53,15 +53,17 @@ def _for(flow: Flow, offered: Offered) -> str:
     return f"for {flow.now - offered.since:.1f} s after {after}"
 
 
-@BOOK.pilot("pilot-fault", "a charger shows E or F where something is wrong", "IEC 61851-1", cause=Cause.PILOT_STATE)
+@BOOK.pilot(
+    "pilot-fault", "a charger shows E or F only when something is wrong", "IEC 61851-1", cause=Cause.PILOT_STATE
+)
 def pilot_fault(flow: Flow, log: Log, offered: Offered) -> str:
     state = offered.reading.state
     if state not in FAULTS or state is None or not _judged(flow, log, offered):
         return ""
-    return f"the pilot is in {state.value} {_for(flow, offered)}, and nobody gave the charger a reason"
+    return f"the pilot is in {state.value} {_for(flow, offered)}, and the charger had no reason"
 
 
-@BOOK.pilot("pilot-offer", "a charger offers power as long as a session needs it: 5 %, in AC a current as well",
+@BOOK.pilot("pilot-offer", "a charger keeps the duty as long as the session needs it: 5 %, or in AC also a current",
             "ISO 15118-3, IEC 61851-1", cause=Cause.PILOT_DUTY)  # fmt: skip
 def pilot_offer(flow: Flow, log: Log, offered: Offered) -> str:
     """In AC only while power flows: some chargers offer nothing until somebody has paid."""

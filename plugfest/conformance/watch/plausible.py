@@ -36,10 +36,10 @@ MOVES_WITHIN = 0.25
 def soc_jumps(flow: Flow, said: Said) -> str:
     if said.soc is None or flow.energy.soc is None or abs(said.soc - flow.energy.soc) <= SOC_JUMP:
         return ""
-    return f"{said.name} has an SoC of {said.soc} %, the message before had {flow.energy.soc} %"
+    return f"{said.name} has an SoC of {said.soc} %, but the previous message had {flow.energy.soc} %"
 
 
-@BOOK.on("power-own-limit", "targets keep EVMaximumPowerLimit", SPOKEN, EVCC, Stage.LOOP,
+@BOOK.on("power-own-limit", "targets stay within EVMaximumPowerLimit", SPOKEN, EVCC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def power_own_limit(flow: Flow, said: Said) -> str:
     """By the voltage that is there: the target may be the highest that the battery ever has."""
@@ -57,7 +57,7 @@ def power_own_limit(flow: Flow, said: Said) -> str:
     )
 
 
-@BOOK.on("limits-move", "a vehicle's limits in the loop are those of its parameters, or lower", SPOKEN, EVCC,
+@BOOK.on("limits-move", "a vehicle's limits in the loop are those of its charge parameters, or lower", SPOKEN, EVCC,
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def limits_move(flow: Flow, said: Said) -> str:
     """A finding: a battery that gets warm may allow more than at the beginning."""
@@ -69,11 +69,11 @@ def limits_move(flow: Flow, said: Said) -> str:
         (said.most.watts, told.watts, "W", "EVMaximumPowerLimit"),
     ):
         if now is not None and before is not None and 0 <= before * ABOVE < now and said.name == "CurrentDemandReq":
-            return f"{said.name} has {name} {now:g} {unit}, its charge parameters had {before:g} {unit}"
+            return f"{said.name} has {name} {now:g} {unit}, but its charge parameters had {before:g} {unit}"
     return ""
 
 
-@BOOK.on("remaining-impossible", "remaining times are possible: full comes after bulk, within days", SPOKEN,
+@BOOK.on("remaining-impossible", "remaining times are plausible: full comes after bulk, within days", SPOKEN,
          EVCC, Stage.LOOP)  # fmt: skip
 def remaining_impossible(flow: Flow, said: Said) -> str:
     full, bulk = said.to_full, said.to_bulk
@@ -100,7 +100,7 @@ def remaining_stands(flow: Flow, said: Said) -> str:
             flow.remaining[key] = now
         idle = flow.lasts(f"remaining-zero {key}", charging and now is not None and now <= 0 and done is False)
         if idle > ROUNDING / 4:
-            return f"{said.name} has had {name} {now:g} s for {idle:.0f} s, and is not complete by its own word"
+            return f"{said.name} has had {name} {now:g} s for {idle:.0f} s, but does not report charging as complete"
         stands = flow.lasts(f"remaining-stands {key}", charging and same and (now or 0.0) > 0.0)
         if stands > STANDS:
             return f"{said.name} has had {name} {now:g} s for {stands:.0f} s while power flows"
@@ -123,10 +123,10 @@ def ready_in_loop(flow: Flow, said: Said) -> str:
     """A finding: EVReady is for information, and a charger must not depend on it."""
     unready = said.ready is False and (said.target_amps or 0.0) > SMALL_CURRENT
     seconds = flow.lasts("ready-in-loop", unready)
-    return f"{said.name} asks for current for {seconds:.1f} s, and EVReady is false" if seconds > 1.0 else ""
+    return f"{said.name} asks for current for {seconds:.1f} s, but EVReady is false" if seconds > 1.0 else ""
 
 
-@BOOK.on("target-low", "a target reaches the voltage of the battery that is to be charged", "IEC 61851-23",
+@BOOK.on("target-low", "the target reaches the voltage of the battery", "IEC 61851-23",
          EVCC, Stage.LOOP)  # fmt: skip
 def target_low(flow: Flow, said: Said) -> str:
     shown, target = flow.shown, said.target_volts
@@ -137,18 +137,20 @@ def target_low(flow: Flow, said: Said) -> str:
     if seconds <= flow.terms.vehicle:
         return ""
     asked = f"{said.target_amps:g} A at {target:g} V"
-    return f"{said.name} asks for {asked} for {seconds:.1f} s, and {shown.volts:.0f} V are there"
+    return f"{said.name} asks for {asked} for {seconds:.1f} s, but the voltage is {shown.volts:.0f} V"
 
 
-@BOOK.on("voltage-limit-moves", "the highest voltage of a battery stays as it is", SPOKEN, EVCC, Stage.LOOP)
+@BOOK.on("voltage-limit-moves", "a battery's maximum voltage does not change", SPOKEN, EVCC, Stage.LOOP)
 def voltage_limit_moves(flow: Flow, said: Said) -> str:
     now, before = said.most.volts, flow.parameters.most.volts if flow.parameters is not None else None
     if now is None or before is None or not 0 < before * ABOVE < now or said.name != "CurrentDemandReq":
         return ""
-    return f"{said.name} has EVMaximumVoltageLimit {now:g} V, its charge parameters had {before:g} V"
+    return f"{said.name} has EVMaximumVoltageLimit {now:g} V, but its charge parameters had {before:g} V"
 
 
-@BOOK.on("complete-goes-on", "a vehicle that is complete asks for no more current", SPOKEN, EVCC, Stage.LOOP)
+@BOOK.on(
+    "complete-goes-on", "a vehicle that reports charging as complete asks for no more current", SPOKEN, EVCC, Stage.LOOP
+)
 def complete_goes_on(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("complete-goes-on", said.complete is True and (said.target_amps or 0.0) > SMALL_CURRENT)
     if seconds <= flow.terms.stop:
@@ -168,7 +170,7 @@ def precharge_wrong(flow: Flow, said: Said) -> str:
         return ""
     if abs(shown.volts - target) <= JUMP:
         return ""
-    return f"contactors were closed after a precharge to {target:g} V, the battery has {shown.volts:.0f} V"
+    return f"contactors were closed after a precharge to {target:g} V, but the battery has {shown.volts:.0f} V"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ def pilot_ready_early(flow: Flow, said: Said) -> str:
     started = flow.contacts.began_ready or flow.steps.on_at is not None
     if state not in READY or started or said.name == "MeteringReceiptReq":
         return ""
-    return f"{said.name} comes while the pilot is in {state.value}: nothing was agreed yet"
+    return f"{said.name} comes while the pilot is in {state.value}: nothing has been agreed yet"
 
 
 @BOOK.on("pilot-ready-ac", "a vehicle is in C or D shortly after PowerDeliveryReq(Start)", "V2G2-847", EVCC,
@@ -226,7 +228,7 @@ def pilot_ready_late(flow: Flow, said: Said) -> str:
         return ""
     return (
         f"{said.name} comes {flow.now - flow.steps.stop_at:.1f} s after PowerDeliveryReq(Stop), "
-        f"the pilot is in {state.value}"
+        f"but the pilot is in {state.value}"
     )
 
 

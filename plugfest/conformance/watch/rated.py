@@ -13,7 +13,7 @@ ROUNDED = 1.01
 """Factor by which a rating may be exceeded: values are sent in steps."""
 
 
-@BOOK.on("limits-rated", "a charger names no limit above its rating", SPOKEN, "secc",
+@BOOK.on("limits-rated", "a charger states no limit above its rating", SPOKEN, "secc",
          Stage.PARAMETERS, Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
 def limits_rated(flow: Flow, said: Said) -> str:
     if not said.ok or flow.facts.protocol not in CLASSIC:
@@ -26,5 +26,5 @@ def limits_rated(flow: Flow, said: Said) -> str:
         (said.line_amps, terms.rated_line, "A", "EVSEMaxCurrent", "PIXIT_SECC_AC_MaximumCurrent"),
     ):
         if value is not None and value > most * ROUNDED:
-            return f"{said.name} has {name} {value:g} {unit}, its rating is {most:g} {unit} at the most ({declared})"
+            return f"{said.name} has {name} {value:g} {unit}, but its rating is {most:g} {unit} ({declared})"
     return ""

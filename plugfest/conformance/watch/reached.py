@@ -17,7 +17,7 @@ from plugfest.conformance.watch.terms import SMALL_CURRENT
 BOOK = Book()
 on = BOOK.on
 
-RULE = "EVSE...LimitAchieved says that a limit holds the output"
+RULE = "EVSE...LimitAchieved is set when, and only when, a limit holds the output"
 CLAIMED = 1.0
 """s for which a flag has to be wrong."""
 FAR, BEYOND, NEAR = 0.8, 1.1, 0.95
@@ -56,9 +56,7 @@ def limit_untold(flow: Flow, said: Said) -> str:
     says = f"that the limit of the {' and the '.join(sorted(said.claims)).lower()} is reached" if said.claims else (
         "that no limit is reached"
     )  # fmt: skip
-    return (
-        f"{said.name} reports {said.amps:.1f} A, {asked:g} A are asked for and its limit is {own:g} A, but says {says}"
-    )
+    return f"{said.name} reports {said.amps:.1f} A; {asked:g} A is requested, its limit is {own:g} A; it reports {says}"
 
 
 def _false(flow: Flow, said: Said) -> Iterator[tuple[str, str]]:
@@ -71,9 +69,7 @@ def _false(flow: Flow, said: Said) -> Iterator[tuple[str, str]]:
     for kind in LIMITS:
         wrong = given and kind in said.claims and kind not in near
         if flow.lasts(f"limit-claimed {kind}", wrong) >= CLAIMED:
-            text = (
-                f"{said.name} has EVSE{kind}LimitAchieved at {amps:.1f} A and {volts:.0f} V, far from the limits told"
-            )
+            text = f"{said.name} has EVSE{kind}LimitAchieved at {amps:.1f} A and {volts:.0f} V, far from any limit"
             yield kind, text
 
 
@@ -90,5 +86,5 @@ def limit_claimed_always(flow: Flow, said: Said) -> str:
         if all(abs(asked - one) >= OTHER for one in targets):
             targets.append(asked)
         if len(targets) >= TIMES:
-            return f"{text}, and so at {', '.join(f'{one:g} A' for one in targets[:-1])} before"
+            return f"{text}; the same at {', '.join(f'{one:g} A' for one in targets[:-1])} before"
     return ""

@@ -44,4 +44,4 @@ def voltage_after_stop(flow: Flow, said: Said) -> str:
     if seconds <= flow.terms.discharge or not dead:
         return ""  # where nothing is measured, the vehicle's contactors may be welded
     measured = flow.plant.samples[-1].volts
-    return f"{said.name} reports {said.volts:.0f} V {seconds:.1f} s after the end, measured are {measured:.0f} V"
+    return f"{said.name} reports {said.volts:.0f} V {seconds:.1f} s after the end, but {measured:.0f} V is measured"

@@ -50,7 +50,7 @@ def _stops(flow: Flow) -> bool:
     return flow.steps.stop_at is not None or (flow.request is not None and flow.request.progress not in ("", "Start"))
 
 
-@BOOK.hears("wish-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop", SPOKEN,
+@BOOK.hears("wish-unasked", "a charger without a fault goes on until it is asked to stop", SPOKEN,
             "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
             "ChargingStatusRes", "MeteringReceiptRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
@@ -61,10 +61,10 @@ def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     said = [f"EVSEStatusCode {code}"] if code in ENDINGS else []
     said += ["EVSENotification StopCharging"] if wish == "StopCharging" else []
     said += ["RCD true"] if getattr(status, "RCD", False) is True else []
-    return f"{heard.name} says {' and '.join(said)}, and nobody gave it a reason" if said else ""
+    return f"{heard.name} says {' and '.join(said)} without a reason" if said else ""
 
 
-@BOOK.hears("renegotiation-unasked", "a charger asks to renegotiate where something has changed", SPOKEN,
+@BOOK.hears("renegotiation-unasked", "a charger asks to renegotiate only if something has changed", SPOKEN,
             "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
             "ChargingStatusRes", "MeteringReceiptRes", "WeldingDetectionRes",
             weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
@@ -73,7 +73,7 @@ def renegotiation_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     if status is None or not heard.ok or not heard.classic or excused(flow, log):
         return ""
     asks = str(status.EVSENotification) == "ReNegotiation"
-    return f"{heard.name} asks to renegotiate, and nothing has changed here" if asks else ""
+    return f"{heard.name} asks to renegotiate, but nothing has changed" if asks else ""
 
 
 LOOP20 = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
@@ -82,23 +82,23 @@ ENDS20 = ("Terminate", "ServiceRenegotiation")
 """EVSENotifications that end the power flow."""
 
 
-@BOOK.hears("notification-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop",
+@BOOK.hears("notification-unasked", "a charger without a fault goes on until it is asked to stop",
             "ISO 15118-20", "PowerDeliveryRes", *LOOP20, cause=Cause.WRONG_FIELD)  # fmt: skip
 def notification_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     """A charger that waits for metering confirmations in vain has a reason of its own."""
     wish = _notification(heard)
     if wish not in ENDS20 or excused(flow, log) or flow.facts.iso20.pays == "PnC":
         return ""
-    return f"{heard.name} says EVSENotification {wish}, and nobody gave it a reason"
+    return f"{heard.name} says EVSENotification {wish} without a reason"
 
 
-@BOOK.hears("change-unasked", "a charger asks for a pause or another schedule where something has changed",
+@BOOK.hears("change-unasked", "a charger asks for a pause or another schedule only if something has changed",
             "ISO 15118-20", *LOOP20, weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def change_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     wish = _notification(heard)
     if wish not in ("Pause", "ScheduleRenegotiation") or excused(flow, log):
         return ""
-    return f"{heard.name} says EVSENotification {wish}, and nothing has changed here"
+    return f"{heard.name} says EVSENotification {wish}, but nothing has changed"
 
 
 def _notification(heard: Heard) -> str:
@@ -113,7 +113,7 @@ def excused(flow: Flow, log: Log) -> bool:
     return log.acted or flow.startled or wrong or flow.steps.error_at is not None or _stops(flow)
 
 
-@BOOK.hears("isolation-phase", "EVSEIsolationStatus is what the cable check found, and Invalid before it", SPOKEN,
+@BOOK.hears("isolation-phase", "EVSEIsolationStatus is the result of the cable check, and Invalid before it", SPOKEN,
             "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
     isolation = str(getattr(_status(heard.body), "EVSEIsolationStatus", "") or "")
@@ -124,7 +124,7 @@ def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} has EVSEIsolationStatus {isolation} before any cable check"
 
 
-@BOOK.on("isolation-kept", "EVSEIsolationStatus is what the cable check found", SPOKEN, "secc", Stage.PRECHARGE,
+@BOOK.on("isolation-kept", "EVSEIsolationStatus is the result of the cable check", SPOKEN, "secc", Stage.PRECHARGE,
          Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_kept(flow: Flow, said: Said) -> str:
     """A charger that leaves it out says nothing, and is not judged."""

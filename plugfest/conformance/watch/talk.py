@@ -28,7 +28,7 @@ WAITS: Mapping[str, Timing] = {"din70121": DIN, "iso2": ISO2}
 """How long a vehicle waits for an answer, by the schema set; in all the others as in ISO 15118-20."""
 FIRST = "SessionSetupReq"
 LAST = "SessionStopReq"
-RECEIPT = "a receipt is the next request where it is required"
+RECEIPT = "a receipt is the next request when it is required"
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Talk:
         if self.order is not None and not excused and self.answered and self.order.verdict(request) == "illegal":
             self._add(
                 flow, "request-order", f"{name} comes after {self.last or 'the handshake'}",
-                f"requests come in their order: {self.order.expected()} is due", Cause.WRONG_MESSAGE,
+                f"requests come in order: {self.order.expected()} is due", Cause.WRONG_MESSAGE,
             )  # fmt: skip
         if known is not None and name != FIRST and not flow.startled and session_id != known:
             self._add(
@@ -91,8 +91,8 @@ class Talk:
         took = flow.now - self.answered_at if self.answered_at is not None and self.answered else 0.0
         if schema in TABLES and took > PACE + flow.terms.transmission:
             self._add(
-                flow, "request-pace", f"{name} comes {took:.1f} s after the response before",
-                f"a request comes {PACE:g} s after a response at most", Cause.TOO_LATE,
+                flow, "request-pace", f"{name} comes {took:.1f} s after the previous response",
+                f"a request comes at most {PACE:g} s after the previous response", Cause.TOO_LATE,
             )  # fmt: skip
         for one in self.papers.show(request) if schema in TABLES else ():
             self._add(flow, one.name, one.text, one.rule, one.cause, fails=one.fails)
@@ -124,7 +124,7 @@ class Talk:
         if flow.startled or flow.ending.alarmed or flow.steps.failed_at is not None or flow.steps.error_at is not None:
             return
         self._add(
-            flow, "refused-request", f"a charger refuses {why}", "a charger can answer each request well",
+            flow, "refused-request", f"a charger refuses {why}", "a charger can accept each request",
             Cause.REFUSED,
         )  # fmt: skip
 
@@ -134,7 +134,7 @@ class Talk:
         if not begun or self.waits or self.late or self.free or _excused(flow, wishes=False):
             return
         self._add(
-            flow, "session-stop", f"the vehicle closes the connection after {self.last} was answered well",
+            flow, "session-stop", f"the vehicle closes the connection after a positive answer to {self.last}",
             "a session ends with SessionStopReq", Cause.CLOSED,
         )  # fmt: skip
 

@@ -56,7 +56,7 @@ def _asks(said: Said) -> bool:
 # Errors and readiness
 
 
-@BOOK.on("error-passed", "a vehicle that reports an error goes no further", SPOKEN, EVCC, Stage.PRECHARGE,
+@BOOK.on("error-passed", "a vehicle that reports an error does not go on", SPOKEN, EVCC, Stage.PRECHARGE,
          Stage.DELIVERY, cause=Cause.FAULT_IGNORED)  # fmt: skip
 def error_passed(flow: Flow, said: Said) -> str:
     """By the last request of the previous step: an error that is gone by then does not justify staying."""
@@ -66,7 +66,7 @@ def error_passed(flow: Flow, said: Said) -> str:
     return f"{said.name} comes after {before.name} reported {before.error}: the vehicle goes on with an error"
 
 
-@BOOK.on("error-at-start", "a vehicle that reports an error goes no further", SPOKEN, EVCC, Stage.LOOP,
+@BOOK.on("error-at-start", "a vehicle that reports an error does not go on", SPOKEN, EVCC, Stage.LOOP,
          cause=Cause.FAULT_IGNORED)  # fmt: skip
 def error_at_start(flow: Flow, said: Said) -> str:
     start = flow.start
@@ -83,13 +83,13 @@ def error_alone(flow: Flow, said: Said) -> str:
         before = _left(flow, said)
         if before is None or not before.failed or said.error:
             return ""
-        return f"{before.name} reports {before.error}, {said.name} after it reports none"
+        return f"{before.name} reports {before.error}, but {said.name} after it reports none"
     before = flow.request
     if before is None or before.stage is not Stage.DELIVERY or before.error or not said.failed:
         return ""
     if flow.ending.alarmed or flow.startled or flow.steps.failed_at is not None:
         return ""
-    return f"{said.name} reports {said.error}, and no message before it did"
+    return f"{said.name} reports {said.error}, but no message before it did"
 
 
 @BOOK.on("unready-passed", "a vehicle that goes on to charge is ready", SPOKEN, EVCC, Stage.PRECHARGE, Stage.DELIVERY,
@@ -124,7 +124,7 @@ def energy_fits(flow: Flow, said: Said) -> str:
     if wanted <= room * FITS + LEAST:
         return ""
     return (
-        f"{said.name} asks for {wanted:g} Wh at an SoC of {said.soc} %, and {room:.0f} Wh fit into a battery of "
+        f"{said.name} asks for {wanted:g} Wh at an SoC of {said.soc} %, but only {room:.0f} Wh fits into a battery of "
         f"{capacity:g} Wh"
     )
 
@@ -138,15 +138,15 @@ def energy_none(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("energy-none", drawn > SMALL_CURRENT)
     if seconds <= STAYS:
         return ""
-    return f"the vehicle takes {drawn:.0f} A for {seconds:.1f} s, {told.name} asked for 0 Wh"
+    return f"the vehicle takes {drawn:.0f} A for {seconds:.1f} s, but {told.name} asked for 0 Wh"
 
 
-@BOOK.on("capacity-kept", "the capacity of a battery stays as it is", SPOKEN, EVCC, Stage.PARAMETERS)
+@BOOK.on("capacity-kept", "a battery's capacity does not change", SPOKEN, EVCC, Stage.PARAMETERS)
 def capacity_kept(flow: Flow, said: Said) -> str:
     now, before = said.capacity, flow.parameters.capacity if flow.parameters is not None else None
     if not now or not before or before / SAME <= now <= before * SAME:
         return ""
-    return f"{said.name} has a capacity of {now:g} Wh, {before:g} Wh in the message before"
+    return f"{said.name} has a capacity of {now:g} Wh, but {before:g} Wh in the previous message"
 
 
 @BOOK.on("capacity-none", "a reported battery holds energy", SPOKEN, EVCC, Stage.PARAMETERS,
@@ -155,14 +155,14 @@ def capacity_none(flow: Flow, said: Said) -> str:
     return f"{said.name} has a capacity of {said.capacity:g} Wh" if said.capacity == 0.0 else ""
 
 
-@BOOK.on("full-passed", "a vehicle stops at the SoC that it calls full", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)
+@BOOK.on("full-passed", "a vehicle stops at its own FullSOC", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)
 def full_passed(flow: Flow, said: Said) -> str:
     full = flow.parameters.full_soc if flow.parameters is not None else None
     beyond = full is not None and said.soc is not None and said.soc > full + PERCENT and _asks(said)
     seconds = flow.lasts("full-passed", beyond)
     if seconds <= STAYS:
         return ""
-    return f"{said.name} asks for {said.target_amps:g} A for {seconds:.1f} s at {said.soc} %, FullSOC is {full} %"
+    return f"{said.name} asks for {said.target_amps:g} A for {seconds:.1f} s at {said.soc} %, but FullSOC is {full} %"
 
 
 @BOOK.on("bulk-said", "bulk charging is complete from BulkSOC on", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)
@@ -174,7 +174,7 @@ def bulk_said(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("bulk-said", soc < bulk - PERCENT if said_so else soc > bulk + PERCENT)
     if seconds <= STAYS:
         return ""
-    return f"{said.name} has BulkChargingComplete {str(said_so).lower()} at {soc} %, BulkSOC is {bulk} %"
+    return f"{said.name} has BulkChargingComplete {str(said_so).lower()} at {soc} %, but BulkSOC is {bulk} %"
 
 
 @BOOK.on("complete-said", "flags and remaining times agree", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)
@@ -185,11 +185,11 @@ def complete_said(flow: Flow, said: Said) -> str:
     ):
         seconds = flow.lasts(f"complete-said {name}", flag is True and (left or 0.0) > ROUNDING)
         if seconds > STAYS:
-            return f"{said.name} has {name} true and {left:g} s that remain"
+            return f"{said.name} has {name} true, but {left:g} s remains"
     return ""
 
 
-@BOOK.on("remaining-short", "a battery needs its time at the power that its vehicle takes", SPOKEN, EVCC, Stage.LOOP,
+@BOOK.on("remaining-short", "the remaining time fits the power that the vehicle can take", SPOKEN, EVCC, Stage.LOOP,
          weight=Weight.NOTED)  # fmt: skip
 def remaining_short(flow: Flow, said: Said) -> str:
     """A finding: how a vehicle estimates is its own affair, but no battery takes more than its own limits."""
@@ -205,12 +205,12 @@ def remaining_short(flow: Flow, said: Said) -> str:
     if seconds <= STAYS:
         return ""
     return (
-        f"{said.name} has RemainingTimeToFullSoC {left:g} s, and {missing:.0f} Wh up to FullSOC take {least:.0f} s at "
+        f"{said.name} has RemainingTimeToFullSoC {left:g} s, but {missing:.0f} Wh up to FullSOC takes {least:.0f} s at "
         f"the vehicle's own limits"
     )
 
 
-@BOOK.on("complete-at-start", "a vehicle that starts is not complete", SPOKEN, EVCC, Stage.LOOP)
+@BOOK.on("complete-at-start", "a vehicle that starts does not report charging as complete", SPOKEN, EVCC, Stage.LOOP)
 def complete_at_start(flow: Flow, said: Said) -> str:
     start = flow.start
     if start is None or start.complete is not True or not _asks(said):
@@ -218,12 +218,14 @@ def complete_at_start(flow: Flow, said: Said) -> str:
     return f"{said.name} asks for {said.target_amps:g} A after {start.name}(Start) with ChargingComplete true"
 
 
-@BOOK.on("bulk-at-start", "bulk charging that is complete stays so", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)
+@BOOK.on(
+    "bulk-at-start", "bulk charging that is complete stays complete", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED
+)
 def bulk_at_start(flow: Flow, said: Said) -> str:
     start = flow.start
     if start is None or start.bulk_complete is not True or said.bulk_complete is not False:
         return ""
-    return f"{said.name} has BulkChargingComplete false, {start.name}(Start) had it true"
+    return f"{said.name} has BulkChargingComplete false, but it was true in {start.name}(Start)"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -238,10 +240,13 @@ def limit_none(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("limit-none", limit == 0.0 and _asks(said))
     if seconds <= flow.terms.vehicle:
         return ""
-    return f"{said.name} asks for {said.target_amps:g} A for {seconds:.1f} s, the vehicle's EVMaximumPowerLimit is 0 W"
+    return (
+        f"{said.name} asks for {said.target_amps:g} A for {seconds:.1f} s, but the vehicle's EVMaximumPowerLimit is 0 W"
+    )
 
 
-@BOOK.on("limits-agree", "limits of power, voltage and current agree", SPOKEN, EVCC, Stage.PARAMETERS, Stage.LOOP,
+@BOOK.on("limits-agree", "limits of power, voltage and current are consistent", SPOKEN, EVCC, Stage.PARAMETERS,
+         Stage.LOOP,
          weight=Weight.NOTED)  # fmt: skip
 def limits_agree(flow: Flow, said: Said) -> str:
     most = said.most
@@ -259,7 +264,7 @@ def asks_nothing(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("asks-nothing", idle and flow.flowing and flow.ending.wish_at is None and _may_take(flow))
     if seconds <= NOTHING:
         return ""
-    return f"{said.name} has asked for no current for {seconds:.0f} s, and is not complete by its own word"
+    return f"{said.name} has asked for no current for {seconds:.0f} s, but does not report charging as complete"
 
 
 def _may_take(flow: Flow) -> bool:
@@ -282,7 +287,7 @@ def line_voltage(flow: Flow, said: Said) -> str:
     limit, volts = told.most.volts, offer.nominal_volts
     if limit is None or volts is None or limit * SAME >= volts:
         return ""
-    return f"{said.name}(Start) at {volts:g} V, the vehicle's EVMaxVoltage is {limit:g} V"
+    return f"{said.name}(Start) at {volts:g} V, but the vehicle's EVMaxVoltage is {limit:g} V"
 
 
 @BOOK.on("current-none", "a vehicle that starts can take current", SPOKEN, EVCC, Stage.DELIVERY,
@@ -294,7 +299,7 @@ def current_none(flow: Flow, said: Said) -> str:
     return f"{said.name}(Start) after {told.name} with a current limit of 0 A"
 
 
-@BOOK.on("line-least", "a vehicle starts where it is offered the least current that it needs", SPOKEN, EVCC,
+@BOOK.on("line-least", "a vehicle starts only if it is offered its minimum current", SPOKEN, EVCC,
          Stage.DELIVERY, weight=Weight.NOTED)  # fmt: skip
 def line_least(flow: Flow, said: Said) -> str:
     told, offer = flow.parameters, flow.offer
@@ -303,4 +308,4 @@ def line_least(flow: Flow, said: Said) -> str:
     least, amps = told.least_amps, offer.line_amps
     if least is None or amps is None or least <= amps * SAME:
         return ""
-    return f"{said.name}(Start) at {amps:g} A, the vehicle's EVMinCurrent is {least:g} A"
+    return f"{said.name}(Start) at {amps:g} A, but the vehicle's EVMinCurrent is {least:g} A"

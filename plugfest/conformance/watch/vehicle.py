@@ -38,7 +38,7 @@ def target_own_limit(flow: Flow, said: Said) -> str:
     ):
         limit = now if now is not None else before
         if _above(value, limit):
-            return f"{said.name} asks for {value:g} {unit}, the vehicle's own {name} is {limit:g} {unit}"
+            return f"{said.name} asks for {value:g} {unit}, but the vehicle's own {name} is {limit:g} {unit}"
     return ""
 
 
@@ -50,19 +50,19 @@ def _above_charger(flow: Flow, said: Said) -> str:
         seconds = flow.lasts(f"target {unit}", bound is not None and value is not None and value > bound * ABOVE + GAP)
         if seconds > flow.terms.vehicle:
             return (
-                f"{said.name} asks for {value:g} {unit} for {seconds:.1f} s, {name} is {bound:g} {unit} and a vehicle "
-                f"follows in {flow.terms.vehicle:g} s"
+                f"{said.name} asks for {value:g} {unit} for {seconds:.1f} s, but {name} is {bound:g} {unit} and a "
+                f"vehicle follows in {flow.terms.vehicle:g} s"
             )
     return ""
 
 
-@BOOK.on("target-charger-limit", "targets stay within the charger's limits, as was declared", SPOKEN, EVCC,
+@BOOK.on("target-charger-limit", "targets stay within the charger's limits, as declared", SPOKEN, EVCC,
          Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_charger_limit(flow: Flow, said: Said) -> str:
     return _above_charger(flow, said) if flow.terms.targets == "kept" or said.stage is Stage.PRECHARGE else ""
 
 
-@BOOK.on("target-clipped", "a vehicle obeys the charger's limits; a charger clips what is above them", SPOKEN,
+@BOOK.on("target-clipped", "a vehicle obeys the charger's limits; a charger clips targets above them", SPOKEN,
          EVCC, Stage.LOOP, weight=Weight.SEEN)  # fmt: skip
 def target_clipped(flow: Flow, said: Said) -> str:
     """Allowed: the charger gives no more than its limits, whatever is asked for."""
@@ -80,10 +80,10 @@ def target_clipped(flow: Flow, said: Said) -> str:
 def precharge_current(flow: Flow, said: Said) -> str:
     if said.target_amps is None or said.target_amps <= PRECHARGE_CURRENT + 0.05:
         return ""
-    return f"{said.name} asks for {said.target_amps:g} A, precharge has {PRECHARGE_CURRENT:g} A at the most"
+    return f"{said.name} asks for {said.target_amps:g} A; the limit in precharge is {PRECHARGE_CURRENT:g} A"
 
 
-@BOOK.on("start-unmatched", "power is asked for once the voltages match", "IEC 61851-23", EVCC, Stage.DELIVERY)
+@BOOK.on("start-unmatched", "power is requested once the voltages match", "IEC 61851-23", EVCC, Stage.DELIVERY)
 def start_unmatched(flow: Flow, said: Said) -> str:
     target, shown = flow.steps.precharge_volts, flow.shown
     if said.progress != "Start" or target is None or shown is None or shown.stage is not Stage.PRECHARGE:
@@ -92,7 +92,9 @@ def start_unmatched(flow: Flow, said: Said) -> str:
     off = min(abs(one - target) for one in volts)
     if off <= NEAR + GAP:
         return ""
-    return f"PowerDeliveryReq(Start) at {volts[-1]:.0f} V of {target:g} V: contactors close within {NEAR:g} V"
+    return (
+        f"PowerDeliveryReq(Start) at {volts[-1]:.0f} V for a target of {target:g} V: contactors close within {NEAR:g} V"
+    )
 
 
 @BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", SPOKEN, EVCC,
@@ -105,7 +107,7 @@ def alarm_ignored(flow: Flow, said: Said) -> str:
     seconds = flow.now - flow.ending.alarm_at
     asked = "goes on" if flow.ac else f"asks for {said.target_amps:g} A"
     text = f"{said.name} {asked} {seconds:.1f} s after the charger reported {flow.ending.alarm}"
-    return f"{text}, {flow.terms.vehicle:g} s are allowed"
+    return f"{text}; {flow.terms.vehicle:g} s is allowed"
 
 
 @BOOK.on(
@@ -124,8 +126,8 @@ def stop_ignored(flow: Flow, said: Said) -> str:
     asked = flow.response
     wish = asked.wish if asked is not None and asked.wish not in ("", "None") else asked.status if asked else ""
     return (
-        f"{said.name} {flow.now - flow.ending.wish_at:.1f} s after the charger asked to stop ({wish}), allowed were "
-        f"{flow.ending.wish_until - flow.ending.wish_at:.0f} s and {flow.terms.stop:g} s beside"
+        f"{said.name} comes {flow.now - flow.ending.wish_at:.1f} s after the charger asked to stop ({wish}); the "
+        f"limit is {flow.ending.wish_until - flow.ending.wish_at:.0f} s plus {flow.terms.stop:g} s"
     )
 
 
@@ -141,7 +143,7 @@ def stop_under_load(flow: Flow, said: Said) -> str:
     flows = flow.plant.samples[-1].amps if flow.plant.samples else flow.shown.amps if flow.shown is not None else None
     if flows is None or flows <= SMALL_CURRENT:
         return ""
-    return f"PowerDeliveryReq(Stop) while {flows:.1f} A flow and {target:g} A were asked for last"
+    return f"PowerDeliveryReq(Stop) while {flows:.1f} A flows and {target:g} A was last requested"
 
 
 @BOOK.on("soc-falls", "the state of charge does not fall while charging", SPOKEN, EVCC, Stage.LOOP)

@@ -49,7 +49,7 @@ def _there(flow: Flow) -> list[float]:
     return [*shown, *(sample.volts for sample in list(flow.plant.samples)[-4:])]
 
 
-@BOOK.on("inlet-voltage", "a vehicle tells the voltage that is there", LOOP, EVCC, Stage.LOOP, Stage.PRECHARGE)
+@BOOK.on("inlet-voltage", "a vehicle reports the voltage that is present", LOOP, EVCC, Stage.LOOP, Stage.PRECHARGE)
 def inlet_voltage(flow: Flow, said: Said) -> str:
     """In precharge some tell the inlet, some the battery: at its end both are there."""
     if said.inlet is None or (said.stage is Stage.PRECHARGE and not said.processed) or flow.startled:
@@ -65,7 +65,7 @@ def inlet_voltage(flow: Flow, said: Said) -> str:
 
 def _at(flow: Flow) -> str:
     there = _there(flow)
-    return f", {there[-1]:.0f} V are there" if there else ""
+    return f", {there[-1]:.0f} V is present" if there else ""
 
 
 @BOOK.on("inlet-stands", "a vehicle measures its voltage", LOOP, EVCC, Stage.LOOP)
@@ -85,7 +85,7 @@ def inlet_stands(flow: Flow, said: Said) -> str:
     )
 
 
-@BOOK.on("voltage-window", "a battery is between its own lowest and highest voltage", LOOP, EVCC, Stage.LOOP,
+@BOOK.on("voltage-window", "a battery's voltage is between its own minimum and maximum", LOOP, EVCC, Stage.LOOP,
          Stage.PRECHARGE)  # fmt: skip
 def voltage_window(flow: Flow, said: Said) -> str:
     there = said.target_volts if said.stage is Stage.PRECHARGE else _there(flow)[-1] if _there(flow) else None
@@ -102,10 +102,10 @@ def voltage_window(flow: Flow, said: Said) -> str:
         return ""
     name, limit = ("EVMaximumVoltage", most) if low else ("EVMinimumVoltage", least)
     what = "a target of " if said.stage is Stage.PRECHARGE else ""
-    return f"{said.name} comes at {what}{there:.0f} V, and {name} is {limit:g} V"
+    return f"{said.name} comes at {what}{there:.0f} V, but {name} is {limit:g} V"
 
 
-@BOOK.on("least-above-most", "a least value is at most its largest", LOOP, EVCC, Stage.LOOP, cause=Cause.WRONG_FIELD)
+@BOOK.on("least-above-most", "a minimum is at most its maximum", LOOP, EVCC, Stage.LOOP, cause=Cause.WRONG_FIELD)
 def least_above_most(flow: Flow, said: Said) -> str:
     """But where nothing is allowed now. None is below zero."""
     for least, most, unit, what in (
@@ -121,7 +121,7 @@ def least_above_most(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("least-moves", "the least that a vehicle works with stays as it is", LOOP, EVCC, Stage.LOOP,
+@BOOK.on("least-moves", "a vehicle's minimum values do not change", LOOP, EVCC, Stage.LOOP,
          weight=Weight.NOTED)  # fmt: skip
 def least_moves(flow: Flow, said: Said) -> str:
     """A finding: the standard lets limits of the loop be tighter. Where nothing is allowed, nothing is needed."""
@@ -133,11 +133,11 @@ def least_moves(flow: Flow, said: Said) -> str:
         if now is None or before is None or flow.startled or (most is not None and most <= before):
             continue
         if abs(now - before) > max(MOVED * before, ROUNDED):
-            return f"{said.name} has {name} {now:g} {unit}, its charge parameters had {before:g} {unit}"
+            return f"{said.name} has {name} {now:g} {unit}, but its charge parameters had {before:g} {unit}"
     return ""
 
 
-@BOOK.on("power-useless", "a limit of power is one for the voltages and currents declared", LOOP, EVCC,
+@BOOK.on("power-useless", "a power limit fits the voltages and currents declared", LOOP, EVCC,
          Stage.PARAMETERS, cause=Cause.WRONG_FIELD)  # fmt: skip
 def power_useless(flow: Flow, said: Said) -> str:
     watts, amps, volts = said.most.watts, said.most.amps, said.lowest.volts
@@ -156,16 +156,18 @@ def idle(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("idle", asks and none and flow.ending.wish_at is None and not flow.startled)
     if seconds <= IDLE:
         return ""
-    return f"{said.name} allows no power for {seconds:.0f} s and needs {said.needs.target:g} Wh by its own word"
+    return f"{said.name} allows no power for {seconds:.0f} s, but says that it needs {said.needs.target:g} Wh"
 
 
-@BOOK.on("complete-takes-power", "a vehicle that is complete takes no more power", LOOP, EVCC, Stage.LOOP)
+@BOOK.on(
+    "complete-takes-power", "a vehicle that reports charging as complete takes no more power", LOOP, EVCC, Stage.LOOP
+)
 def complete_takes_power(flow: Flow, said: Said) -> str:
     flows = flow.plant.samples[-1].amps if flow.plant.samples else 0.0
     seconds = flow.lasts("complete-takes-power", said.complete is True and flows > SMALL_CURRENT and flow.flowing)
     if seconds <= flow.terms.stop or (said.needs.target or 0.0) <= 0.0:
         return ""
     return (
-        f"{said.name} says ChargingComplete for {seconds:.1f} s, takes {flows:.1f} A and needs "
-        f"{said.needs.target:g} Wh by its own word"
+        f"{said.name} says ChargingComplete for {seconds:.1f} s, takes {flows:.1f} A and says that it needs "
+        f"{said.needs.target:g} Wh"
     )
