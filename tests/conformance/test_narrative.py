@@ -50,7 +50,7 @@ def test_each_state_has_words() -> None:
         ),
         (
             "PF_EVCC_ISO20_TLS_ServerCert#3",
-            "TLS ServerCert. After SDP, the tester acts as a TLS server (expired)",
+            "Server certificate. After SDP, the tester acts as a TLS server (expired)",
         ),
         (
             "TC_SECC_DC_VTB_SessionSetup_003",
@@ -59,8 +59,8 @@ def test_each_state_has_words() -> None:
         ),
         (
             "PF_SECC_ISO20_PowerFlow_DC#1",
-            "Power flow of DC with changing targets and limits (flow changing targets). After PowerDelivery(Start), "
-            "the tester sends the requests of the flow that the variant names, targets drawn from the seed",
+            "DC power flow with changing targets and limits (flow changing targets). After PowerDelivery(Start), "
+            "the tester sends the requests of that flow, with targets drawn from the seed",
         ),
     ],
 )  # fmt: skip

@@ -330,7 +330,7 @@ async def test_standby_that_is_not_allowed_leaves_the_loop_as_it_is(mode: str) -
 
 
 async def test_schedule_is_renegotiated_out_of_standby() -> None:
-    """PowerDelivery(ScheduleRenegotiation) without a profile leaves it, the new profile comes beside the loop."""
+    """PowerDelivery(ScheduleRenegotiation) without a profile leaves it, the new profile comes alongside the loop."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
 
     async def during(bench: Bench) -> None:

@@ -43,7 +43,7 @@ async def pause_by_the_driver(bench: Bench, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
 async def test_driver_pauses_with_a_profile_of_nothing(mode: str) -> None:
-    """Scheduled: the vehicle first agrees on 0 W beside the loop; it comes back with the power that it wants."""
+    """Scheduled: the vehicle first agrees on 0 W alongside the loop; it comes back with the power that it wants."""
     bench = iso20_bench(mode, "scheduled", duration=None)
     vehicle, charger = await bench.run(lambda bench: pause_by_the_driver(bench, mode))
     assert vehicle.ok, vehicle

@@ -1,4 +1,4 @@
-"""Whole ISO 15118-20 sessions with all that goes on beside the loop, recorded in every way, read back and judged."""
+"""Whole ISO 15118-20 sessions with all that goes on alongside the loop, recorded in every way, read back and judged."""
 
 from __future__ import annotations
 

@@ -183,5 +183,5 @@ def signature_holds(tester: TesterEvse, arrival: Arrival) -> str:
             arrival.message, arrival.signature, bytes(details.ContractSignatureCertChain.Certificate)
         )
     except RemoteError as why:
-        return f"the signature does not hold: {why}"
+        return f"the signature is invalid: {why}"
     return ""

@@ -35,8 +35,8 @@ REACTIONS = {
     "EX.EV_GIVES_UP (derived)": "gives up",
     "goes on": "goes on",
     "goes on charging or EX.EV_GIVES_UP": "charges",
-    "tries again or stops in order": "unauthorized",
-    "stops in order": "stops",
+    "tries again or stops cleanly": "unauthorized",
+    "stops cleanly": "stops",
 }
 
 WELDING = ("WeldingDetectionReq", "DC_WeldingDetectionReq")
@@ -89,7 +89,7 @@ async def unauthorized(course: Course) -> None:
     tester = course.tester
     await tester.wait_for(lambda: course.later or tester.hung_up, SEQUENCE)
     seen = course.later[0].name if course.later else "closed" if tester.hung_up else "nothing"
-    course.result.saw("tries again or stops in order", seen)
+    course.result.saw("tries again or stops cleanly", seen)
     if seen == "nothing":
         raise Failed(
             "the vehicle neither tries again nor stops",
@@ -117,12 +117,12 @@ async def stops(course: Course) -> None:
     later = [one for one in course.later if not (harmless(one) or one.name in WELDING)]
     after = [one for one in later if not (tester.protocol.is_loop(one.name) and one.time < since + RAMP)]
     seen = after[0].name if after else "ended" if tester.over else "still there"
-    course.result.saw("stops in order", seen)
+    course.result.saw("stops cleanly", seen)
     if after:
-        raise Failed(f"the vehicle went on with {seen}", expected="an end in order", observed=seen, cause=Cause.WENT_ON)
+        raise Failed(f"the vehicle went on with {seen}", expected="a clean end", observed=seen, cause=Cause.WENT_ON)
     if not tester.over:
         raise Failed(
-            "the vehicle did not end the session", expected="an end in order", observed=seen, cause=Cause.NO_REQUEST
+            "the vehicle did not end the session", expected="a clean end", observed=seen, cause=Cause.NO_REQUEST
         )
     await in_b(course, tester.now)
 

@@ -361,7 +361,7 @@ def cert_res_signature(tester: TesterEv, arrival: Arrival) -> str:
     try:
         signature.verify_message(arrival.message, arrival.signature, provider[0])
     except RemoteError as why:
-        return f"the signature does not hold: {why}"
+        return f"the signature is invalid: {why}"
     return ""
 
 

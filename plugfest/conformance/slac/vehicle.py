@@ -210,7 +210,7 @@ class Vehicle(Tester[LineToCharger]):
                 f"CM_SLAC_PARM.CNF: wrong {', '.join(wrong)}",
                 observed=", ".join(wrong),
                 cause=Cause.WRONG_FIELD,
-                expected="fields and counts as ISO 15118-3 has them",
+                expected="fields and counts as ISO 15118-3 requires",
             )
         return answer
 

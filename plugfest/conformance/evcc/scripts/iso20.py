@@ -57,11 +57,13 @@ REACTIONS: Mapping[str, tuple[tuple[str, Sign], ...]] = {
         ("ServiceDiscoveryReq", named("ServiceDiscoveryReq")),
     ),
     "ScheduleRenegotiation": (
-        ("ChargeParameterDiscoveryReq beside the loop", named("ChargeParameterDiscoveryReq", RENEGOTIATION)),
-        ("ScheduleExchangeReq beside the loop", named("ScheduleExchangeReq", RENEGOTIATION)),
-        ("PowerDeliveryReq beside the loop", named("PowerDeliveryReq", RENEGOTIATION)),
+        ("ChargeParameterDiscoveryReq alongside the loop", named("ChargeParameterDiscoveryReq", RENEGOTIATION)),
+        ("ScheduleExchangeReq alongside the loop", named("ScheduleExchangeReq", RENEGOTIATION)),
+        ("PowerDeliveryReq alongside the loop", named("PowerDeliveryReq", RENEGOTIATION)),
     ),
-    "MeteringConfirmation": (("MeteringConfirmationReq beside the loop", named("MeteringConfirmationReq", METERING)),),
+    "MeteringConfirmation": (
+        ("MeteringConfirmationReq alongside the loop", named("MeteringConfirmationReq", METERING)),
+    ),
     "ExitStandby": (("PowerDeliveryReq Start, Stop or ScheduleRenegotiation", progress(
         "Start", "Stop", "ScheduleRenegotiation")),),
 }  # fmt: skip
@@ -277,17 +279,17 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Schedule renegotiation beside the loop
+# Schedule renegotiation alongside the loop
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_Renegotiation")
 async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger wants another schedule, and answers one of the messages beside the loop wrongly."""
+    """The charger wants another schedule, and answers one of the messages alongside the loop wrongly."""
     request, answer = str(run.variant["request"]), str(run.variant["answer"])
     await charging(tester)
     caught = tester.catch(lambda one: one.stream == RENEGOTIATION and one.name.endswith(request))
     tester.evse.request_renegotiation(10)
-    held = await tester.held(caught, f"{request} beside the loop", 30.0)
+    held = await tester.held(caught, f"{request} alongside the loop", 30.0)
     place, name = len(tester.requests), loop_name(tester)
     if answer == "none":
         await tester.wait_for(lambda: tester.over, 1.5)
@@ -313,7 +315,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
     if later or not tester.over:
         raise Failed(
-            f"{held.name} was answered {answer} beside the loop, and the vehicle goes on",
+            f"{held.name} was answered {answer} alongside the loop, and the vehicle goes on",
             expected="the end",
             cause=Cause.WENT_ON,
         )

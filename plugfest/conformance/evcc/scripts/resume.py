@@ -76,7 +76,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
             )
         return
     missing = [name for name in ("PaymentServiceSelectionReq", "ChargeParameterDiscoveryReq") if name not in after]
-    result.saw("negotiates afresh", f"without {', '.join(missing)}" if missing else "so it does")
+    result.saw("negotiates again", f"without {', '.join(missing)}" if missing else "so it does")
     if missing:
         raise Failed(
             f"no {missing[0]} in the new session",

@@ -130,7 +130,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
         )
     if altered and number == numbers[1]:
         raise Failed(
-            "the vehicle chose by a tariff whose signature does not hold",
+            "the vehicle chose by a tariff whose signature is invalid",
             cause=Cause.ACCEPTED,
             expected="a schedule chosen without a tariff that is not proven",
         )

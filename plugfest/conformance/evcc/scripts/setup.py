@@ -64,7 +64,7 @@ async def din_offer(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw("urn:din:70121:2012:MsgDef, 2.0", str(offers))
     if (DIN.namespace, 2) not in offers:
         raise Failed(
-            "DIN SPEC 70121 is not offered", cause=Cause.WRONG_FIELD, expected="an offer as the standard has it"
+            "DIN SPEC 70121 is not offered", cause=Cause.WRONG_FIELD, expected="an offer as the standard requires"
         )
 
 
@@ -88,7 +88,7 @@ async def challenge(tester: TesterEvse, run: Run, result: Result) -> None:
     problems = [text for name in ("EV_AUTH_SIGNATURE", "EV_GENCHALLENGE_ECHO") if (text := CHECKS[name](tester, held))]
     result.saw("signed, with the GenChallenge as issued", "; ".join(problems) or "so it is")
     if problems:
-        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard has it")
+        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard requires")
 
 
 @SCRIPTS.on("TC_EVCC_CMN_VTB_Authorization_003")
@@ -110,7 +110,7 @@ async def ongoing_twice(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Failed(
             f"{len(asked)} AuthorizationReq; {'; '.join(problems)}",
             cause=Cause.WRONG_FIELD,
-            expected="an offer as the standard has it",
+            expected="an offer as the standard requires",
         )
 
 

@@ -62,7 +62,7 @@ OPTIONS: Mapping[str, Callable[[Options], Options]] = {
     "signature algorithm not offered": lambda plain: plain.wrong(
         select_signature=NOT_OFFERED["signature algorithm not offered"][1]
     ),
-    "no client certificate asked for": lambda plain: plain.change(client_certificate="none"),
+    "no client certificate requested": lambda plain: plain.change(client_certificate="none"),
     "Finished corrupt": lambda plain: plain.wrong(at={"Finished": "corrupt"}),
     "CertificateVerify corrupt": lambda plain: plain.wrong(at={"CertificateVerify": "corrupt"}),
     "CertificateVerify left out": lambda plain: plain.wrong(at={"CertificateVerify": "omit"}),
@@ -205,6 +205,6 @@ async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
         roots = [entry.der for entry in tester.taken.store.of_role(Role.OEM_ROOT, Role.V2G_ROOT)]
         if problem := chain_problem(tester.taken, connection.peer_chain, Role.VEHICLE, roots):
             problems.append(f"vehicle certificate: {problem}")
-    result.saw("TLS 1.3 as ISO 15118-20 has it", "; ".join(problems) or "so it is")
+    result.saw("TLS 1.3 as ISO 15118-20 requires", "; ".join(problems) or "so it is")
     if problems:
-        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard has it")
+        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard requires")
