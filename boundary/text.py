@@ -34,6 +34,11 @@ def shortened(text: object, longest: int = 200) -> str:
     return visible(line) if len(line) <= longest else f"{visible(line[:longest])}… ({len(line)} characters)"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 run``, ``2 runs``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def dumps(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
     """A value as JSON that is also harmless on a terminal and reads back unchanged; one line unless indented."""
     made = json.dumps(value, ensure_ascii=False, indent=indent, default=default)

@@ -144,7 +144,7 @@ MEANINGS: Mapping[Cause, Meaning] = {
         "a request did not come", "the vehicle did not get that far; look at the trace of this case"
     ),
     Cause.UNREADABLE: Meaning("a message could not be read", "the trace has its bytes; see plugfest exi explain"),
-    Cause.WRONG_MESSAGE: Meaning("a message came that was not due"),
+    Cause.WRONG_MESSAGE: Meaning("a message came that was not expected"),
     Cause.WRONG_CODE: Meaning("a response carried the wrong code"),
     Cause.WRONG_FIELD: Meaning("a field had a wrong value"),
     Cause.NO_NOTIFICATION: Meaning(
@@ -152,11 +152,11 @@ MEANINGS: Mapping[Cause, Meaning] = {
     ),
     Cause.WRONG_SESSION: Meaning("a message carried the wrong session id"),
     Cause.WRONG_SIGNATURE: Meaning("a signature was invalid"),
-    Cause.UNWANTED_MESSAGE: Meaning("a message came when none was allowed"),
-    Cause.WENT_ON: Meaning("the system continued when it had to give up"),
+    Cause.UNWANTED_MESSAGE: Meaning("a message came where none was allowed"),
+    Cause.WENT_ON: Meaning("the system continued although it had to give up"),
     Cause.TOO_LATE: Meaning("something came too late"),
     Cause.TOO_EARLY: Meaning("something came too early"),
-    Cause.UNFINISHED: Meaning("a response stayed Ongoing"),
+    Cause.UNFINISHED: Meaning("a response stayed at Ongoing"),
     Cause.REFUSED: Meaning("the system refused a good-case step", _GOOD_CASE),
     Cause.ACCEPTED: Meaning("the system accepted what it had to refuse"),
     Cause.NOT_DISCOVERED: Meaning(
@@ -165,14 +165,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
     ),
     Cause.BAD_DISCOVERY: Meaning("an SDP message was wrong"),
     Cause.SECURITY_MISMATCH: Meaning(
-        "SDP offers a different security than the case needs",
-        "set PIXIT_SECC_CMN_TLS to what the charger does, and give --pki if it insists on TLS",
+        "SDP offers a security other than the one that the case needs",
+        "set PIXIT_SECC_CMN_TLS to what the charger supports, and give --pki if it insists on TLS",
     ),
     Cause.PORT_CLOSED: Meaning(
-        "nobody listens at the announced port", "the charger announced a port on which nobody listens", mute=True
+        "nothing listens on the announced port", "the charger announced a port on which nothing listens", mute=True
     ),
     Cause.UNREACHABLE: Meaning(
-        "nobody answers at the announced address", "the link to the system is gone, or it announced a wrong address",
+        "nothing answers at the announced address", "the link to the system is down, or it announced a wrong address",
         side=Side.OPEN, mute=True,
     ),
     Cause.NOT_CONNECTED: Meaning(
@@ -192,14 +192,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.PILOT_DUTY: Meaning("the pilot showed a wrong duty cycle"),
     Cause.NOT_MATCHED: Meaning(
         "the modems were not matched",
-        "the other side is off, not plugged in or not on this power line; plugfest slac doctor looks closer",
+        "the other side is off, not plugged in or not on this power line; run plugfest slac doctor",
         side=Side.OPEN, mute=True,
     ),
     Cause.NEW_MATCHING: Meaning("the vehicle started a new matching"),
-    Cause.LINK_LOST: Meaning("the power line link is gone", "plugfest slac doctor looks at the line", side=Side.OPEN),
-    Cause.LINK_KEPT: Meaning("the power line link was kept when it had to be left"),
-    Cause.OUTPUT_ON: Meaning("the output was on when it had to be off", severity=Severity.SAFETY),
-    Cause.OUTPUT_OFF: Meaning("the output was off when it had to be on"),
+    Cause.LINK_LOST: Meaning("the power line link was lost", "run plugfest slac doctor", side=Side.OPEN),
+    Cause.LINK_KEPT: Meaning("the power line link was kept although it had to be left"),
+    Cause.OUTPUT_ON: Meaning("the output was on although it had to be off", severity=Severity.SAFETY),
+    Cause.OUTPUT_OFF: Meaning("the output was off although it had to be on"),
     Cause.PHYSICS: Meaning("values contradict each other or the measurement"),
     Cause.LIMIT_EXCEEDED: Meaning("a limit was exceeded", severity=Severity.SAFETY),
     Cause.FAULT_IGNORED: Meaning("a fault or an emergency stop was ignored", severity=Severity.SAFETY),
@@ -208,14 +208,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
         side=Side.BENCH,
     ),
     Cause.NO_PILOT: Meaning(
-        "the bench assumes the pilot", "the bench assumes the pilot; --pilot names a board that drives it",
+        "the bench only assumes the pilot", "name a pilot board with --pilot",
         side=Side.BENCH,
     ),
     Cause.NO_HARDWARE: Meaning(
         "the bench lacks hardware that the case needs", "plugfest conformance show CASE lists it", side=Side.BENCH
     ),
     Cause.NO_ACTION: Meaning(
-        "the bench cannot do to the system what the case needs", "no command is given for that action; see --action",
+        "the bench cannot trigger the action that the case needs", "give a command for that action with --action",
         side=Side.BENCH,
     ),
     Cause.NO_CERTIFICATES: Meaning("the tester has no certificates", "give it some with --pki", side=Side.BENCH),
@@ -224,19 +224,20 @@ MEANINGS: Mapping[Cause, Meaning] = {
     ),
     Cause.NOT_RECORDED: Meaning(
         "nothing of the session was recorded",
-        "the recorder has to see the line between both: a mirror port, or a modem in monitor mode", side=Side.BENCH,
+        "the recorder must see the line between the two: use a mirror port, or a modem in monitor mode",
+        side=Side.BENCH,
     ),
     Cause.ENCRYPTED: Meaning(
         "the session is encrypted", "give the TLS secrets of either side with --key-log", side=Side.BENCH
     ),
-    Cause.ANSWERED_NO: Meaning("the person at the bench saw that it was not so"),
+    Cause.ANSWERED_NO: Meaning("the person at the bench answered no"),
     Cause.INTERFACE: Meaning(
-        "the network interface cannot be used", "its name, its carrier and its link-local address", side=Side.BENCH
+        "the network interface cannot be used", "check its name, carrier and link-local address", side=Side.BENCH
     ),
-    Cause.MODEM: Meaning("the tester's modem does not do what it was asked", "plugfest slac doctor", side=Side.BENCH),
+    Cause.MODEM: Meaning("the tester's modem did not do what it was told", "run plugfest slac doctor", side=Side.BENCH),
     Cause.POINTLESS: Meaning("the system left nothing to judge", side=Side.OPEN),
     Cause.HUNG: Meaning(
         "the run did not end", "the system or the tester hangs; the run was ended by force", side=Side.OPEN
     ),
-    Cause.TESTER: Meaning("the tester broke down", "a defect of this program: please report it", side=Side.TESTER),
+    Cause.TESTER: Meaning("the tester broke down", "a defect in this program: please report it", side=Side.TESTER),
 }  # fmt: skip

@@ -130,6 +130,8 @@ _WORD = re.compile(r"[\w.+-]+")
 
 def _says(what: str, observed: str) -> bool:
     """Whether a sentence has each word of what was observed already."""
+    if observed.startswith(("nothing", "no ")) and re.search(r"\bno\b|\bnot\b", what):
+        return True
     return set(_WORD.findall(observed)) <= set(_WORD.findall(what))
 
 

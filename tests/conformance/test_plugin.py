@@ -179,7 +179,7 @@ MISTAKES = [
 MARKERS = [
     ("protcol='din'", "did you mean protocol?"),
     ("profile='stict'", "profile is strict or tolerant"),
-    ("protocol='din', payment='contract'", "knows no payment by contract"),
+    ("protocol='din', payment='contract'", "does not have payment by contract"),
     ("pics={'PICS_X': 1}", "no PICS, PIXIT or parameter 'PICS_X'"),
 ]
 

@@ -26,9 +26,9 @@ def _with(**fields: Any) -> Any:
 
 ERROR = "FAILED_RESSTemperatureInhibit"
 for _name in ("CableCheck", "PreCharge", "PowerDelivery"):
-    vehicle(f"ev-error-{_name}", f"{_name}Req reports an error, and the vehicle goes on", *SHORT,
+    vehicle(f"ev-error-{_name}", f"{_name}Req reports an error, but the vehicle goes on", *SHORT,
             adjust=both(f"{_name}Req", _with(EVErrorCode=ERROR)))  # fmt: skip
-    vehicle(f"ev-unready-{_name}", f"EVReady is false in {_name}Req, and the vehicle goes on", *SHORT, reading=True,
+    vehicle(f"ev-unready-{_name}", f"EVReady is false in {_name}Req, but the vehicle goes on", *SHORT, reading=True,
             adjust=both(f"{_name}Req", _with(EVReady=False)))  # fmt: skip
 for _name in ("ChargeParameterDiscovery", "WeldingDetection"):
     vehicle(f"ev-error-{_name}", f"only {_name}Req reports an error", *SHORT, reading=True,

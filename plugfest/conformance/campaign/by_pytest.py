@@ -218,7 +218,7 @@ def seed(config: pytest.Config, folder: Path) -> int:
     """
     given, known = config.getoption("--sut-seed"), seed_of(folder)
     if known is not None and given not in (None, known):
-        raise pytest.UsageError(f"{folder} was begun with seed {known}: leave --sut-seed out, or take another folder")
+        raise pytest.UsageError(f"{folder} was started with seed {known}: leave out --sut-seed, or use another folder")
     if known is not None or given is not None:
         return int(known if known is not None else given)
     shared = getattr(config, "workerinput", {}).get("testrunuid")

@@ -111,7 +111,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
                 async with asyncio.timeout(60.0):
                     await tester.leave()
             except (TimeoutError, V2GError, OSError) as why:
-                result.find(f"the system was not left in order: {why}")
+                result.find(f"the tester could not leave the system cleanly: {why}")
         for one in (watch, line):
             judge_watched(result, one, run)
     return result

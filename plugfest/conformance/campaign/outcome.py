@@ -6,6 +6,7 @@ import collections
 import enum
 from collections.abc import Collection, Iterable
 
+from boundary.text import counted
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Result, Verdict
 
@@ -58,8 +59,8 @@ def common_cause_text(results: Collection[Result]) -> str:
     if found is None:
         return ""
     cause, number = found
-    look = f": {cause.meaning.look}" if cause.meaning.look else ""
-    return f"{number} of {len(results)} runs stopped for one cause, {cause.meaning.says}{look}"
+    look = f"; {cause.meaning.look}" if cause.meaning.look else ""
+    return f"{number} of {len(results)} runs stopped for the same reason: {cause.meaning.says}{look}"
 
 
 def exit_code(results: Collection[Result]) -> Exit:
@@ -76,5 +77,5 @@ def total(results: Collection[Result]) -> str:
     words = [f"{number} {WORDS[verdict]}" for verdict, number in counts(results).items() if number]
     weights = collections.Counter(result.severity for result in results if result.severity is not None)
     findings = ", ".join(f"{number} {severity.word}" for severity, number in sorted(weights.items(), reverse=True))
-    runs = "1 run" if len(results) == 1 else f"{len(results)} runs"
+    runs = counted(len(results), "run")
     return f"{runs}: {', '.join(words) or 'nothing done yet'}" + (f"; findings: {findings}" if findings else "")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from boundary.text import visible_lines
+from boundary.text import counted, visible_lines
 from plugfest.conformance.campaign.outcome import WORDS, common_cause_text, counts
 from plugfest.conformance.catalogue import case
 from plugfest.conformance.catalogue.narrative import course
@@ -204,7 +204,7 @@ def _conflicts(results: Sequence[Result]) -> str:
         return ""
     names = ", ".join(f"<code>{_e(result.run)}</code>" for result in found)
     return (
-        "<p>Failed cases that shipping equipment is known to fail on purpose, because to reject would break real"
+        "<p>Failed cases that shipping equipment is known to fail on purpose, because rejecting would break real"
         f" vehicles: {names}.</p>"
     )
 
@@ -261,7 +261,7 @@ def _details(result: Result, places: Mapping[str, str]) -> str:
     )
     lines = [f'<p class="{result.verdict.word}">{_e(result.reason)}</p>' if result.reason else ""]
     lines += [f"<p>finding, {_e(finding)}</p>" for finding in result.findings]
-    lines += [f"<p>look first at: {_e(result.look)}</p>" if result.look else ""]
+    lines += [f"<p>hint: {_e(result.look)}</p>" if result.look else ""]
     lines += [f"<p class=quiet>not seen on this bench: {_e(text)}</p>" for text in result.not_observed]
     if result.requirements:
         lines.append(f"<p class=quiet>requirements: {_e(', '.join(result.requirements))}</p>")
@@ -292,7 +292,7 @@ def _missing(missing: Sequence[str]) -> str:
     if not missing:
         return ""
     names = ", ".join(f"<code>{_e(name)}</code>" for name in missing)
-    return f"<h2>Not run yet</h2><details><summary>{len(missing)} runs</summary>{names}</details>"
+    return f"<h2>Not run yet</h2><details><summary>{counted(len(missing), 'run')}</summary>{names}</details>"
 
 
 def _left(left: Mapping[str, Mapping[str, str]]) -> str:

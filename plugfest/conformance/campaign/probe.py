@@ -76,7 +76,7 @@ async def charger(
             declared["PICS_CMN_CMN_ChargingMode"] = mode
             break
     if not seen:
-        raise SetupError(f"nothing was seen of the charger: {notes[0].partition('; ')[2]}")
+        raise SetupError(f"no sign of the charger: {notes[0].partition('; ')[2]}")
     return Pics({key: value for key, value in declared.items() if key not in QUICK}), notes
 
 
@@ -99,18 +99,18 @@ async def _security(
                 await discover(walk)
             except Stop as why:
                 if walk.endpoint is None:
-                    raise SetupError(f"nothing was seen of the charger: {why}; {_WHERE}") from why
+                    raise SetupError(f"no sign of the charger: {why}; {_WHERE}") from why
             if walk.endpoint is not None:
                 offered[wanted] = walk.endpoint.security == sdp.TLS
     except Inconclusive as why:
-        raise SetupError(f"nothing was seen of the charger: {why}") from why
+        raise SetupError(f"no sign of the charger: {why}") from why
     finally:
         await walk.leave()
     declared["PIXIT_SECC_CMN_TLS"] = offered[False]
     if offered[False]:
-        notes.append("announces TLS also to vehicles that ask for none")
+        notes.append("announces TLS even to vehicles that do not ask for it")
     elif offered[True]:
-        notes.append("announces TLS if asked for it; for a campaign with TLS declare PIXIT_SECC_CMN_TLS: true")
+        notes.append("announces TLS on request; for a campaign with TLS declare PIXIT_SECC_CMN_TLS: true")
     else:
         notes.append("announces no TLS")
 
@@ -157,17 +157,17 @@ async def vehicle(system: VehicleUnderTest, tls: TlsContext | None = None) -> tu
                         break
                     await asyncio.sleep(0.2)
         except Inconclusive as why:
-            raise SetupError(f"nothing was seen of the vehicle: {why}") from why
+            raise SetupError(f"no sign of the vehicle: {why}") from why
         finally:
             await tester.leave()
         names = [request.name for request in tester.requests]
         seen = seen or bool(names or tester.asked)
-        notes.append(f"{protocol.title}: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
+        notes.append(f"{protocol.title}: {', '.join(dict.fromkeys(names)) or 'no request'}")
         _learn_of_vehicle(tester, names, declared, notes)
         if "SessionSetupReq" in names:
             break
     if not seen:
-        raise SetupError(f"nothing was seen of the vehicle: it sent no SDP request; {_WHERE}")
+        raise SetupError(f"no sign of the vehicle: it sent no SDP request; {_WHERE}")
     return Pics(declared), notes
 
 
@@ -177,7 +177,7 @@ def _learn_of_vehicle(tester: TesterEvse, names: list[str], declared: dict[str, 
         wants = tester.asked[0][1][8] == sdp.TLS
         declared["PIXIT_EVCC_CMN_TLS"] = "tls" if wants else "none"
         if wants and tester.tls is None:
-            notes.append("asks for TLS, which needs --pki here")
+            notes.append("asks for TLS, which needs --pki")
     if "SessionSetupReq" not in names:
         return
     if "SessionStopReq" in names:  # nothing is known if the session broke off earlier

@@ -63,7 +63,7 @@ def _checked(path: Path, data: _T, kind: type[Any]) -> _T:
     """The data of a campaign file, checked to be of this type. Raises InputError: it is not."""
     inside = data.values() if isinstance(data, dict) and path.name == LEFT_OUT else ()
     if not isinstance(data, kind) or not all(isinstance(item, dict) for item in inside):
-        raise InputError(str(path), "not written by a campaign; take it away, and the campaign goes on without it")
+        raise InputError(str(path), "not written by a campaign; remove it, and the campaign continues without it")
     return data
 
 

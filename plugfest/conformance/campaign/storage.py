@@ -47,7 +47,7 @@ def alone(folder: Path, part: str = "") -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Occupied(
-                f"another campaign is writing into {folder}; wait for it, take another --out, or share it by --shard"
+                f"another campaign is writing into {folder}; wait for it, use another --out, or split it with --shard"
             ) from None
         yield
 
@@ -67,7 +67,7 @@ def forget(folder: Path) -> None:
     if not folder.exists():
         return
     if not list(folder.glob("results*.jsonl")) and any(folder.iterdir()):
-        raise Occupied(f"{folder} holds no campaign, so --fresh deletes nothing there; take another --out")
+        raise Occupied(f"{folder} contains no campaign, so --fresh deletes nothing there; use another --out")
     for path in [path for pattern in OURS for path in folder.glob(pattern)]:
         if path.is_dir():
             shutil.rmtree(path)

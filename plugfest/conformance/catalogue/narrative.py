@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -167,13 +167,16 @@ def _told(step: Step, before: str) -> str:
     if verb == "of":
         return f"sends {step['of']} with bad EXI ({step['reply_bytes']})"
     tell = VERBS.get(verb, lambda value: f"{verb.replace('_', ' ')}: {value_text(value)}")
-    words = [tell(step[verb])]
-    for key in sorted(step, key=lambda key: key == "fields"):
-        text = "" if key == verb else _qualified(key, step[key])
-        if text.startswith("with ") and any(word.startswith("with ") for word in words):
-            text = f"and {text.removeprefix('with ')}"
-        words.append(text)
-    return " ".join(filter(None, words))
+    others = (key for key in sorted(step, key=lambda key: key == "fields") if key != verb)
+    return " ".join(joined(filter(None, (tell(step[verb]), *(_qualified(key, step[key]) for key in others)))))
+
+
+def joined(words: Iterable[str]) -> Iterator[str]:
+    """Qualifiers one after the other: a second ``with`` becomes an ``and``."""
+    said = False
+    for text in words:
+        yield f"and {text.removeprefix('with ')}" if said and text.startswith("with ") else text
+        said = said or text.startswith("with ")
 
 
 def _qualified(key: str, value: Any) -> str:
@@ -185,7 +188,9 @@ def _condition(text: str) -> str:
     """``EVSEProcessing == Ongoing`` -> ``EVSEProcessing is Ongoing``."""
     if " " not in text:
         return f"the answer is {text}"
-    return text.replace(" == ", " is ") if " == " in text else f"the {text.replace(' not ', ' is not ', 1)}"
+    if " == " in text:
+        return text.replace(" == ", " is ")
+    return f"{'' if text[0].isupper() else 'the '}{text.replace(' not ', ' is not ', 1)}"
 
 
 def lasting(text: str) -> str:
@@ -309,10 +314,10 @@ def _fields(value: Any) -> str:
 def _field(key: str, value: Any) -> str:
     if isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name not in EXPECTED}
-        shown = next(iter(value.values())) if len(value) == 1 else value
-    else:
-        shown = value
-    text = "valid contents" if shown == "valid" and key in _NAMELESS else value_text(shown)
+        if len(value) == 1:
+            name, item = next(iter(value.items()))
+            return f"{key} {value_text(item)}" if name in _NAMELESS else f"{name} {value_text(item)}"
+    text = "valid contents" if value == "valid" and key in _NAMELESS else value_text(value)
     return text if key in _NAMELESS else f"{key} {text}"
 
 

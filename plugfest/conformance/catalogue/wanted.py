@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from plugfest.conformance.catalogue import words
-from plugfest.conformance.catalogue.narrative import QUALIFIERS, lasting
+from plugfest.conformance.catalogue.narrative import QUALIFIERS, joined, lasting
 from plugfest.conformance.catalogue.steps import Step, step_text
 from plugfest.conformance.verdict import Result
 
@@ -50,7 +50,7 @@ def _message(step: Step) -> str:
         _SESSIONS.get(identity, f"with session id {identity}"),
         *(QUALIFIERS[key](step[key]) for key in ("fields", "v2gtp", "times") if key in step),
     ]
-    text = " ".join(filter(None, told))
+    text = " ".join(joined(filter(None, told)))
     text += f", within {lasting(str(step['within']))}" if "within" in step else ""
     return text + (f", meeting {', '.join(map(str, step['check']))}" if "check" in step else "")
 

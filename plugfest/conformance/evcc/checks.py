@@ -52,7 +52,7 @@ def ev_selects_offered(tester: TesterEvse, arrival: Arrival) -> str:
     offered = {found.ChargeService.ServiceID, *(service.ServiceID for service in listed)}
     chosen = {service.ServiceID for service in arrival.message.SelectedServiceList.SelectedService}
     if chosen - offered:
-        return f"services {sorted(chosen)}, offered were {sorted(offered)}"
+        return f"services {sorted(chosen)} were selected, but {sorted(offered)} were offered"
     option = arrival.message.SelectedPaymentOption
     return "" if option in found.PaymentOptionList.PaymentOption else f"payment option {option} was not offered"
 
@@ -131,7 +131,7 @@ def ev_receipt_echo(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     loop = _response(tester, "ChargingStatusRes" if tester.pics.ac else "CurrentDemandRes")
     if loop is None or message.MeterInfo != loop.MeterInfo:
-        return "another MeterInfo than was sent"
+        return "MeterInfo differs from the one sent"
     if message.SessionID != tester.wire.session.id:
         return f"SessionID {message.SessionID.hex()} in the body"
     return ""

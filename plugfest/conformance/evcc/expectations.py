@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only
@@ -260,7 +261,7 @@ def recv(step: Step, expect: Steps) -> Action:
         course.result.saw(expected_text(step), problems or arrival.name)
         if wrong:
             raise Failed(
-                f"{arrival.name} came, but {problems}",
+                f"{arrival.name} is wrong: {problems}",
                 expected="; ".join(right for _, right in wrong),
                 observed=problems,
                 cause=Cause.WRONG_FIELD,
@@ -322,7 +323,9 @@ def then(step: Step, expect: Steps) -> Action:
         tester = course.tester
         connections, asked = len(tester.wires), len(tester.asked)
         await asyncio.sleep(5.0)
-        seen = f"{len(tester.asked) - asked} SDP requests, {len(tester.wires) - connections} connections"
+        seen = ", ".join(
+            (counted(len(tester.asked) - asked, "SDP request"), counted(len(tester.wires) - connections, "connection"))
+        )
         course.result.saw(expected_text(step), seen)
         if len(tester.wires) > connections and len(tester.asked) == asked:
             raise Failed(

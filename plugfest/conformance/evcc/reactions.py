@@ -51,7 +51,7 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
     result.saw("the vehicle gives up", seen + (f", {after[0].name}" if after else ""))
     slack = DELAY if not course.others_go_on else DELAY + 0.3  # one round of the repetition
     if not_before is not None and goes < not_before - slack:
-        text = f"it gave up {not_before - goes:.3f} s before its timer was over"
+        text = f"it gave up {not_before - goes:.3f} s before its timer expired"
         raise Failed(text, expected="not before the timer", observed=text, cause=Cause.TOO_EARLY)
     if after:
         raise Failed(

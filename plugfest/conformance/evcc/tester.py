@@ -253,7 +253,7 @@ class TesterEvse:
             gone_by = bool(self.requests) and passed(self.protocol, self.requests[-1].name, what)
             if gone_by and declares(self.pics, what):
                 raise Failed(
-                    f"the vehicle went on without {what}, which is declared of it{self._last()}",
+                    f"the vehicle went on without {what}, although the PICS declares it{self._last()}",
                     expected=what, observed=self.requests[-1].name, cause=Cause.NO_REQUEST,
                 )  # fmt: skip
             if gone_by:

@@ -341,6 +341,6 @@ def trigger(step: Step) -> Action:
         await loops(tester, LOOPS)
         course.origin, course.position = tester.now, len(tester.requests)
         if not await tester.system.do(action):
-            raise Inconclusive(f"nobody can {action} at the vehicle here", cause=Cause.NO_ACTION)
+            raise Inconclusive(f"the action '{action}' is not available on this bench", cause=Cause.NO_ACTION)
 
     return act

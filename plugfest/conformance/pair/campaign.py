@@ -54,7 +54,7 @@ def answered(runs: Iterable[Run], bench: Bench) -> tuple[list[Run], list[tuple[R
         elif guide.attended or run.case.id in guide.known:
             chosen.append(run)
         else:
-            left.append((run, "the answers say nothing of it, and nobody is at a terminal"))
+            left.append((run, "the answers do not mention it, and there is no terminal"))
     return chosen, left
 
 

@@ -97,4 +97,4 @@ def seen(frame: Frame) -> None:
 
 def furthest(frame: Frame) -> str:
     steps = [step for step, _ in frame.port.phases(frame.since, frame.end) if step is not Step.END]
-    return f"the session got to {max(steps).title}" if steps else "no session began"
+    return f"the session got to {max(steps).title}" if steps else "no session started"

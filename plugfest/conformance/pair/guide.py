@@ -131,7 +131,7 @@ class Guide:
         """Lets time pass until a phase is seen in the recording, or by the person."""
         self._now(doing(step), step.port)
         if self.attended:
-            self._line("    [Enter] when it is there, or cannot come any more", "dim")
+            self._line("    [Enter] once it is there, or can no longer come", "dim")
         if await self._passing(step.within, lambda: seen(step), skip=True):
             self._line(f"    seen: {PHASES[step.phase].title}", "green")
 
@@ -177,7 +177,7 @@ class Guide:
     def _outset(self, case: Case, made: Scenario) -> None:
         table = Table.grid(padding=(0, 2))
         for name, lines in (
-            ("prepare", list(preparations(case)) or ["nothing but a vehicle and a charger that are idle"]),
+            ("prepare", list(preparations(case)) or ["an idle vehicle and an idle charger"]),
             ("then", [doing(step) for step in made.steps]),
             ("watched", list(expectations(case))),
         ):
@@ -202,7 +202,7 @@ class Guide:
 
     async def _typed(self, name: str, prompt: str) -> str:
         if not self.attended:
-            raise Unanswered(f"the answers say nothing of {name}, and there is no terminal to ask at")
+            raise Unanswered(f"the answers do not mention {name}, and there is no terminal to ask at")
         self.console.print(Text(f"    {prompt}: "), end="")
         try:
             line = await terminal.typed()

@@ -38,9 +38,9 @@ def judge(result: Result, scenario: Scenario, evidence: Evidence, rule: str) -> 
             open_.append((expected, why))
             result.saw(words, f"not judged: {why}")
             continue
-        result.saw(words, "so it was" if miss is None else miss.observed)
+        result.saw(words, "as expected" if miss is None else miss.observed)
         if expected.verb == "current_gone" and not evidence.ports[expected.port - 1].measured:
-            result.not_observed.append(f"{words}: nothing measures the outlet, what the charger says was judged")
+            result.not_observed.append(f"{words}: nothing measures the outlet, so what the charger reports was judged")
         if miss is not None:
             misses.append((expected, miss))
     result.verdict = Verdict.PASS
@@ -57,7 +57,7 @@ def _failed(result: Result, scenario: Scenario, evidence: Evidence, expected: Ex
     result.verdict, result.cause, result.blamed = Verdict.FAIL, miss.cause, miss.side
     port = evidence.ports[expected.port - 1]
     told = next((one.sentence for one in port.diagnoses if one.failed and one.side == miss.side), "")
-    who = capital(WHO[miss.side]) if miss.side else "Nobody can be named"
+    who = capital(WHO[miss.side]) if miss.side else "Neither side can be blamed"
     said = f"{miss.observed}; {told}" if miss.stalled and told else miss.observed
     why = Failed(
         f"{who}: {said}" if miss.side else said, cause=miss.cause, expected=in_words(expected), observed=miss.observed
@@ -77,4 +77,4 @@ def _beside(result: Result, evidence: Evidence) -> None:
     for _, text in found[:NOTED]:
         result.find(text, Severity.NOTE)
     if len(found) > NOTED:
-        result.find(f"and {len(found) - NOTED} more; plugfest trace check tells them", Severity.NOTE)
+        result.find(f"and {len(found) - NOTED} more; plugfest trace check lists them", Severity.NOTE)

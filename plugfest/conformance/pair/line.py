@@ -70,5 +70,5 @@ def port(path: Path, key_log: Path | None, acts: Sequence[Act], until: float) ->
                 f"{path} was recorded at another time than the acts: another file, or the recorder's clock is wrong"
             )
     elif found.entries and acts:
-        raise RecordingError(f"{path} has no time of day, so that nobody knows what came before which act")
+        raise RecordingError(f"{path} has no time of day, so the order of messages and acts is unknown")
     return Port(found, acts, until)

@@ -36,7 +36,7 @@ def speaks(frame: Frame) -> Miss | None:
     seen(frame)
     found = [talk for talk in frame.talks() if talk.entries]
     if not found:
-        return Miss(Cause.NOT_CONNECTED, "no session began", stalled=True)
+        return Miss(Cause.NOT_CONNECTED, "no session started", stalled=True)
     _as_prepared(frame, found[-1])
     spoken = found[-1].protocol
     if spoken == WORDS[frame.value].name:

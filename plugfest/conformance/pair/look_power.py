@@ -60,8 +60,8 @@ def _unsaid(frame: Frame, what: str) -> Miss:
         Inconclusive: they have none, as in AC.
     """
     if any(step is Step.CHARGING for step, _ in frame.port.phases(frame.since, frame.end)):
-        raise Inconclusive(f"the messages of this session say no {what}", cause=Cause.POINTLESS)
-    return Miss(Cause.OUTPUT_OFF, f"no {what} was said; {furthest(frame)}", stalled=True)
+        raise Inconclusive(f"the messages of this session contain no {what}", cause=Cause.POINTLESS)
+    return Miss(Cause.OUTPUT_OFF, f"no {what} was reported; {furthest(frame)}", stalled=True)
 
 
 def met(frame: Frame) -> Miss | None:

@@ -52,7 +52,7 @@ def impossible(scenario: Scenario, side: Side) -> str:
     if scenario.ports > 1:
         return "one end is ours, and it has several"
     if unprepared(scenario) or prepared(scenario).server is not None:
-        return "over TLS, or with what our own roles do not have: record the line instead"
+        return "over TLS, or with something that our own roles do not have: record the line instead"
     wrong = [step.act for step in scenario.steps if isinstance(step, Do) and _ours(step, side)]
     missing = next((act for act in wrong if act not in OWN_ACTS), "")
     return f"our end cannot do it: {ACTS[missing][1].format('...', '...')}" if missing else ""

@@ -22,13 +22,13 @@ Adjust = Callable[[OwnPair], None]
 def impossible(scenario: Scenario) -> str:
     """What of a scenario our own roles cannot do, in words, or ""."""
     if name := unprepared(scenario):
-        return f"our own roles have no such thing: {PREPARED[name][1].format('...', '...')}"
+        return f"our own roles do not support this: {PREPARED[name][1].format('...', '...')}"
     for step in scenario.steps:
         if isinstance(step, Do) and step.act not in OWN_ACTS:
             return f"our own roles cannot do it: {ACTS[step.act][1].format('...', '...')}"
     for expected in scenario.expected:
         if expected.verb == "asked" and expected.value not in OWN_ANSWERS:
-            return "only a person can see what it asks for"
+            return "only a person can see this"
     return ""
 
 

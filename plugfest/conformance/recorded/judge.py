@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.recorded import runs as catalogue
 from plugfest.conformance.recorded.answer import Answer, Judged
 from plugfest.conformance.recorded.process import PROCESS, Side, View, messages
@@ -136,7 +137,7 @@ def _sentence(view: View, answer: Answer, rows: Sequence[Judged], found: checks.
     side, who, diagnosis = view.side, view.who, found.diagnosis
     judged = [one for one in rows if one.answer is not Answer.NOT_JUDGED]
     if answer is Answer.NOT_JUDGED:
-        why = rows[0].text if rows else "there is nothing of a session in it"
+        why = rows[0].text if rows else "it contains no session"
         return f"Not judged: {why}."
     bad = [one for one in rows if one.answer is answer]
     many = f"{len(judged)} rules that this recording can judge"
@@ -198,7 +199,7 @@ def _happened(own: Sequence[Finding]) -> Iterator[Judged]:
     known = {*PROCESS, "timing", *(rule.name for rule in RULES)}
     for one in own:
         if one.rule not in known and one.severity != "note":
-            asks = checks.RULES.get(one.rule, "encoded as everybody does")
+            asks = checks.RULES.get(one.rule, "encoded as usual")
             yield Judged(one.rule, asks, Answer.FINDING, one.text, one.requirement, round(one.time, 3))
 
 
@@ -277,7 +278,7 @@ def _missing(rules: Iterable[Rule]) -> str:
 
 def _count(entries: Sequence[Entry]) -> str:
     number = len({entry.index for entry in entries})
-    return f"{number} message{'s' if number != 1 else ''}"
+    return counted(number, "message")
 
 
 # ---------------------------------------------------------------------------------------------------------------

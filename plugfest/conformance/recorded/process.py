@@ -95,7 +95,7 @@ def asked(view: View) -> str:
     if not any(entry.name == "SDPRequest" for entry in view.layer("sdp")):
         return "no SDPRequest in the recording"
     there = any(entry.sender == view.side and entry.layer != "slac" for entry in view.recording.entries)
-    return "" if there else f"nothing of {view.who} above the power line: its link may not have been up"
+    return "" if there else f"nothing from {view.who} above the power line: its link may not have been up"
 
 
 def connection(view: View) -> str:

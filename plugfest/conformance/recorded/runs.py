@@ -21,7 +21,7 @@ from plugfest.conformance.recorded.told import differs, told
 from plugfest.traces.entries import SECC
 from plugfest.traces.talks import Exchange, Talk, code_of
 
-STIMULUS = "needs a tester: its stimulus does not come up by itself"
+STIMULUS = "needs a tester: its stimulus does not occur by itself"
 UNSEEN = "needs a tester: what it expects is not in a recording"
 PLACES = {"ChargingLoop": ("CurrentDemand", "ChargingStatus"), "ChargeLoop": ("DC_ChargeLoop", "AC_ChargeLoop"),
           "ChargeParameterDiscovery": ("ChargeParameterDiscovery", "DC_ChargeParameterDiscovery",

@@ -56,5 +56,5 @@ def differs(case: Case, known: Mapping[str, Any]) -> str:
         if name not in known:
             return f"needs a tester: {name} has to be declared"
         if not holds(condition, pics):
-            return f"is about other sessions: {condition}"
+            return f"applies to other sessions: {condition}"
     return ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from boundary.text import counted
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.recorded.answer import Answer, Judged
 from plugfest.conformance.recorded.process import View, messages, slac
@@ -112,7 +113,7 @@ def _row(
         return
     judged = list(_judged(one, seen))
     why = why or messages(view) or _lacks(one, how, seen, judged)
-    text = why or f"{len(judged)} message{'s' if len(judged) != 1 else ''}"
+    text = why or counted(len(judged), "message")
     yield Judged(name, one.rule, Answer.NOT_JUDGED if why else Answer.PASS, text, source)
 
 
@@ -182,5 +183,5 @@ def _line_row(rule: LineRule, how: How, view: View, violations: dict[str, Violat
     kinds = [".".join(kind.__name__.rsplit("_", 1)) for kind in rule.kinds]
     many = sum(event.direction == "rx" and event.name in kinds for event in _frames(view))
     why = why or slac(view) or ("" if many else f"no {' or '.join(kinds)} in the recording")
-    text = why or f"{many} message{'s' if many != 1 else ''}"
+    text = why or counted(many, "message")
     yield Judged(name, rule.rule, Answer.NOT_JUDGED if why else Answer.PASS, text, rule.source)

@@ -18,7 +18,7 @@ About = Callable[[Said], bool]
 PLANT = "nothing was measured between vehicle and charger"
 PILOT = "the control pilot is not in the recording"
 REASONS = "what happened at the charger is not in the recording"
-DECLARED = "only its maker can declare that"
+DECLARED = "only its manufacturer can declare that"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ SESSION: Mapping[tuple[Side, str], How] = {
     ("secc", "limit-untold"): PLAIN,
     ("secc", "isolation-phase"): _ISOLATION,
     ("secc", "isolation-kept"): _ISOLATION,
-    ("secc", "limit-claimed"): about(lambda said: said.limited, "no limit is told as reached"),
+    ("secc", "limit-claimed"): about(lambda said: said.limited, "no limit is reported as reached"),
     # Its answers
     ("secc", "answer-other"): same("response-type"),
     ("secc", "session-id-kept"): same("session-id"),

@@ -130,7 +130,7 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     if profile not in ("strict", "tolerant"):
         raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
     if payment == "contract" and not PROTOCOLS[protocol].abilities.contract:
-        raise pytest.UsageError(f"{name}: {PROTOCOLS[protocol].title} knows no payment by contract")
+        raise pytest.UsageError(f"{name}: {PROTOCOLS[protocol].title} does not have payment by contract")
     if not isinstance(watch := words.get("watch", True), bool):
         raise pytest.UsageError(f"{name}: watch is True or False, not {watch!r}")
     changes = _of_iso20(words, protocol, name)

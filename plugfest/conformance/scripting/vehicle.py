@@ -136,7 +136,7 @@ class VehicleScript(Script):
         if state not in ("A", "B", "C", "D"):
             raise ValueError(f"a vehicle's pilot is A, B, C or D, not {state!r}")
         if state == "A":
-            assert self.system.unplug(), "the connector cannot be pulled here"
+            assert self.system.unplug(), "the connector cannot be unplugged on this bench"
         else:
             self.system.pilot.set(State(state))
 

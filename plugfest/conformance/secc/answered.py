@@ -38,7 +38,7 @@ def absence(wire: Wire, expected: str, stream: int, began: float, seconds: float
 
 def unreadable(arrival: Arrival, expected: str) -> Failed:
     """Something came instead of the response that is not a message."""
-    text = f"no {expected} came, but what cannot be read: {arrival.note}"
+    text = f"an unreadable message came instead of {expected}: {arrival.note}"
     return Failed(text, cause=Cause.UNREADABLE, expected=expected, observed=arrival.note)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from boundary.text import counted
 from pki.profiles import Role
 from plugfest.conformance.secc import contract, iso20_checks
 from plugfest.conformance.secc.iso2 import mode
@@ -47,14 +48,16 @@ def sessionid_nonzero(tester: TesterEv, arrival: Arrival) -> str:
     if not any(session_id):
         return f"session id {session_id.hex() or 'empty'} is zero"
     return (
-        "" if len(session_id) == 8 or tester.protocol.abilities.short_ids else f"session id of {len(session_id)} bytes"
+        ""
+        if len(session_id) == 8 or tester.protocol.abilities.short_ids
+        else f"its session id has {counted(len(session_id), 'byte')}"
     )
 
 
 @CHECKS.on("SESSIONID_NOT_PREVIOUS")
 def sessionid_not_previous(tester: TesterEv, arrival: Arrival) -> str:
     before = tester.previous_id
-    return "the session id is that of the session before" if arrival.session_id == before else ""
+    return "the session id is that of the previous session" if arrival.session_id == before else ""
 
 
 @CHECKS.on("EVSEID_FORMAT")
@@ -62,27 +65,27 @@ def evseid_format(tester: TesterEv, arrival: Arrival) -> str:
     evse = arrival.message.EVSEID
     if isinstance(evse, bytes):
         return ""
-    return "" if EVSE_ID.fullmatch(evse) or NOT_AVAILABLE.fullmatch(evse) else f"EVSEID {evse!r}"
+    return "" if EVSE_ID.fullmatch(evse) or NOT_AVAILABLE.fullmatch(evse) else f"its EVSEID is {evse!r}"
 
 
 @CHECKS.on("SAP_SCHEMAID_OFFERED")
 def sap_schemaid_offered(tester: TesterEv, arrival: Arrival) -> str:
     offered = tester.offered_ids
     chosen = arrival.message.SchemaID
-    return "" if chosen in offered else f"SchemaID {chosen}, offered were {sorted(offered)}"
+    return "" if chosen in offered else f"SchemaID {chosen} is not one of those offered: {sorted(offered)}"
 
 
 @CHECKS.on("PAYMENT_OPTION_MATCHES_MODE")
 def payment_option_matches_mode(tester: TesterEv, arrival: Arrival) -> str:
     wanted = "Contract" if tester.pics.pnc else "ExternalPayment"
     options = list(arrival.message.PaymentOptionList.PaymentOption)
-    return "" if wanted in options else f"payment options {', '.join(options)} without {wanted}"
+    return "" if wanted in options else f"its payment options are {', '.join(options)}, without {wanted}"
 
 
 @CHECKS.on("ENERGY_MODE_MATCHES")
 def energy_mode_matches(tester: TesterEv, arrival: Arrival) -> str:
     modes = list(arrival.message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
-    return "" if mode(tester) in modes else f"energy transfer modes {', '.join(modes)} without {mode(tester)}"
+    return "" if mode(tester) in modes else f"its energy transfer modes are {', '.join(modes)}, without {mode(tester)}"
 
 
 _CATEGORIES = {2: "ContractCertificate", 3: "Internet"}
@@ -150,14 +153,16 @@ def paramset_internet(tester: TesterEv, arrival: Arrival) -> str:
 def payment_option_as_before(tester: TesterEv, arrival: Arrival) -> str:
     chosen = "Contract" if tester.pics.pnc else "ExternalPayment"
     options = list(arrival.message.PaymentOptionList.PaymentOption)
-    return "" if options == [chosen] else f"payment options {', '.join(options)}, before the pause {chosen}"
+    return "" if options == [chosen] else f"its payment options are {', '.join(options)}, before the pause {chosen}"
 
 
 @CHECKS.on("CHARGE_SERVICE_AS_BEFORE")
 def charge_service_as_before(tester: TesterEv, arrival: Arrival) -> str:
     modes = list(arrival.message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
     return (
-        "" if modes == [mode(tester)] else f"energy transfer modes {', '.join(modes)}, before the pause {mode(tester)}"
+        ""
+        if modes == [mode(tester)]
+        else f"its energy transfer modes are {', '.join(modes)}, before the pause {mode(tester)}"
     )
 
 
@@ -184,11 +189,11 @@ def _covered(entries: list[Any]) -> float:
 def schedule_valid(tester: TesterEv, arrival: Arrival) -> str:
     tuples, watts = _tuples(arrival), _most(tester)[2]
     if not 1 <= len(tuples) <= 3:
-        return f"{len(tuples)} schedules, 1 to 3 are allowed"
+        return f"{len(tuples)} schedules; 1 to 3 are allowed"
     ids = [entry.SAScheduleTupleID for entry in tuples]
     least, most = (0, 32767) if tester.protocol is DIN else (1, 255)
     if len(set(ids)) != len(ids) or not all(least <= one <= most for one in ids):
-        return f"SAScheduleTupleIDs {ids}"
+        return f"its SAScheduleTupleIDs are {ids}"
     for one in tuples:
         entries = one.PMaxSchedule.PMaxScheduleEntry
         starts = [entry.TimeInterval.start for entry in entries]
@@ -230,7 +235,7 @@ def schedule_max_entries(tester: TesterEv, arrival: Arrival) -> str:
         entries = len(one.PMaxSchedule.PMaxScheduleEntry)
         tariff = getattr(one, "SalesTariff", None)
         if entries > most or (tariff is not None and len(tariff.SalesTariffEntry) > most):
-            return f"schedule {one.SAScheduleTupleID} has {entries} entries, at most {most} were asked for"
+            return f"schedule {one.SAScheduleTupleID} has {entries} entries, but MaxEntriesSAScheduleTuple was {most}"
     return ""
 
 
@@ -252,7 +257,9 @@ def tuple_id_as_before(tester: TesterEv, arrival: Arrival) -> str:
         return ""
     ids = [entry.SAScheduleTupleID for entry in _tuples(arrival)]
     return (
-        "" if tester.paused.tuple_id in ids else f"schedules {ids} without {tester.paused.tuple_id} of before the pause"
+        ""
+        if tester.paused.tuple_id in ids
+        else f"schedules {ids} without {tester.paused.tuple_id} from before the pause"
     )
 
 
@@ -261,7 +268,7 @@ def evse_limits_ac(tester: TesterEv, arrival: Arrival) -> str:
     parameter = arrival.message.EVSEChargeParameter
     volts, amps = number(parameter.EVSENominalVoltage), number(parameter.EVSEMaxCurrent)
     if volts <= 0 or amps <= 0:
-        return f"limits of {volts:g} V, {amps:g} A"
+        return f"its limits are {volts:g} V, {amps:g} A"
     # A limit that is rounded up in its message does not exceed the power.
     most = volts * (amps + 10.0**parameter.EVSEMaxCurrent.Multiplier) * 3
     for one in _tuples(arrival):
@@ -278,10 +285,10 @@ def evse_limits_dc(tester: TesterEv, arrival: Arrival) -> str:
     low = number(parameter.EVSEMinimumVoltageLimit)
     most_volts, most_amps, most_watts = _most(tester)
     if not 0 < volts <= most_volts or not 0 < amps <= most_amps or low < 0 or low > volts:
-        return f"limits of {low:g} to {volts:g} V, {amps:g} A"
+        return f"its limits are {low:g} to {volts:g} V, {amps:g} A"
     power = parameter.EVSEMaximumPowerLimit
     if power is not None and not 0 < number(power) <= most_watts:
-        return f"EVSEMaximumPowerLimit of {number(power):g} W"
+        return f"EVSEMaximumPowerLimit is {number(power):g} W"
     battery = tester.battery_voltage
     return "" if low <= battery <= volts else f"{low:g} to {volts:g} V do not reach the battery's {battery:g} V"
 
@@ -303,14 +310,14 @@ def receipt_true(tester: TesterEv, arrival: Arrival) -> str:
 @CHECKS.on("METER_INFO")
 def meter_info(tester: TesterEv, arrival: Arrival) -> str:
     info = arrival.message.MeterInfo
-    return "" if info is not None and info.MeterID else "no MeterInfo with a MeterID"
+    return "" if info is not None and info.MeterID else "there is no MeterInfo with a MeterID"
 
 
 @CHECKS.on("METER_READING")
 def meter_reading(tester: TesterEv, arrival: Arrival) -> str:
     info = arrival.message.MeterInfo
     reading = info.MeterReading if info is not None else None
-    return "" if reading is not None and 0 <= reading <= 4294967295 else f"MeterReading {reading}"
+    return "" if reading is not None and 0 <= reading <= 4294967295 else f"MeterReading is {reading}"
 
 
 @CHECKS.on("DC_PRESENT_VALUES")
@@ -319,7 +326,7 @@ def dc_present_values(tester: TesterEv, arrival: Arrival) -> str:
     volts, amps = number(message.EVSEPresentVoltage), number(message.EVSEPresentCurrent)
     most_volts, most_amps, _ = _most(tester)
     if not 0 <= volts <= most_volts or not -1.0 <= amps <= most_amps:
-        return f"present values {volts:g} V, {amps:g} A"
+        return f"its present values are {volts:g} V, {amps:g} A"
     flags = (message.EVSECurrentLimitAchieved, message.EVSEVoltageLimitAchieved, message.EVSEPowerLimitAchieved)
     return "" if None not in flags else "a limit flag is missing"
 
@@ -333,13 +340,15 @@ def dc_present_voltage(tester: TesterEv, arrival: Arrival) -> str:
 @CHECKS.on("DIN_SERVICE")
 def din_service(tester: TesterEv, arrival: Arrival) -> str:
     options = list(arrival.message.PaymentOptions.PaymentOption)
-    return "" if "ExternalPayment" in options else f"payment options {', '.join(options)} without ExternalPayment"
+    return (
+        "" if "ExternalPayment" in options else f"its payment options are {', '.join(options)}, without ExternalPayment"
+    )
 
 
 @CHECKS.on("GENCHALLENGE_16B")
 def genchallenge_16b(tester: TesterEv, arrival: Arrival) -> str:
     length = len(arrival.message.GenChallenge)
-    return "" if length == 16 else f"GenChallenge of {length} bytes"
+    return "" if length == 16 else f"GenChallenge has {counted(length, 'byte')}"
 
 
 EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
@@ -348,7 +357,7 @@ EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
 @CHECKS.on("EMAID_SYNTAX")
 def emaid_syntax(tester: TesterEv, arrival: Arrival) -> str:
     emaid = str(getattr(arrival.message.eMAID, "value", arrival.message.eMAID)).replace("-", "")
-    return "" if EMAID.fullmatch(emaid.upper()) else f"eMAID {emaid!r}"
+    return "" if EMAID.fullmatch(emaid.upper()) else f"its eMAID is {emaid!r}"
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import durations
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, named_checks, only, value_text
@@ -146,7 +147,7 @@ def recv(step: Step, expect: Steps) -> Action:
         problems += [(check(course.tester, arrival), check_text(word)) for word, check in checks]
         if found := [(problem, right) for problem, right in problems if problem]:
             raise Failed(
-                f"{seen} came, but {'; '.join(problem for problem, _ in found)}",
+                f"{seen} is wrong: {'; '.join(problem for problem, _ in found)}",
                 cause=Cause.WRONG_SESSION if stranger else Cause.WRONG_FIELD,
                 expected="; ".join(right for _, right in found), observed=seen,
             )  # fmt: skip
@@ -167,7 +168,7 @@ def no_reply(step: Step, expect: Steps) -> Action:
     async def judge(course: Course) -> None:
         tester = course.tester
         if tester.wire is None:
-            seen = f"{len(course.datagrams)} datagrams" if course.datagrams else "nothing"
+            seen = counted(len(course.datagrams), "datagram") if course.datagrams else "nothing"
             course.result.saw(expected_text(step), seen)
             if course.datagrams:
                 raise Failed(

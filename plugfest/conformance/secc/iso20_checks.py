@@ -45,7 +45,7 @@ def authorization_setup(tester: TesterEv, arrival: Arrival) -> str:
 @CHECKS20.on("BOTH_METHODS_20")
 def both_methods(tester: TesterEv, arrival: Arrival) -> str:
     listed = list(arrival.message.AuthorizationServices)
-    return "" if set(listed) == {"PnC", "EIM"} else f"services {listed}, EIM and PnC are declared"
+    return "" if set(listed) == {"PnC", "EIM"} else f"services {listed}, but EIM and PnC are declared"
 
 
 @CHECKS20.on("PRICES_SIGNED_20")
@@ -73,7 +73,7 @@ def services(tester: TesterEv, arrival: Arrival) -> str:
             return f"energy service {one} does not fit the {kind} namespace that was agreed on"
     added = arrival.message.VASList
     wrong = [one.ServiceID for one in (added.Service if added is not None else ()) if one.ServiceID < 64]
-    return f"VASList names services {wrong}, which are none" if wrong else ""
+    return f"VASList names services {wrong}, which are not value-added services" if wrong else ""
 
 
 @CHECKS20.on("PARAMETER_SETS_20")
@@ -82,7 +82,7 @@ def parameter_sets(tester: TesterEv, arrival: Arrival) -> str:
     service = energy.SERVICES.get(message.ServiceID)
     asked = tester.make("ServiceDetailReq").ServiceID
     if message.ServiceID != asked:
-        return f"details of service {message.ServiceID}, asked for {asked}"
+        return f"details of service {message.ServiceID} instead of {asked}"
     ids = [one.ParameterSetID for one in message.ServiceParameterList.ParameterSet]
     if len(set(ids)) != len(ids):
         return f"ParameterSetIDs {ids} are not unique"
@@ -133,7 +133,7 @@ def schedules(tester: TesterEv, arrival: Arrival) -> str:
         least, most = block.MinimumSOC, block.TargetSOC
         told = [one for one in (block.DepartureTime, least, most) if one is not None]
         if told and not chosen.chosen.by_charger:
-            return "mobility needs, which are the vehicle's to name in MobilityNeedsMode 1"
+            return "mobility needs, which only the vehicle names in MobilityNeedsMode 1"
         return f"MinimumSOC {least} above TargetSOC {most}" if None not in (least, most) and least > most else ""
     tuples = iso20.schedules({"ScheduleExchangeRes": message})
     ids = [one.ScheduleTupleID for one in tuples]
@@ -152,7 +152,7 @@ def schedules(tester: TesterEv, arrival: Arrival) -> str:
 def _schedule(schedule: Any, sign: float, departure: float) -> str:
     entries = schedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
     if len(entries) > iso20.POINTS:
-        return f"{len(entries)} entries, MaximumSupportingPoints was {iso20.POINTS}"
+        return f"{len(entries)} entries, but MaximumSupportingPoints was {iso20.POINTS}"
     covered = sum(entry.Duration for entry in entries)
     if covered < departure - SLACK:
         return f"it covers {covered} s of {departure:g} s [V2G20-1563]"
@@ -174,7 +174,7 @@ def prices(tester: TesterEv, arrival: Arrival) -> str:
     dynamic = arrival.message.Dynamic_SEResControlMode
     blocks = [dynamic] if dynamic is not None else [one.ChargingSchedule for one in iso20.schedules(tester.responses)]
     missing = field is not None and any(getattr(block, field) is None for block in blocks)
-    return f"no {field}, which the parameter set says [V2G20-2176]" if missing else ""
+    return f"no {field}, although the parameter set requires it [V2G20-2176]" if missing else ""
 
 
 @CHECKS20.on("LOOP_20")
@@ -197,7 +197,7 @@ def needs(tester: TesterEv, arrival: Arrival) -> str:
     told = [name for name in ("DepartureTime", "MinimumSOC", "TargetSOC") if getattr(block, name, None) is not None]
     if getattr(block, "DepartureTime", None) == 0:
         return "a DepartureTime of 0 s, which leaves no time to charge"
-    return "" if told else "no mobility needs, although the charger is to name them"
+    return "" if told else "no mobility needs, although the charger must name them"
 
 
 @CHECKS20.on("METER_20")

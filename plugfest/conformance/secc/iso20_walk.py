@@ -56,7 +56,8 @@ async def service_discovery(tester: TesterEv) -> None:
     offered = [one.ServiceID for one in arrival.message.EnergyTransferServiceList.Service]
     if wanted not in offered:
         raise Inconclusive(
-            f"the charger offers services {offered}, {tester.pics.energy_service} is {wanted}", cause=Cause.NOT_DECLARED
+            f"the charger offers services {offered}, not {wanted} for {tester.pics.energy_service}",
+            cause=Cause.NOT_DECLARED,
         )
 
 

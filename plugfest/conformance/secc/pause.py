@@ -45,7 +45,7 @@ async def wake_by_ev(tester: TesterEv) -> None:
     if pilot.reading.duty is None:
         await asyncio.sleep(seconds)
     elif await until_digital(pilot, seconds):
-        raise Inconclusive(f"the charger woke up before {seconds:g} s were over", cause=Cause.POINTLESS)
+        raise Inconclusive(f"the charger woke up before {seconds:g} s had passed", cause=Cause.POINTLESS)
     await toggle(pilot)
     if not await until_digital(pilot, 10.0):
         raise Inconclusive("the charger did not wake up after B-C-B", cause=Cause.POINTLESS)
@@ -58,7 +58,7 @@ async def wake_by_evse(tester: TesterEv) -> None:
     if tester.system.pilot.reading.duty is None:
         await asyncio.sleep(seconds + timer("SECC_B1_B2_Timeout"))
     if not await until_digital(tester.system.pilot, seconds + timer("SECC_B1_B2_Timeout")):
-        raise Inconclusive(f"the charger did not wake itself within {seconds:g} s", cause=Cause.POINTLESS)
+        raise Inconclusive(f"the charger did not wake up by itself within {seconds:g} s", cause=Cause.POINTLESS)
     tester.link_up = tester.now
 
 

@@ -54,7 +54,7 @@ class Plan:
         tester.stays_ready = self.setup == "without the change to CP B"
         if (tester.stays_ready or self.by_pilot) and tester.system.pilot.reading.duty is None:
             what = "that the pilot stays where it is" if tester.stays_ready else "the pilot"
-            text = f"the charger cannot see {what}: pilot hardware is needed"
+            text = f"{what} cannot be shown to the charger: pilot hardware is needed"
             raise Inconclusive(text, cause=Cause.NO_PILOT)
         if self.script is not None:
             await self.script(tester, self.run, result)

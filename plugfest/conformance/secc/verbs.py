@@ -299,7 +299,7 @@ def cp(step: Step) -> Action:
             return
         if match[1] == "A":
             if not tester.system.unplug():
-                raise Inconclusive("the connector cannot be pulled here", cause=Cause.NO_ACTION)
+                raise Inconclusive("the connector cannot be unplugged on this bench", cause=Cause.NO_ACTION)
         else:
             if match[1] == "B":
                 tester.system.load(None)
@@ -342,7 +342,7 @@ def operator(step: Step) -> Action:
 
     async def act(course: Course) -> None:
         if not await course.tester.act(action) and action != "never authorise":
-            raise Inconclusive(f"nobody can {action} here", cause=Cause.NO_ACTION)
+            raise Inconclusive(f"the action '{action}' is not available on this bench", cause=Cause.NO_ACTION)
 
     return act
 

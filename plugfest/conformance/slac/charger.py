@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import PilotStep
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import OF_A_VEHICLE, Tester
@@ -185,10 +186,12 @@ class Charger(Tester[LineToVehicle]):
         await asyncio.sleep(seconds)
         toggles.close()
         count, longest = toggles.count, toggles.longest
-        self.result.saw("1 to 3 toggles, no state longer than 0.4 s", f"{count} toggles, {longest:.2f} s at most")
+        self.result.saw(
+            "1 to 3 toggles, no state longer than 0.4 s", f"{counted(count, 'toggle')}, {longest:.2f} s at most"
+        )
         if not 1 <= count <= 3 or longest > 0.41:
             raise Failed(
-                f"{count} toggles, {longest:.2f} s at most",
+                f"{counted(count, 'toggle')}, {longest:.2f} s at most",
                 expected="1 to 3, 0.4 s",
                 observed=str(count),
                 cause=Cause.PILOT_STATE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac import both as slac_both
@@ -59,10 +60,10 @@ async def _rounds(post: Charger, steps: Steps) -> None:
                 expected="another message, or none",
             )
         last, number = post.now, number + 1
-    post.result.saw("rounds for 10 s", f"{number} requests in {last - first:.1f} s")
+    post.result.saw("rounds for 10 s", f"{counted(number, 'request')} in {last - first:.1f} s")
     if number < 6 or number % 3:
         raise Failed(
-            f"{number} requests",
+            counted(number, "request"),
             expected="rounds of three, several times",
             observed=str(number),
             cause=Cause.WRONG_FIELD,

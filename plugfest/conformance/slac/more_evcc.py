@@ -130,7 +130,7 @@ async def out_of_reach(post: Charger, run: Run) -> None:
             )  # fmt: skip
         if isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
             break  # a new matching: this one has failed, as required
-    post.result.saw("neither validation nor match", "so it is")
+    post.result.saw("neither validation nor match", "as expected")
 
 
 @SCRIPTS.on("PF_EVCC_SLAC_Nearest")

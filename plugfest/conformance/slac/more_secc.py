@@ -118,7 +118,7 @@ async def average(ev: Vehicle, run: Run) -> None:
     ]
     most, group = max(off)
     ev.result.saw(
-        f"58 averages, {slack:g} dB at most beside",
+        f"58 averages, {slack:g} dB tolerance",
         f"group {group + 1} {most:.1f} dB beside the others, all of them by {path:.1f} dB",
     )
     if most > slack or abs(path) > slack:
@@ -226,7 +226,7 @@ async def losses(ev: Vehicle, run: Run) -> None:
         before = ev.network
         await asyncio.sleep(T.TT_match_response)
         await ev.match()
-        ev.result.saw("the same network again", "so it is" if ev.network == before else "another")
+        ev.result.saw("the same network again", "as expected" if ev.network == before else "another")
         if ev.network != before:
             raise Failed(
                 "a repeated CM_SLAC_MATCH.REQ is answered with another network",

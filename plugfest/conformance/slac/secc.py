@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac import both as slac_both
 from plugfest.conformance.slac import secc_link as slac_secc_link
@@ -101,10 +102,13 @@ async def _retried(ev: Vehicle, steps: Steps) -> None:
         faults += 1
         await ev.fault_step(0)
     off = await until(ev.pilot, steady, LATEST_INIT + 1)
-    ev.result.saw("two steps through E or F, then 100 %", f"{faults} steps, then {ev.pilot.reading.label}")
+    ev.result.saw("two steps through E or F, then 100 %", f"{counted(faults, 'step')}, then {ev.pilot.reading.label}")
     if faults != 2 or not off:
         raise Failed(
-            f"{faults} steps through E or F", expected="2 and 100 %", observed=str(faults), cause=Cause.PILOT_STATE
+            f"{counted(faults, 'step')} through E or F",
+            expected="2 and 100 %",
+            observed=str(faults),
+            cause=Cause.PILOT_STATE,
         )
 
 
@@ -211,7 +215,7 @@ async def _while_another(ev: Vehicle, steps: Steps) -> None:
             await second.report()
             await second.respond()
         except Failed as why:
-            raise Inconclusive(f"the second vehicle did not get as far: {why}", cause=Cause.NO_REQUEST) from why
+            raise Inconclusive(f"the second vehicle did not get that far: {why}", cause=Cause.NO_REQUEST) from why
         await ev.first_step()
         first = asyncio.create_task(ev.second_step())
         try:

@@ -29,7 +29,7 @@ async def _kept(ev: Vehicle, steps: Steps) -> None:
         if await ev.linked() is False:
             raise Failed("the link is gone", expected=f"a link for {KEPT:g} s", observed="none", cause=Cause.LINK_LOST)
         await asyncio.sleep(0.5)
-    ev.result.saw(f"a link for {KEPT:g} s", "so it is")
+    ev.result.saw(f"a link for {KEPT:g} s", "as expected")
 
 
 async def _unlink(ev: Vehicle, steps: Steps) -> None:

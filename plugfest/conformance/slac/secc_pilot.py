@@ -134,7 +134,7 @@ def _judge(ev: Vehicle, watch: _Watch, cut: float, steady_first: bool | None, dc
     if steady_first and not in_time:
         raise wrong("the oscillator was not off before E or F")
     if steady_first is None and not in_time:
-        ev.result.find("the oscillator was not off before E or F (whether it has to be is uncertain)")
+        ev.result.find("the oscillator was not off before E or F (it is uncertain whether it has to be)")
     up = watch.first(lambda reading: reading.state in CONNECTED, down)
     if up is None or not T.T_step_EF - 0.1 <= up - down <= LONGEST_STEP + 0.1:
         raise wrong(f"E or F for {'ever' if up is None else f'{up - down:.1f} s'}")

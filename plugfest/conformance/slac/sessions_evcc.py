@@ -100,7 +100,7 @@ class Host:
             Failed: it toggles, looks for a charger, or matches.
         """
         await self._toggle(self.asleep + seconds, wanted=False)
-        self.result.saw(f"asleep for {seconds:g} s", "so it is")
+        self.result.saw(f"asleep for {seconds:g} s", "as expected")
 
     async def toggles(self, until_: float) -> None:
         """B-C-B until a loop time.
@@ -131,7 +131,7 @@ class Host:
                 return True
             if len(evse.asked) > asked:
                 raise Failed(
-                    "the vehicle looks for a charger in its pause",
+                    "the vehicle looks for a charger during its pause",
                     expected="no SDP",
                     observed="SDP request",
                     cause=Cause.UNWANTED_MESSAGE,
@@ -141,7 +141,7 @@ class Host:
             frame = await self.post.any(min(0.05, max(end - self.now, 0.001)))
             if frame is not None and isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
                 raise Failed(
-                    "the vehicle starts a new matching in its pause",
+                    "the vehicle starts a new matching during its pause",
                     expected="silence",
                     observed=frame.name,
                     cause=Cause.UNWANTED_MESSAGE,
@@ -173,7 +173,7 @@ class Host:
             frame = await self.post.any(0.05)
             if frame is not None and isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
                 raise Inconclusive("the vehicle started a new matching", cause=Cause.NEW_MATCHING)
-        self.result.saw(expected, "so it is")
+        self.result.saw(expected, "as expected")
 
 
 def _stopped(evse: TesterEvse) -> str:
@@ -292,7 +292,7 @@ def _without_power(*, charges: bool) -> Script:
             evse.evse.schedule = (Slot(0, WATTS), *slots) if charges else slots
             told = "ChargeParameterDiscoveryRes"
             if not await evse.wait_for(lambda: any(name == told for _, name, _ in evse.replied), PAUSES_WITHIN):
-                raise Inconclusive("the vehicle did not get as far as to its schedule", cause=Cause.NO_REQUEST)
+                raise Inconclusive("the vehicle did not reach its schedule", cause=Cause.NO_REQUEST)
             if charges:
                 await _charging(host)
             await host.paused(begin + PAUSES_WITHIN)

@@ -130,7 +130,7 @@ class Guest:
         """The charger answers discovery."""
         await self.walk.system.plug()
         await WALK["SDP"](self.walk)
-        self.result.saw("SDP response", "so it is")
+        self.result.saw("SDP response", "as expected")
 
 
 @contextlib.asynccontextmanager
@@ -297,7 +297,7 @@ async def gone(tester: AnyTester) -> None:
     try:
         await tester.joined(0.0 if known else timer("TT_link_status_response"), wanted=False)
     except Failed as why:
-        text = f"it is still in the network {T.TP_match_leave:g} s after its session"
+        text = f"it is still in the network {T.TP_match_leave:g} s after the session"
         raise Failed(text, expected="no other node in the network", observed=str(why), cause=Cause.LINK_KEPT) from why
 
 

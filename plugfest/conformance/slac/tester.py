@@ -181,7 +181,7 @@ class Tester(Generic[S_co]):
         self.result.saw(expected, frame.name)
         if not isinstance(frame.message, kind):
             raise Failed(
-                f"{frame.name} came, not {_name(kind)}",
+                f"{frame.name} came instead of {_name(kind)}",
                 expected=expected,
                 observed=frame.name,
                 cause=Cause.WRONG_MESSAGE,
@@ -232,7 +232,7 @@ class Tester(Generic[S_co]):
         while (known := await self.linked()) is not wanted:
             if self.now >= end:
                 if known is None:
-                    raise Inconclusive("the tester's modem does not tell about links", cause=Cause.MODEM)
+                    raise Inconclusive("the tester's modem does not report links", cause=Cause.MODEM)
                 self.result.saw(expected, "it is not")
                 raise Failed(
                     f"the link is not {'up' if wanted else 'down'} after {within:g} s",
@@ -240,7 +240,7 @@ class Tester(Generic[S_co]):
                     cause=Cause.LINK_LOST,
                 )
             await asyncio.sleep(0.1)
-        self.result.saw(expected, "so it is")
+        self.result.saw(expected, "as expected")
 
     async def stays_out(self, seconds: float) -> None:
         """Asserts that the link does not come up by itself for this long.
@@ -260,8 +260,8 @@ class Tester(Generic[S_co]):
                 )
             await asyncio.sleep(0.1)
         if not known:
-            raise Inconclusive("the tester's modem does not tell about links", cause=Cause.MODEM)
-        self.result.saw(expected, "so it is")
+            raise Inconclusive("the tester's modem does not report links", cause=Cause.MODEM)
+        self.result.saw(expected, "as expected")
 
     async def linked(self) -> bool | None:
         """Whether there is a link to the system under test: by the line in memory, else by the tester's modem.

@@ -128,7 +128,8 @@ class Vehicle(Tester[LineToCharger]):
         """
         if not await self.system.do("authorise"):
             raise Inconclusive(
-                "nobody shows a card here; name a command with --action authorise=COMMAND", cause=Cause.NO_ACTION
+                "nothing on this bench presents a card; name a command with --action authorise=COMMAND",
+                cause=Cause.NO_ACTION,
             )
 
     async def fault_step(self, within: float) -> None:
@@ -194,7 +195,7 @@ class Vehicle(Tester[LineToCharger]):
         answer = frame.message
         if not isinstance(answer, frames.CM_SLAC_PARM_CNF):
             raise Failed(
-                f"{frame.name} came, not CM_SLAC_PARM.CNF",
+                f"{frame.name} came instead of CM_SLAC_PARM.CNF",
                 observed=frame.name,
                 cause=Cause.WRONG_MESSAGE,
                 expected="another message, or none",

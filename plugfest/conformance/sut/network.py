@@ -109,7 +109,7 @@ class _Network:
     def interface(self) -> Interface:
         """Inconclusive: there is no interface, only an address."""
         if not self.reach.interface:
-            raise Inconclusive("the case needs the network interface, not only an address", cause=Cause.INTERFACE)
+            raise Inconclusive("the case needs the network interface, not just an address", cause=Cause.INTERFACE)
         return interfaces.find(self.reach.interface)
 
     async def _there(self) -> None:
@@ -146,7 +146,7 @@ class _Network:
             async with asyncio.timeout(MATCH_WITHIN):
                 await side.match()
         except TimeoutError:
-            text = f"no {whom} was matched within {MATCH_WITHIN:g} s; the pilot shows {side.pilot.reading.label}"
+            text = f"no {whom} matched within {MATCH_WITHIN:g} s; the pilot shows {side.pilot.reading.label}"
             raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
         except (MatchFailed, PilotLost, ModemError) as why:
             raise Inconclusive(f"no {whom} was matched: {why}", cause=cause_of(why)) from why

@@ -41,7 +41,7 @@ class Reach:
             SetupError: it, the address or the pilot cannot be used; says what to do.
         """
         if self.address and not self.port:
-            raise SetupError("an address needs a port, too: SDP, which would tell it, is left out")
+            raise SetupError("an address also needs a port, since SDP, which would announce it, is skipped")
         if not self.pilot.startswith(PILOTS):
             raise SetupError(f"no pilot {self.pilot!r}; write {NAMES}")
         if self.slac and not self.interface:
@@ -50,7 +50,7 @@ class Reach:
             if not self.address:
                 raise SetupError("an interface or an address is needed")
             if IPv6Address(self.address).is_link_local if ":" in self.address else False:
-                raise SetupError(f"{self.address} is link-local: name its interface, too")
+                raise SetupError(f"{self.address} is link-local: name its interface as well")
             return None
         return interfaces.find(self.interface)
 

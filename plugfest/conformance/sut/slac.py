@@ -294,7 +294,7 @@ class NetworkSlac:
         elif board is not None:
             board.plug(False)
         elif not pulled(self.actions):
-            text = "the connector cannot be pulled here; name a command with --action unplug=COMMAND"
+            text = "the connector cannot be unplugged on this bench; name a command with --action unplug=COMMAND"
             raise Inconclusive(text, cause=Cause.NO_ACTION)
 
     def duty(self) -> float | None:

@@ -233,7 +233,10 @@ def precharge_target(flow: Flow, said: Said) -> str:
         return ""
     for whose, bound in (("charger's", flow.charger.volts.value), ("vehicle's", flow.vehicle.volts.value)):
         if bound is not None and bound > 0 and request.target_volts > bound * ABOVE + STEP:
-            return f"{said.name} {said.code} for a target of {request.target_volts:g} V, {whose} limit {bound:g} V"
+            return (
+                f"{said.name} {said.code} for a target of {request.target_volts:g} V, but the {whose} limit is "
+                f"{bound:g} V"
+            )
     if request.target_volts < -STEP:
         return f"{said.name} {said.code} for a target of {request.target_volts:g} V"
     return ""

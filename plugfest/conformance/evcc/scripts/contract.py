@@ -73,7 +73,10 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw(f"{what}: refused", seen)
     if _shows(tester, made[-1]):
         raise Failed(
-            f"{what}: the vehicle took the contract", expected="refused", observed=seen, cause=Cause.CONTRACT_ACCEPTED
+            f"{what}: the vehicle accepted the contract",
+            expected="refused",
+            observed=seen,
+            cause=Cause.CONTRACT_ACCEPTED,
         )
     later = tester.after(held)
     if not any(one.name == "PaymentDetailsReq" for one in later):  # it has no other contract and cannot continue
@@ -104,6 +107,6 @@ async def _pays_with(tester: TesterEvse, result: Result, held: Arrival, contract
             expected="PaymentDetailsReq with the delivered contract",
         )
     problem = CHECKS["EV_AUTH_SIGNATURE"](tester, await tester.held(caught, "AuthorizationReq"))
-    result.saw("AuthorizationReq signed with the delivered key", problem or "so it is")
+    result.saw("AuthorizationReq signed with the delivered key", problem or "as expected")
     if problem:
         raise Failed(problem, cause=Cause.WRONG_FIELD, expected="PaymentDetailsReq with the delivered contract")

@@ -123,7 +123,7 @@ async def _asks_again(tester: TesterEvse, result: Result, held: Arrival, respons
     following = await goes_on(tester, result, held)
     if following.name == "CertificateInstallationReq":
         before, after = (without_header(one.message) for one in (held, following))
-        result.saw("the request is repeated unchanged", "so it is" if before == after else "changed")
+        result.saw("the request is repeated unchanged", "as expected" if before == after else "changed")
         if before != after:
             raise Failed(
                 "CertificateInstallationReq has changed",

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from ipaddress import IPv6Address
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
@@ -65,11 +66,13 @@ async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool =
     """The vehicle ignores the answer and asks again; with ``may_connect`` it may also try to connect as told."""
     await tester.plug()
     again = await tester.wait_for(lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
-    seen = f"{len(tester.asked)} requests, {len(tester.wires)} connections"
+    seen = f"{counted(len(tester.asked), 'request')}, {counted(len(tester.wires), 'connection')}"
     result.saw("ignores the answer and asks again", seen)
     if tester.wires and not may_connect:
         raise Failed(
-            "the vehicle took a broken SDP response", cause=Cause.ACCEPTED, expected="a broken SDP message ignored"
+            "the vehicle accepted a broken SDP response",
+            cause=Cause.ACCEPTED,
+            expected="no reaction to a broken SDP message",
         )
     if not again and not may_connect:
         raise Failed(
@@ -104,9 +107,9 @@ async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
     await asyncio.sleep(2.0)
     if tester.requests:
         raise Failed(
-            "the vehicle began a session on a broken SDP response",
+            "the vehicle started a session after a broken SDP response",
             cause=Cause.ACCEPTED,
-            expected="a broken SDP message ignored",
+            expected="no reaction to a broken SDP message",
         )
 
 
@@ -120,7 +123,7 @@ async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw("gives up, or goes on without TLS if its policy allows", seen)
     if tester.requests and tester.pics.pnc and tester.pics["PIXIT_EVCC_CMN_TLS"] == "tls":
         raise Failed(
-            "the vehicle, which insists on TLS, continued without it",
+            "the vehicle insists on TLS, but continued without it",
             cause=Cause.TLS_MISSING,
             expected="no session without TLS",
         )

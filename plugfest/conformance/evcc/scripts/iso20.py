@@ -6,6 +6,7 @@ import datetime
 import functools
 from collections.abc import Callable, Mapping
 
+from boundary.text import counted
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
@@ -218,7 +219,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
         )
     if following.session_id != tester.wire.session.id:
         raise Failed(
-            f"{following.name} carries another session id than SessionSetupRes",
+            f"{following.name} does not carry the session id of SessionSetupRes",
             cause=Cause.WRONG_SESSION,
             expected="the session id of SessionSetupRes",
         )
@@ -294,10 +295,10 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     if answer == "none":
         await tester.wait_for(lambda: tester.over, 1.5)
         rounds = [one for one in tester.requests[place:] if one.name == name]
-        result.saw("the loop goes on meanwhile", f"{len(rounds)} rounds")
+        result.saw("the loop goes on meanwhile", counted(len(rounds), "round"))
         if len(rounds) < 3:
             raise Failed(
-                "the charge loop stands still while the charger works on a schedule",
+                "the charge loop stops while the charger works on a schedule",
                 expected="the loop",
                 cause=Cause.NO_REQUEST,
             )
@@ -315,7 +316,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
     if later or not tester.over:
         raise Failed(
-            f"{held.name} was answered {answer} alongside the loop, and the vehicle goes on",
+            f"{held.name} was answered {answer} alongside the loop, but the vehicle goes on",
             expected="the end",
             cause=Cause.WENT_ON,
         )

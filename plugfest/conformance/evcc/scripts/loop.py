@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE
 from plugfest.conformance.cause import Cause
@@ -51,7 +52,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.wait_for(lambda: len(tester.requests) >= place + 8 or tester.over, 20.0)
     after = [one.message for one in tester.requests[place + 2 :] if one.name == "CurrentDemandReq"]
     if "EVSECurrentLimitAchieved" in variant:
-        result.saw("goes on", f"{len(after)} rounds")
+        result.saw("goes on", counted(len(after), "round"))
         if not after:
             raise Failed("the vehicle did not go on", cause=Cause.NO_REQUEST, expected="the vehicle goes on")
         return
@@ -68,9 +69,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
     name = next(key for key in over if key in variant)
     declared = tester.pics["PIXIT_EVCC_DC_TargetsAboveLimits"]
     if over[name] and declared == "unknown":
-        result.find(
-            f"the vehicle asks for {target:g} A, {voltage:g} V although {name} is lower: the charger clips that"
-        )
+        result.find(f"the vehicle asks for {target:g} A, {voltage:g} V although {name} is lower: the charger clips it")
     elif over[name] and declared == "kept":
         raise Failed(
             f"{target:g} A, {voltage:g} V although {name} is lower",
@@ -123,7 +122,7 @@ async def isolation_in_loop(tester: TesterEvse, run: Run, result: Result) -> Non
     result.saw(f"PowerDeliveryReq stop or close within {URGENT:g} s", seen)
     if not came:
         raise Failed(
-            "the vehicle goes on with an isolation fault", cause=Cause.FAULT_IGNORED,
+            "the vehicle goes on despite an isolation fault", cause=Cause.FAULT_IGNORED,
             expected="PowerDeliveryReq stop or close", observed=seen,
         )  # fmt: skip
     if not await tester.system.pilot.wait(State.A, State.B, within=5.0) and tester.system.pilot.state is not None:
@@ -160,7 +159,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     except Failed:
         if tester.pics["PIXIT_CMN_CMN_Renegotiation"] == "renegotiation" or tester.over:
             raise
-        result.saw("a renegotiation, or a vehicle that declines it and charges on", "declined")
+        result.saw("a renegotiation, or a vehicle that declines it and goes on charging", "declined")
         return
     following = await goes_on(tester, result, arrival)
     if following.name != "ChargeParameterDiscoveryReq":
@@ -177,7 +176,7 @@ async def receipt(tester: TesterEvse, run: Run, result: Result) -> None:
     held = await hold(tester, "MeteringReceiptReq")
     names = ("EV_RECEIPT_SIGNATURE", "EV_RECEIPT_ECHO") if tester.pics.pnc else ("EV_RECEIPT_ECHO",)
     problems = [text for name in names if (text := CHECKS[name](tester, held))]
-    result.saw("a receipt for what was sent", "; ".join(problems) or "so it is")
+    result.saw("a receipt for what was sent", "; ".join(problems) or "as expected")
     if problems:
         raise Failed(
             "; ".join(problems),
@@ -193,7 +192,7 @@ async def receipt_external(tester: TesterEvse, run: Run, result: Result) -> None
     change_loop(tester, ("ReceiptRequired", True))
     await asyncio.sleep(3.0)
     asked = [one for one in tester.requests if one.name == "MeteringReceiptReq"]
-    result.saw("no signed receipt in external payment", f"{len(asked)} receipts")
+    result.saw("no signed receipt in external payment", counted(len(asked), "receipt"))
     if any(one.signature is not None for one in asked):
         raise Failed(
             "a signed receipt in external payment",

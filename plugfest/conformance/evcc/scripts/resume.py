@@ -57,10 +57,10 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
     if not joined and now == old:
         raise Inconclusive("the tester's new session has the id of the old one", cause=Cause.POINTLESS)
     wrong = [one.name for one in later if one.session_id != now]
-    result.saw(f"every request carries {now.hex()}", f"not {', '.join(wrong)}" if wrong else "so it is")
+    result.saw(f"every request carries {now.hex()}", f"not {', '.join(wrong)}" if wrong else "as expected")
     if wrong:
         raise Failed(
-            f"{wrong[0]} carries another session id than SessionSetupRes",
+            f"{wrong[0]} does not carry the session id of SessionSetupRes",
             cause=Cause.WRONG_SESSION,
             expected="the session id of SessionSetupRes",
         )
@@ -76,7 +76,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
             )
         return
     missing = [name for name in ("PaymentServiceSelectionReq", "ChargeParameterDiscoveryReq") if name not in after]
-    result.saw("negotiates again", f"without {', '.join(missing)}" if missing else "so it does")
+    result.saw("negotiates again", f"without {', '.join(missing)}" if missing else "as expected")
     if missing:
         raise Failed(
             f"no {missing[0]} in the new session",
@@ -125,5 +125,5 @@ async def resume(tester: TesterEvse, place: int) -> Arrival:
     pilot.offer(5.0)
     await tester.system.do("resume")  # if nobody can, the pilot must suffice
     if not await tester.wait_for(lambda: len(tester.wires) > connections, 60.0):
-        raise Inconclusive("the vehicle did not come back after its pause", cause=Cause.POINTLESS)
+        raise Inconclusive("the vehicle did not come back after the pause", cause=Cause.POINTLESS)
     return await tester.held(caught, "SessionSetupReq")

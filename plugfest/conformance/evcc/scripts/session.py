@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.cause import Cause
@@ -63,7 +64,7 @@ async def order(tester: TesterEvse, run: Run, result: Result) -> None:
                 expected="a request that the order allows",
             )
         sequence.advance(arrival.message, answers[min(place, len(answers) - 1)])
-    result.saw("every request is one the table allows", f"{len(tester.requests)} requests")
+    result.saw("every request is one the table allows", counted(len(tester.requests), "request"))
 
 
 LOOP = 1.0

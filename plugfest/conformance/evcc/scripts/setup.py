@@ -86,7 +86,7 @@ async def challenge(tester: TesterEvse, run: Run, result: Result) -> None:
     """AuthorizationReq carries the issued challenge, signed."""
     held = await hold(tester, "AuthorizationReq")
     problems = [text for name in ("EV_AUTH_SIGNATURE", "EV_GENCHALLENGE_ECHO") if (text := CHECKS[name](tester, held))]
-    result.saw("signed, with the GenChallenge as issued", "; ".join(problems) or "so it is")
+    result.saw("signed, with the GenChallenge as issued", "; ".join(problems) or "as expected")
     if problems:
         raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard requires")
 

@@ -40,7 +40,7 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
     names = [arrival.name for arrival in tester.requests]
     if not done or loop_name(tester) not in names or "SessionStopReq" not in names:
         raise Inconclusive(
-            f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}", cause=Cause.NO_REQUEST
+            f"no whole session: {', '.join(dict.fromkeys(names)) or 'no request'}", cause=Cause.NO_REQUEST
         )
 
 

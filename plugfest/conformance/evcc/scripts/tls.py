@@ -108,13 +108,13 @@ async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
     failed = {failure.check for failure in context.failures}
     if "timeout" in failed:
         raise Failed(
-            "the vehicle is silent in the handshake",
+            "the vehicle goes silent in the handshake",
             expected="Finished, an alert or the close",
             observed=seen,
             cause=Cause.NO_REQUEST,
         )
     if "no-tls" in failed:
-        raise Failed("the vehicle does without TLS", expected="a handshake", observed=seen, cause=Cause.TLS_MISSING)
+        raise Failed("the vehicle connects without TLS", expected="a handshake", observed=seen, cause=Cause.TLS_MISSING)
     if shaken and not tester.requests:
         raise Failed(
             "the vehicle connected over TLS 1.3 and asked nothing",

@@ -101,7 +101,7 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
         _speaks_less(tester, words)
     elif wanted.startswith("EV asks"):
         if seen == "accepted":
-            text = "without a staple the vehicle connects, and nobody saw it ask the responder"
+            text = "without a staple the vehicle connects, but it was not seen asking the responder"
             raise Failed(text, cause=Cause.CERTIFICATE_ACCEPTED, expected=wanted, observed=seen)
     elif seen != wanted:
         if seen == "accepted" and words in NOT_OFFERED and _offered(tester, *NOT_OFFERED[words]):
@@ -131,7 +131,7 @@ def _speaks_less(tester: TesterEvse, words: str) -> None:
     for arrival in tester.requests:
         for entry in getattr(arrival.message, "AppProtocol", ()):
             if entry.ProtocolNamespace in namespaces:
-                text = f"{entry.ProtocolNamespace} is offered to a charger with this: {words}"
+                text = f"{entry.ProtocolNamespace} is offered to a charger with {words}"
                 seen = entry.ProtocolNamespace
                 raise Failed(text, cause=Cause.ACCEPTED, expected="no offer of ISO 15118-20", observed=seen)
 
@@ -205,6 +205,6 @@ async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
         roots = [entry.der for entry in tester.taken.store.of_role(Role.OEM_ROOT, Role.V2G_ROOT)]
         if problem := chain_problem(tester.taken, connection.peer_chain, Role.VEHICLE, roots):
             problems.append(f"vehicle certificate: {problem}")
-    result.saw("TLS 1.3 as ISO 15118-20 requires", "; ".join(problems) or "so it is")
+    result.saw("TLS 1.3 as ISO 15118-20 requires", "; ".join(problems) or "as expected")
     if problems:
         raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard requires")

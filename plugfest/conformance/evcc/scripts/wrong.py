@@ -113,7 +113,7 @@ async def content(tester: TesterEvse, run: Run, result: Result) -> None:
         for check in ("EV_REQUEST_CONTENT", "EV_SESSION_ID")
         if (problem := CHECKS[check](tester, arrival))
     ]
-    result.saw("requests in order", "; ".join(problems) or "so they are")
+    result.saw("requests in order", "; ".join(problems) or "as expected")
     if problems:
         raise Failed(
             problems[0], cause=Cause.WRONG_FIELD, expected="requests in order, with their contents and session id"
@@ -274,7 +274,7 @@ def _unasked(tester: TesterEvse) -> list[tuple[str, Any]]:
     asked, most = _asked(tester, "EVTargetCurrent"), _asked(tester, "EVMaximumCurrentLimit")
     if most < asked + ROOM:
         raise Inconclusive(
-            f"the vehicle asks for {asked:g} A, and its limit is {most:g} A: nothing lies between them",
+            f"the vehicle asks for {asked:g} A, and its limit is {most:g} A: nothing fits in between",
             cause=Cause.POINTLESS,
         )
     return _present(tester, amps=(asked + most) / 2.0)
@@ -311,9 +311,9 @@ async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
         return tester.over or any(harmless(arrival) for arrival in tester.requests[began:])
 
     stops = await tester.wait_for(stopped, STOPS)
-    result.saw(f"{words}: the vehicle stops within {STOPS:g} s", "it does" if stops else "it goes on")
+    result.saw(f"{words}: the vehicle stops within {STOPS:g} s", "as expected" if stops else "it goes on")
     if not stops:
         raise Failed(
-            f"{words} in the loop, and the vehicle charges on",
+            f"{words} in the loop, but the vehicle goes on charging",
             cause=Cause.FAULT_IGNORED, expected=f"PowerDeliveryReq Stop or the close within {STOPS:g} s",
         )  # fmt: skip

@@ -68,7 +68,7 @@ async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
     """The connector is pulled in the loop: the output switches off at once."""
     await tester.until("ChargingLoop")
     if not tester.system.unplug():
-        raise Inconclusive("the connector cannot be pulled here", cause=Cause.NO_ACTION)
+        raise Inconclusive("the connector cannot be unplugged on this bench", cause=Cause.NO_ACTION)
     await off_within(tester, result, 0.1)
 
 
@@ -107,7 +107,7 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("EVSENotification StopCharging", str(wish))
     if wish != "StopCharging":
         raise Failed(
-            f"EVSENotification {wish} after a stop by the operator",
+            f"EVSENotification {wish} after the operator stopped",
             cause=Cause.FAULT_IGNORED,
             expected="EVSENotification StopCharging or EVSE_Shutdown; EVSE_EmergencyShutdown in an emergency",
         )
@@ -130,7 +130,7 @@ async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
         await tester.send(tester.make(tester.loop_request))
         arrival = await tester.response(tester.loop_request)
         if not arrival.code.startswith(("OK", "WARNING")):
-            text = f"{arrival.name} {arrival.code} {tester.now - began:.1f} s after a stop by the operator"
+            text = f"{arrival.name} {arrival.code} {tester.now - began:.1f} s after the operator stopped"
             raise Failed(text, cause=Cause.REFUSED, expected="answers until NotificationMaxDelay is over")
         said = read(arrival.message)
         if said.wish in STOPS:
@@ -174,7 +174,7 @@ async def challenge_fresh(tester: TesterEv, run: Run, result: Result) -> None:
     tester.forget()
     await tester.until("PaymentDetails")
     second = tester.challenge or b""
-    result.saw("another GenChallenge", second.hex())
+    result.saw("a different GenChallenge", second.hex())
     if second == first:
         text = "the second session has the GenChallenge of the first"
         raise Failed(text, cause=Cause.WRONG_FIELD, expected="a GenChallenge of its own", observed=second.hex())

@@ -44,7 +44,7 @@ async def violation(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("WARNING_EVPowerProfileViolation, then FAILED_EVPowerProfileViolation", seen)
     if "WARNING_EVPowerProfileViolation" not in codes:
         raise Failed(
-            f"the vehicle draws more than its profile for {tester.now - began:.0f} s and is not warned",
+            f"the vehicle draws more than its profile for {tester.now - began:.0f} s without a warning",
             cause=Cause.WRONG_CODE, expected="WARNING_EVPowerProfileViolation in each response", observed=seen,
         )  # fmt: skip
     if codes[-1] != "FAILED_EVPowerProfileViolation":
@@ -87,7 +87,7 @@ async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
         codes.append(arrival.code)
         if arrival.code not in CODES:
             raise Failed(
-                f"{arrival.name} with {arrival.code} while a wish to renegotiate is not followed",
+                f"{arrival.name} with {arrival.code} while a request to renegotiate is ignored",
                 cause=Cause.WRONG_CODE, expected=" or ".join(CODES), observed=arrival.code,
             )  # fmt: skip
         if arrival.code.startswith("FAILED"):
@@ -98,12 +98,12 @@ async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("the notification is repeated, then a warning follows", f"{seen}; {silent} responses without it")
     if silent > 1:  # the first one may already have been on its way
         raise Failed(
-            f"{silent} of {len(codes)} responses do not repeat the wish to renegotiate",
-            cause=Cause.NO_NOTIFICATION, expected="ScheduleRenegotiation in each response until it is followed",
+            f"{silent} of {len(codes)} responses do not repeat the request to renegotiate",
+            cause=Cause.NO_NOTIFICATION, expected="ScheduleRenegotiation in each response until the vehicle follows it",
         )  # fmt: skip
     if codes[-1] == "OK":
         raise Failed(
-            f"a wish to renegotiate is not followed for {IGNORED:g} s, and the charger says OK",
+            f"a request to renegotiate is ignored for {IGNORED:g} s, and the charger says OK",
             cause=Cause.WRONG_CODE, expected=" or ".join(CODES[1:]), observed=seen,
         )  # fmt: skip
 

@@ -215,7 +215,7 @@ async def vehicle_error_in_the_loop(tester: TesterEv, run: Run, result: Result) 
     result.saw("FAILED, or no current", f"{amps:g} A after 8 rounds")
     if amps > 1.0:
         raise Failed(
-            f"{amps:g} A still flow after the vehicle reported {tester.stimulus.error} 8 times",
+            f"{amps:g} A still flows after the vehicle reported {tester.stimulus.error} 8 times",
             cause=Cause.FAULT_IGNORED, expected="FAILED, or no current", observed=f"{amps:g} A",
         )  # fmt: skip
 
@@ -263,7 +263,10 @@ async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
         )
     arrival = await answer(tester, result, message)
     if not arrival.code.startswith("FAILED"):
-        raise Failed(f"{name}: {arrival.code}", cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code)
+        raise Failed(
+            f"{arrival.name} {arrival.code} to the contract {name}",
+            cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
+        )  # fmt: skip
     await closes(tester, result)
 
 

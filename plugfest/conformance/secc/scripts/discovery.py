@@ -49,7 +49,7 @@ async def sdp_variants(tester: TesterEv, run: Run, result: Result) -> None:
             expected="SDPRes to each valid request",
         )
     if must is False and answered:
-        raise Failed("a broken SDP request was answered", cause=Cause.ACCEPTED, expected="a broken SDP message ignored")
+        raise Failed("a broken SDP request was answered", cause=Cause.ACCEPTED, expected="no answer")
 
 
 async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
@@ -59,7 +59,7 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
         known = await next_datagram(answers, timer("SDP_Timeout"))
     if known is None:
         raise Inconclusive(
-            "the charger does not answer multicast SDP requests, so its address is not known",
+            "the charger does not answer multicast SDP requests, so its address is unknown",
             cause=Cause.NOT_DISCOVERED,
         )
     with tester.system.sdp(to=sdp.parse_response(known).address) as (send, answers):
@@ -91,7 +91,7 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
     result.saw("the next multicast request is answered", "no" if again is None else "yes")
     if again is None:
         raise Failed(
-            "after a unicast request the charger answers no multicast request",
+            "after a unicast request the charger no longer answers multicast requests",
             cause=Cause.NOT_DISCOVERED,
             expected="SDPRes to each valid request",
         )
@@ -123,7 +123,7 @@ async def sap_lists(tester: TesterEv, run: Run, result: Result) -> None:
     if not allowed:
         if arrival.code != "Failed_NoNegotiation":
             raise Failed(
-                f"{arrival.code} to an offer without a known protocol",
+                f"{arrival.code} to an offer of unknown protocols only",
                 cause=Cause.ACCEPTED,
                 expected="a protocol that was offered, negotiated once",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.cause import Cause
@@ -31,7 +32,7 @@ async def paused(tester: TesterEv, run: Run, result: Result) -> None:
         await _fall_asleep(tester, result, SLEEPS[wake])
         await _wake(tester, result)
         await _charge_again(tester)
-        result.saw("the session is joined, and charges again", f"{tester.loops} rounds of the loop")
+        result.saw("the session is joined, and charges again", f"{counted(tester.loops, 'round')} of the loop")
 
 
 async def _fall_asleep(tester: TesterEv, result: Result, seconds: float) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc.scripts.table import SCRIPTS
@@ -48,7 +49,7 @@ async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
         tester.pics = tester.pics.with_(**{name: float(tester.pics[name]) * MORE for name in LARGE})
     await tester.until(BEGINS.get(flow, "PowerDelivery.Start"))
     await FLOWS[flow](tester)
-    result.saw(f"power flow: {flow}", f"{tester.loops} rounds of the loop")
+    result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop")
 
 
 def _limits(tester: TesterEv) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from boundary.text import counted
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20
@@ -43,7 +44,7 @@ async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     tester.gives = flow in GIVING
     await tester.until("DC_CableCheck" if flow == "precharge" else "PowerDelivery.Start")
     await FLOWS[flow](tester)
-    result.saw(f"power flow: {flow}", f"{tester.loops} rounds of the loop")
+    result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop")
 
 
 def _limits(tester: TesterEv, which: str = "Charge") -> tuple[float, float]:

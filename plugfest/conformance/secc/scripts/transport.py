@@ -108,7 +108,7 @@ async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("no answer; closed at the setup timer", "closed" if closed else "open")
     if wire.unread:
         raise Failed(
-            f"{wire.unread[0].name} in answer to a frame that never ends",
+            f"{wire.unread[0].name} in answer to an endless frame",
             cause=Cause.UNWANTED_MESSAGE,
             expected="no answer",
         )
