@@ -1,8 +1,8 @@
 """EXI encode and decode per message: the generated code against the walker, and against another codec if installed.
 
 The other codec is EXIficient, as the package ``iso15118`` brings it (Java, through py4j): set ``PLUGFEST_PEER_VENV`` to
-a virtual environment that has it (``make interop`` makes one). It answers in JSON over a socket, so that its figures
-hold the way there as well as the codec.
+a virtual environment that has it (``make interop`` makes one). It answers in JSON over a socket, so its figures
+include that transport.
 """
 
 from __future__ import annotations

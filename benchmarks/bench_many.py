@@ -1,7 +1,7 @@
 """1000 sessions at 4 Hz, vehicles and chargers in a process each: how long a CurrentDemandReq waits for its response.
 
-Vehicles come one after the other, and are measured when all of them charge. A vehicle's own limit is 250 ms. How much
-of its process's time each end needs says which is full; percentiles of a machine that has other work mean little.
+Vehicles arrive one after the other, and are measured once all of them charge. A vehicle's own limit is 250 ms. How much
+CPU time each process needs shows which one is saturated; percentiles on a busy machine mean little.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.fleet import Vehicles, chargers
 
 EVERY = 0.25
 ARRIVE = 25.0
-"""Vehicles a second at most: the set-up of a session costs as much as seconds of charging."""
+"""Maximum vehicles a second: setting up a session costs as much as seconds of charging."""
 
 
 async def _run(sessions: int, seconds: float) -> None:
@@ -54,7 +54,7 @@ async def _run(sessions: int, seconds: float) -> None:
 
 
 async def cars_warm(port: int) -> None:
-    """A few sessions, so that all is loaded and generated."""
+    """A few sessions, so that everything is loaded and generated."""
     warm = Vehicles(port, tls=False, every=0.05, seconds=0.2, patient=30.0)
     await asyncio.gather(*(warm.session() for _ in range(4)))
 

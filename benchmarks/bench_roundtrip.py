@@ -1,4 +1,4 @@
-"""A charge loop exchange over loopback, against an echo of the same bytes: what messages cost beyond sockets."""
+"""A charge loop exchange over loopback, against an echo of the same bytes: what messages cost on top of sockets."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The waits: answers to CM_SLAC_PARM.REQ (TP_match_sequence), STARTs and sounds (TP_EV_batch_msg_interval), reports
 (TT_EV_atten_results, where the vehicle waits for all of them), the modems' restart and joining after the new key, and
-TP_link_ready_notification. What is more is ours.
+TP_link_ready_notification. The rest is ours.
 """
 
 from __future__ import annotations

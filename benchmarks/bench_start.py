@@ -1,4 +1,4 @@
-"""How long after its start `plugfest secc` answers its first SDP request, and what of that is its own computing.
+"""How long after its start `plugfest secc` answers its first SDP request, and how much of that is CPU time.
 
 A cable between two network namespaces; a request every 10 ms. Ratios: against a Python that starts and ends.
 """
@@ -49,12 +49,12 @@ def _cable() -> Iterator[tuple[str, str, str]]:
 
 
 def _computed(process: int) -> float:
-    """Seconds of processor that the first thread of a process has used so far."""
+    """CPU time in seconds that the first thread of a process has used so far."""
     return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _first_answer(space: str, theirs: str, ours: str, *options: str) -> tuple[float, float]:
-    """Seconds from the start of the command to the first SDP response, on the clock and of processor."""
+    """Seconds from the start of the command to the first SDP response, wall-clock and CPU time."""
     request = sdp.Request(sdp.NO_TLS).pack()
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         index = socket.if_nametoindex(ours)
@@ -88,7 +88,7 @@ def main() -> None:
         return
     bare = [_bare() for _ in range(RUNS)]
     print(f"median of {RUNS}; seconds until the first SDP response")
-    print(f"  {'':<34}{'on the clock':>13}{'of processor':>13}{'x python':>10}")
+    print(f"  {'':<34}{'wall clock':>13}{'CPU time':>13}{'x python':>10}")
     rows = [("python -c 'import asyncio'", bare)]
     with _cable() as cable:
         for name, options in (("plugfest secc", []), ("plugfest secc --tls required", ["--tls", "required"])):

@@ -1,4 +1,4 @@
-"""How much faster than the clock a whole session runs in virtual time, and what of it is the codec's."""
+"""How much faster than the clock a whole session runs in virtual time, and the share of the codec."""
 
 from __future__ import annotations
 

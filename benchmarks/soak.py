@@ -1,8 +1,8 @@
-"""``make soak``: many sessions for long; fails where something grows or an end is not accounted for.
+"""``make soak``: many sessions for a long time; fails if something grows or the end of a session is unaccounted for.
 
-Vehicles come, charge for a few seconds and go, a part of them without a word, so many at once, over TCP or TLS on
-loopback. Each end is a process. What each holds is sampled into a table; after the last session both have to hold what
-they held before, and each end has to be one that was to come.
+Vehicles come, charge for a few seconds and go, some of them without a word, many at once, over TCP or TLS on
+loopback. Each end is a process. What each holds is sampled into a table; after the last session both must hold what
+they held before, and each session must have ended as expected.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from benchmarks.fleet import Chargers, Usage, Vehicles, chargers, usage
 
 RSS_GROWS = 0.05
-"""Part of the memory at half time by which it may be more at the end: allocators settle late."""
+"""Share by which memory may exceed that at half time in the end: allocators settle late."""
 RSS_ALLOWANCE = 3.0
 """MB that are never growth."""
 SPARE = 2
-"""Handles and tasks that may be left over, of whatever is just going."""
+"""Handles and tasks that may be left over from something that is just ending."""
 
 BROKEN_ENDS = ("peer: the peer closed the connection", "peer: the connection broke")
 """How a charger sees a vehicle that vanishes."""
@@ -70,7 +70,7 @@ class Run:
     broken: int = 0
 
     def problems(self) -> list[str]:
-        """What grew, and what is not accounted for."""
+        """What grew, and what is unaccounted for."""
         return [*self._growth(), *self._unaccounted()]
 
     def _growth(self) -> list[str]:
@@ -81,7 +81,7 @@ class Run:
             for what in ("handles", "tasks"):
                 now, then = getattr(after, what), getattr(before, what)
                 if now > then + SPARE:
-                    found.append(f"{side}: {now} {what} are left, {then} were there before")
+                    found.append(f"{side}: {now} {what} left, {then} before")
             memory = [(sample.vehicles, sample.chargers)[place].rss for sample in self.samples]
             if half >= 4:
                 early, late = statistics.median(memory[half // 2 : half]), statistics.median(memory[-half // 2 :])
@@ -99,7 +99,7 @@ class Run:
             found.append(f"chargers: {cut} sessions were cut off, {self.broken} deliberately")
         total, wanted = sum(served.values()), sum(vehicles.values()) + self.broken
         if total != wanted:
-            found.append(f"chargers: {total} sessions have ended, {wanted} were begun")
+            found.append(f"chargers: {total} sessions have ended, but {wanted} were started")
         return found
 
 
@@ -118,7 +118,7 @@ async def soak(
 
     Args:
         sessions: at once.
-        broken: part of them that vanish, 0 to 1.
+        broken: share of them that vanishes, 0 to 1.
         charging: s of charging in a session.
         every: s between two CurrentDemandReq.
         seeded: called at each session's end; what a test lets leak.
@@ -184,16 +184,16 @@ def report(run: Run) -> list[str]:
         *lines,
         "",
         *(f"PROBLEM  {text}" for text in problems),
-        "failed" if problems else "nothing grew, every end is accounted for",
+        "failed" if problems else "nothing grew, and every end is accounted for",
     ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 1: something grew, or an end is not accounted for."""
+    """Exit code 1: something grew, or an end is unaccounted for."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--sessions", type=int, default=50, help="at once")
-    parser.add_argument("--broken", type=float, default=0.2, help="part of them that vanish, 0 to 1")
+    parser.add_argument("--broken", type=float, default=0.2, help="share of them that vanishes, 0 to 1")
     parser.add_argument("--tls", action="store_true")
     args = parser.parse_args(arguments)
     run = asyncio.run(

@@ -2,8 +2,8 @@
 
     python examples/crosstalk.py
 
-Whom each car heard, whom it took, and how the second matching fails. A simulated power line in virtual time; replace
-the stations by `slac.link.open_link("plc0")` to run either side against real ones.
+Which chargers each car heard, which one it chose, and how the second matching fails. A simulated power line in virtual
+time; replace the stations by `slac.link.open_link("plc0")` to run either side against real ones.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ async def main() -> None:
         except MatchFailed as why:
             return f"{car.name}: {why}"
         heard = ", ".join(f"{names[c.mac]} at {c.attenuation:.0f} dB" for c in match.candidates)
-        return f"{car.name}: took {names[match.evse_mac]}; heard {heard}"
+        return f"{car.name}: chose {names[match.evse_mac]}; heard {heard}"
 
     for said in await asyncio.gather(*(vehicle(car, pilot) for car, _, pilot in pairs)):
         print(said)

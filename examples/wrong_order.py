@@ -1,4 +1,4 @@
-"""A vehicle that sends ServiceDiscoveryReq where PreChargeReq belongs, and what the charger makes of it.
+"""A vehicle that sends ServiceDiscoveryReq where PreChargeReq belongs, and how the charger reacts.
 
     python examples/wrong_order.py
 

@@ -26,7 +26,7 @@ def _task() -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize(
     ("seeded", "found"),
-    [(None, ""), (_handle, "handles are left"), (_task, "tasks are left")],
+    [(None, ""), (_handle, "handles left"), (_task, "tasks left")],
     ids=["none", "handle", "task"],
 )
 async def test_a_seeded_leak_is_found(seeded: Callable[[], None] | None, found: str) -> None:
@@ -66,7 +66,7 @@ def test_growing_memory_is_found_and_settling_is_not() -> None:
         ({"completed": 5}, {"completed": 5, "peer: the peer closed the connection": 2}, 2, ""),
         ({"completed": 5}, {"completed": 5, "peer: the peer closed the connection": 2}, 1, "2 sessions were cut off"),
         ({"completed": 4, "timeout: late": 1}, {"completed": 5}, 0, "1 x timeout: late"),
-        ({"completed": 5}, {"completed": 4}, 0, "4 sessions have ended, 5 were begun"),
+        ({"completed": 5}, {"completed": 4}, 0, "4 sessions have ended, but 5 were started"),
         ({"completed": 5}, {"completed": 4, "error: KeyError: 1": 1}, 0, "1 x error: KeyError"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The seams below the message: a cut EXI stream, a wrong header, a frame in small segments."""
+"""Below the message: a cut EXI stream, a wrong header, a frame in small segments."""
 
 from v2g.messages import iso2
 

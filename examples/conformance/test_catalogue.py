@@ -1,4 +1,4 @@
-"""Cases of the catalogue between one's own scripts; with -n 2 and --sut-campaign, on two benches into one report."""
+"""Cases of the catalogue among your own scripts; with -n 2 and --sut-campaign, on two benches into one report."""
 
 import pytest
 

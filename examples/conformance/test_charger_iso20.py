@@ -1,4 +1,4 @@
-"""A charger in ISO 15118-20: the service and who decides on power are words of the marker."""
+"""A charger in ISO 15118-20: the marker sets the service and who decides on the power."""
 
 import pytest
 

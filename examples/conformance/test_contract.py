@@ -1,4 +1,4 @@
-"""Contract payment: a challenge that the charger did not give."""
+"""Contract payment: a challenge that the charger did not issue."""
 
 import pytest
 

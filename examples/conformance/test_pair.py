@@ -1,4 +1,4 @@
-"""Both of our own roles, with a seam in one of them: what a charger makes of a vehicle that skips a message."""
+"""Both of our own roles, one of them altered: how a charger reacts to a vehicle that skips a message."""
 
 from v2g.messages import iso2
 

@@ -1,4 +1,4 @@
-"""A vehicle that says nothing any more: the charger closes after V2G_SECC_Sequence_Timeout, and is dead by then."""
+"""A vehicle falls silent: the charger closes after V2G_SECC_Sequence_Timeout, and its output is off by then."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""SLAC at a charger: it answers CM_SLAC_PARM.REQ in time and with its constants; a START of another run it ignores."""
+"""SLAC at a charger: it answers CM_SLAC_PARM.REQ in time and with its constants, and ignores a START of another run."""
 
 from slac.frames import CM_ATTEN_CHAR_IND, CM_SLAC_PARM_CNF, CM_SLAC_PARM_REQ
 

@@ -294,7 +294,7 @@ def test_fresh_deletes_a_campaign_and_nothing_else(tmp_path: Path, capsys: pytes
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup_OK", "--fresh", "--out", str(tmp_path)]
     (tmp_path / "thesis.txt").write_text("mine")
     assert main(words) == 2
-    assert "holds no campaign, so --fresh deletes nothing there" in capsys.readouterr().err
+    assert "contains no campaign, so --fresh deletes nothing there" in capsys.readouterr().err
     (tmp_path / "results.jsonl").write_text("")
     (tmp_path / "cases" / "old").mkdir(parents=True)
     assert main(words) == 0

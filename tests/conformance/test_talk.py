@@ -25,8 +25,8 @@ LIMITS = "PF_EVCC_ISO2_CurrentDemand_Limits#1"
     [
         ("ev-zero-session", "PF_EVCC_ISO2_PowerFlow#2", Cause.WRONG_SESSION, "has the session id 0000000000000000"),
         ("ev-no-session-stop", "PF_EVCC_ISO2_RequestOrder", Cause.CLOSED, "the vehicle closes the connection after"),
-        ("ev-c-early", "PF_EVCC_DIN_SessionStop", Cause.PILOT_STATE, "nothing was agreed yet"),
-        ("ev-other-emaid", "PF_EVCC_ISO2_PaymentDetails_Failed#1", Cause.WRONG_FIELD, "and the certificate is of"),
+        ("ev-c-early", "PF_EVCC_DIN_SessionStop", Cause.PILOT_STATE, "nothing has been agreed yet"),
+        ("ev-other-emaid", "PF_EVCC_ISO2_PaymentDetails_Failed#1", Cause.WRONG_FIELD, "but the certificate is for"),
         ("ev-never-c", "PF_EVCC_ISO2_LowerLimit_AC", Cause.REFUSED, "a charger refuses PowerDeliveryReq"),
     ],
 )
@@ -54,7 +54,7 @@ def test_what_is_declared_and_left_out_fails() -> None:
     fault = next(one for one in FAULTS if one.name == "ev-no-installation")
     result = one(RUNS[fault.caught_by[0]], fault)
     assert (result.verdict, result.cause) == (Verdict.FAIL, Cause.NO_REQUEST)
-    assert "which is declared of it" in result.reason
+    assert "although the PICS declares it" in result.reason
 
 
 @pytest.mark.parametrize(("processing", "found"), [("Ongoing", []), ("Finished", ["session-stop"])])

@@ -95,7 +95,7 @@ def test_a_common_cause_is_named_once_and_does_not_end_well() -> None:
     results = _results((4, Verdict.PASS, Cause.UNSTATED), (6, Verdict.INCONC, Cause.NOT_DISCOVERED))
     assert common_cause(results) == (Cause.NOT_DISCOVERED, 6)
     assert common_cause_text(results).startswith(
-        "6 of 10 runs stopped for one cause, SDP was not answered: the charger"
+        "6 of 10 runs stopped for the same reason: SDP was not answered; the charger"
     )
     assert exit_code(results) is Exit.OPEN
 
