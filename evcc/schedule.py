@@ -95,7 +95,7 @@ class Schedule:
         return next((slot.watts for slot in reversed(self.slots) if slot.start <= since), math.inf)
 
     def idle_until(self, now: float) -> float | None:
-        """Loop time until which it allows no power from now on; infinite: for ever; None: it allows some now."""
+        """Loop time until which it allows no power from now on; infinite: forever; None: it allows some now."""
         if self.power_at(now) > 0.0:
             return None
         later = (self.base + slot.start for slot in self.slots if slot.watts > 0.0 and self.base + slot.start > now)

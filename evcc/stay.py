@@ -212,7 +212,7 @@ async def _rejoin(side: Ev, match: Match, how: Stay, *, anew: bool) -> Match:
     if not anew and await side.resume(match):
         return match
     if not anew:
-        how.say("the link did not come back after the pause; matching anew")
+        how.say("the link did not come back after the pause; matching again")
     await side.leave()
     while True:
         if side.pilot.state is State.A:

@@ -211,7 +211,7 @@ async def charge_matched(
             return _of_vehicle(found.cause, f"after a pause: {found.reason}", soc)
         if not (again and how.lost) or side.pilot.state is State.A:
             return outcome
-        say(f"{how.lost}; beginning anew with the charger")
+        say(f"{how.lost}; starting over with the charger")
         vehicle.trouble.clear()
 
 
@@ -227,7 +227,7 @@ async def _another_duty(pilot: VehiclePilot, why: MatchFailed, say: Callable[[st
 
     if not digital(pilot.reading):
         return False
-    say(f"no charger was matched while {why}; waiting for a nominal duty, or for 5 % anew")
+    say(f"no charger was matched while {why}; waiting for a nominal duty, or for 5 % again")
     if not await until(pilot, lambda reading: not digital(reading), NOBODY_TALKS):
         return False
 

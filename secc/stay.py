@@ -71,7 +71,7 @@ async def serve_vehicles(
                     ready()
                     outcome, lost = await _sessions(side, outlet, match, ended, say)
             except _NotBack:
-                say("the link did not come back after the pause; matching anew")
+                say("the link did not come back after the pause; matching again")
                 await arrivals.anew()
                 continue
             if lost:

@@ -27,12 +27,20 @@ PHRASES = {
     r"\bwho has no more than\b": "if you only have",
     r"\bit holds that\b": "say the fact itself",
     r"(?<![\w.`])(the|of|to|is|are|and|for|with|at|by|there is|there are|id of|it is) \1\b": "it once",
-    r"\b(begin|begins|began|read|made|told) anew\b": "start over, again",
+    r"\b(?!(not|in|def|import)\b)\w+ anew\b": "start over, again",
     r"\bhears? of (a|an|the|each|every|it|them)\b": "is notified of, learns of",
     r"\btells of\b": "reports, describes",
     r"\bby and by\b": "gradually",
     r"\bstands? twice\b": "appears twice",
     r"\bmends? or remove\b": "repair",
+    r"\bfor ever\b": "forever",
+    r"\bas (the standard|the schema|ISO [-\d]+) ha(s|ve) (it|them)\b": "as the standard requires",
+    r"\bso it (is|was|does)(?=['\"])": "as expected",
+    r"\b(V|A|W|Wh|kW|s|responses|%) at the (least|most)\b": "at least, at most",
+    r"\bA (are|were) (allowed|requested|asked|measured|offered)\b": "16 A is allowed",
+    r"(?-i:\ba (?=(AC|EV|EXI|XML|MQTT|OCSP|eMAID|EVSE|EVCC)\b))": "an",
+    r"\ba whole matching\b": "a complete matching",
+    r"\bexpected=f?['\"]that\b": "the rule itself: the sentence says 'expected: ...'",
 }
 """Pattern -> what to write instead."""
 

@@ -238,7 +238,7 @@ async def serve(
     answer: Callable[[sdp.Request], sdp.Response | None],
     observe: Observe,
 ) -> None:
-    """Answers the requests of a queue for ever; see :func:`answering`."""
+    """Answers the requests of a queue forever; see :func:`answering`."""
     loop = asyncio.get_running_loop()
     allowance = _Allowance()
     while True:

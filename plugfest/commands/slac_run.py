@@ -32,6 +32,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-modem", dest="modem", action="store_false", help="without a modem, on a plain cable")
     parser.add_argument("--slac-timer", metavar="NAME=S", action="append", help="change a timer, e.g. TT_match_join=20")
     parser.add_argument(
-        "--strict", action="store_true", help="ignore messages with a field that is not as the standard has it"
+        "--strict", action="store_true", help="ignore messages with a field that does not conform to the standard"
     )
     parser.add_argument("--seed", type=int, help="seed of RunIDs and keys, for repeatable runs")

@@ -22,6 +22,6 @@ def add(commands: Any) -> None:
     parser.add_argument("source", metavar="FILE|IFACE", help="pcap, pcapng or --trace file, or a network interface")
     parser.add_argument("--brief", action="store_true", help="one line for each attempt")
     parser.add_argument(
-        "--duration", type=float, metavar="S", help="watch an interface for this long (default: for ever)"
+        "--duration", type=float, metavar="S", help="watch an interface for this long (default: until stopped)"
     )
     parser.set_defaults(run="plugfest.tasks.slac_watch:run")

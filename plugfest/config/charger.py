@@ -110,7 +110,7 @@ class Charger(Section, kw_only=True, frozen=True):
     authorization: Annotated[
         Literal["accept", "reject", "never", "customer", "reader"],
         Meta(
-            description="who may charge: everybody, nobody, undecided for ever, or who shows a card (do: authorize);"
+            description="who may charge: everybody, nobody, undecided forever, or who shows a card (do: authorize);"
             " with reader at the charger itself, before or after plugging in: in AC the duty becomes nominal then"
         ),
     ] = "accept"

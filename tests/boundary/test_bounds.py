@@ -59,7 +59,7 @@ def test_a_flood_is_counted_not_written() -> None:
     assert left[0].time == 4.0
 
 
-def test_paused_sessions_are_few_and_do_not_last_for_ever() -> None:
+def test_paused_sessions_are_few_and_do_not_last_forever() -> None:
     """The oldest goes when there are too many, each when it has expired; asked for then, it is unknown."""
 
     async def main() -> None:

@@ -144,7 +144,7 @@ def test_a_verdict_does_not_depend_on_its_reader(command: str) -> None:
         assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_what_cannot_be_made_is_said_before_the_session(tmp_path: Path) -> None:
+def test_what_cannot_be_made_is_reported_before_the_session(tmp_path: Path) -> None:
     """A directory that is missing or none is one line and exit code 2, and no session starts."""
     (tmp_path / "file").touch()
     for option in ("trace", "pcapng", "report"):

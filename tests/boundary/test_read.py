@@ -122,7 +122,7 @@ def test_files_are_bounded_and_named(tmp_path: Path) -> None:
 def test_a_pipe_without_a_writer_is_given_up(
     reader: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opening it would wait for ever."""
+    """Opening it would wait forever."""
     monkeypatch.setattr(read, "PIPE_SECONDS", 0.01)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="a pipe, through which nothing came"):

@@ -424,7 +424,7 @@ def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
         assert "--pilot" in result.look
 
 
-def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> None:
+def test_a_silent_system_is_reported_while_the_campaign_runs(tmp_path: Path) -> None:
     """Once, after some cases: overnight nobody looks, in the evening somebody does."""
     notes: list[str] = []
     made = own(tmp_path, tell=lambda progress: notes.append(progress.note))

@@ -73,7 +73,7 @@ def test_all_named_cases_catch_it(fault: Fault) -> None:
     check(fault, *fault.caught_by[1:])
 
 
-def test_a_vehicle_with_tls_1_3_is_no_fault() -> None:
+def test_a_vehicle_with_tls_1_3_is_not_a_fault() -> None:
     """Where the case lets the vehicle choose, either choice passes: our vehicle as it is refuses."""
 
     def modern(system: Any) -> None:
@@ -145,7 +145,7 @@ async def answering_on_the_main_stream(session: Session, message: Any, **more: A
     await send(session, message, **more)
 
 
-def test_an_answer_on_another_stream_is_told_as_that() -> None:
+def test_an_answer_on_another_stream_is_reported_as_that() -> None:
     """It came, if not where it was awaited."""
     fault = Fault("", "", "secc", (), patches=((Session, "send", answering_on_the_main_stream),))
     result = one(BY_ID["PF_SECC_ISO20_Renegotiation_Order_DC#2"], fault)

@@ -82,7 +82,7 @@ def test_x1_is_held(readings: Any, blamed: str) -> None:
     assert blamed in shown(*readings) if blamed else shown(*readings) == ""
 
 
-def test_a_seeded_key_is_told() -> None:
+def test_a_seeded_key_is_reported() -> None:
     """A key that vehicles have had before: the sentence says since when, and what would have been right."""
     fault = next(one for one in FAULTS if one.name == "slac-one-key")
     result = one(RUNS["PF_SECC_SLAC_NewKey"], fault)

@@ -260,7 +260,7 @@ def test_recordings_of_others_are_judged_right(name: str) -> None:
     assert {verb: looked(recording, verb, VALUES.get(verb, "")) for verb in FOREIGN[name]} == FOREIGN[name]
 
 
-def test_a_close_of_tls_is_no_refusal() -> None:
+def test_a_close_of_tls_is_not_a_refusal() -> None:
     """Only a fatal alert of the vehicle refuses a certificate."""
     for data, said in ((b"\x02\x2d", "so"), (b"\x01\x00", "open")):
         events = [

@@ -128,7 +128,7 @@ def test_a_recording_that_is_handed_in_gets_the_verdict_of_the_run(name: str, tm
     assert (out / "cases" / name / "line.pcapng").stat().st_size > 0
 
 
-def test_what_nothing_measures_is_told(tmp_path: Path) -> None:
+def test_what_nothing_measures_is_reported(tmp_path: Path) -> None:
     """That the current is gone is the charger's word, where only the line is recorded."""
     save(tmp_path / "answers.yaml", {"ITP-01-04-019": recorded(tmp_path / "line", "ITP-01-04-019")})
     assert main([*RUN, "--answers", str(tmp_path / "answers.yaml"), "--out", str(tmp_path / "out")]) == 0

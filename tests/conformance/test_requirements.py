@@ -17,7 +17,7 @@ def test_the_page_of_requirements_is_up_to_date() -> None:
     )
 
 
-def test_what_was_seen_belongs_to_rules_and_runs_that_there_are() -> None:
+def test_what_was_seen_belongs_to_existing_rules_and_runs() -> None:
     """A rule or a case that is renamed asks for another sweep."""
     known = {rule.name for _, rule, _ in requirements.rules()}
     assert {key.split()[1] for key in SEEN} <= known, "cd tests && python -m requirements sweep"

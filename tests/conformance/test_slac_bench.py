@@ -105,7 +105,7 @@ def test_what_needs_one(name: str) -> None:
     assert (result.verdict, result.reason) == (Verdict.INCONC, HARDWARE)
 
 
-def test_a_pilot_that_there_is_not_is_said_at_once(tmp_path: Path) -> None:
+def test_a_missing_pilot_is_reported_at_once(tmp_path: Path) -> None:
     """Before anything else is looked for: one line with the names that can be written."""
     with pytest.raises(SetupError, match="no pilot 'usb'; write assumed, sim, serial:DEVICE"):
         setup.campaign(tmp_path, "secc", Pics(), reach=Reach("lo", pilot="usb"))

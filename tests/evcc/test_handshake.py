@@ -42,7 +42,7 @@ async def test_a_schema_that_was_not_offered(mode: str, schema_id: int) -> None:
 
 @pytest.mark.parametrize("tolerant", [True, False])
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_minor_deviation_is_no_failure(mode: str, tolerant: bool) -> None:
+async def test_a_minor_deviation_is_not_a_failure(mode: str, tolerant: bool) -> None:
     code = "OK_SuccessfulNegotiationWithMinorDeviation"
     result = await spoil(full_bench(mode, tolerant=tolerant), HANDSHAKE, lambda *_: selection(code, 1))
     assert result.outcome.ok
@@ -50,7 +50,7 @@ async def test_a_minor_deviation_is_no_failure(mode: str, tolerant: bool) -> Non
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_missing_schema_id_is_no_doubt_with_a_single_offer(mode: str) -> None:
+async def test_a_missing_schema_id_is_unambiguous_with_a_single_offer(mode: str) -> None:
     def fault(result: Spoiled, data: bytes) -> bytes:
         return selection("OK_SuccessfulNegotiation", None)
 

@@ -73,7 +73,7 @@ async def test_a_truncated_response(mode: str, request_name: str, place: int, pa
 
 @every_response
 async def test_flipped_bits(mode: str, request_name: str, place: int) -> None:
-    """Whatever a message says then, the session ends in order or with a reason, and safe."""
+    """Whatever a message says then, the session ends normally or with a reason, and safe."""
     rng = random.Random(f"{mode} {request_name} {place}")
     for _ in range(6):
 

@@ -95,7 +95,7 @@ async def timed(bench: Bench) -> tuple[Outcome, dict[str, float]]:
 
 
 @pytest.mark.parametrize(("mode", "request_name", "timer", "seconds"), ONGOING)
-async def test_ongoing_for_ever(mode: str, request_name: str, timer: str, seconds: float) -> None:
+async def test_ongoing_forever(mode: str, request_name: str, timer: str, seconds: float) -> None:
     """The charger's processing never finishes."""
     bench = Bench(mode, test_seconds=0.2)
     # A charger that gives up by itself does so earlier: this one does not.

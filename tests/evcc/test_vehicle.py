@@ -147,14 +147,14 @@ def test_pilot_calls_for_a_stop(cause: str) -> None:
     assert not vehicle.trouble_text
 
 
-def test_pwm_off_after_charging_is_no_trouble() -> None:
+def test_pwm_off_after_charging_is_not_a_fault() -> None:
     """In B the charger may switch its PWM off: that is how a session ends."""
     vehicle, wire = plugged()
     wire.evse.offer(100.0)
     assert not vehicle.trouble.is_set()
 
 
-def test_pwm_off_before_a_board_shows_b_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pwm_off_before_a_board_shows_b_is_not_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """A board needs time to go back to B; the charger that ends the session may be quicker."""
     vehicle, wire = plugged()
     vehicle.show(State.C)

@@ -169,7 +169,7 @@ def test_further_vectors(path: Path) -> None:
     _all((v for v in load(path) if v["id"] not in own_ids()), check)
 
 
-def test_what_is_tolerated_is_told() -> None:
+def test_what_is_tolerated_is_reported() -> None:
     """Each deviation that a decoder forgives is named in the result, so that a bench can report it."""
     said: set[str] = set()
     for vector in load(next(p for p in OWN if p.name.startswith("tolerated"))):

@@ -384,7 +384,7 @@ def test_unsupported_constructs_are_refused_with_file_and_line(write: Write, bod
         toy(path)
 
 
-def test_file_that_is_no_schema(tmp_path: Path) -> None:
+def test_file_that_is_not_a_schema(tmp_path: Path) -> None:
     path = tmp_path / "toy.xsd"
     with pytest.raises(SchemaError, match="cannot read"):
         toy(path)

@@ -86,7 +86,7 @@ charger(
 )
 charger(
     "authorization-for-ever",
-    "authorization stays ongoing for ever",
+    "authorization stays ongoing forever",
     "TC_SECC_CMN_VTB_Authorization_014",
     "PF_SECC_DIN_ContractAuthentication_NeverFinished",
     adjust=timing(V2G_SECC_Ongoing_Performance_Time=1e5),
@@ -214,7 +214,7 @@ charger(
 )
 charger(
     "schedule-never-gives-up",
-    "a schedule is worked out for ever",
+    "a schedule is worked out forever",
     "TC_SECC_DC_VTB_ChargeParameterDiscovery_014",
     adjust=timing(V2G_SECC_Ongoing_Performance_Time=1e5),
 )

@@ -86,7 +86,7 @@ charger("20-no-contract", "no contract for the vehicle: another code", f"{PF}Cer
         adjust=code("CertificateInstallationRes", "WARNING_NoCertificateAvailable", when="WARNING"))  # fmt: skip
 charger("20-impatient", "a slow back end counts as silent", f"{PF}CertificateInstallation_SlowBackEnd",
         adjust=timing(V2G_SECC_Ongoing_Performance_Time=5.0))  # fmt: skip
-charger("20-patient", "a silent back end is waited for, Ongoing for ever", f"{PF}CertificateInstallation_SilentBackEnd",
+charger("20-patient", "a silent back end is waited for, Ongoing forever", f"{PF}CertificateInstallation_SilentBackEnd",
         adjust=timing(V2G_SECC_Ongoing_Performance_Time=500.0))  # fmt: skip
 
 # Prices

@@ -51,7 +51,7 @@ def exponent(field: str, by: int) -> Change:
 
 
 def constant(field: str) -> Change:
-    """The first value for ever."""
+    """The first value forever."""
     kept: list[Any] = []
 
     def change(message: Any) -> Any:

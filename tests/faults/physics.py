@@ -80,7 +80,7 @@ def stale(field: str, responses: int) -> Callable[[Any], Any]:
 
 
 def constant(field: str) -> Callable[[Any], Any]:
-    """The first value for ever."""
+    """The first value forever."""
     return stale(field, 10**9)
 
 
@@ -231,7 +231,7 @@ for _module in MODULES:
                 adjust=sending("CurrentDemandRes", deep(_flag, True), _module))  # fmt: skip
     for _name, _kind in (("CurrentDemandRes", "loop"), ("ChargeParameterDiscoveryRes", "parameters")):
         if (_kind, _module) == ("loop", "din70121"):
-            continue  # ten times what PMax allows, 32 kW at the most, is what a larger charger may have
+            continue  # ten times what PMax allows, at most 32 kW, is what a larger charger may have
         charger(f"rating-{_kind}-{_module}", f"{_module}: EVSEMaximumPowerLimit is ten times the right one in {_name}",
                 f"{RUN[_module]}{CHANGING}",
                 adjust=sending(_name, exponent("EVSEMaximumPowerLimit", 1), _module))  # fmt: skip

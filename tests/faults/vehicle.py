@@ -140,7 +140,7 @@ vehicle(
 )
 vehicle(
     "ev-waits-for-ever",
-    "Ongoing is accepted for ever",
+    "Ongoing is accepted forever",
     "PF_EVCC_ISO2_Authorization_OngoingForever",
     "PF_EVCC_DIN_ContractAuthentication_Never",
     adjust=timing(V2G_EVCC_Ongoing_Timeout=1e5),

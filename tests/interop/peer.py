@@ -291,7 +291,7 @@ def error_watcher(log, on_fatal):
     class Handler(logging.Handler):
         def emit(self, record):
             log.errors.append(str(record.getMessage())[:300])
-            # after these the stock car would wait for ever
+            # after these the stock car would wait forever
             if record.name == "iso15118.evcc.comm_session_handler":
                 on_fatal()
 
@@ -754,7 +754,7 @@ def main():
     add("--auth-ongoing", type=int, default=0, help="authorization: N x Ongoing")
     add("--cable-ongoing", type=int, default=0, help="CableCheck: N more Ongoing")
     add("--stop-after", type=int, default=0, help="ask the car to stop after N loops")
-    add("--reject", action="store_true", help="refuse authorization (DIN: Ongoing for ever)")
+    add("--reject", action="store_true", help="refuse authorization (DIN: Ongoing forever)")
     add("--other-services", action="store_true", help="ISO 15118-20: the car may change its service")
     add("--free", action="store_true", help="free service; ISO 15118-2: no SalesTariff")
     add("--max-voltage", type=int, default=1000)

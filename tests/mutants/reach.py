@@ -191,7 +191,7 @@ class Lines:
 
 
 def reach(areas: Sequence[Area], say: Callable[[str], None] = lambda text: None) -> Reach:
-    """The runs that apply to these areas, as they were kept, or anew."""
+    """The runs that apply to these areas, as they were kept, or new ones."""
     parts = dict.fromkeys((area.sut, protocol) for area in areas for protocol in area.protocols)
     whole = Reach()
     for sut, protocol in parts:

@@ -1,4 +1,4 @@
-"""Contract delivery of ISO 15118-20: lengths and checks as the standard has them, the rest as the scheme says."""
+"""Contract delivery of ISO 15118-20: lengths and checks as the standard requires, the rest as the scheme says."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_is_sealed_comes_out(suite: str, scheme: delivery20.Scheme) -> None
 
 @pytest.mark.parametrize("filler", ["after", "before"])
 @pytest.mark.parametrize("suite", SIZES)
-def test_dh_public_key_is_as_long_as_the_schema_has_it(suite: str, filler: Any) -> None:
+def test_dh_public_key_is_as_long_as_the_schema_requires(suite: str, filler: Any) -> None:
     """X448 has 56 octets, and nobody says where the filler goes: any of the forms is read."""
     made, _, _ = sealed(suite)
     field = delivery20.dh_public_key(made, replace(delivery20.LIKE_ISO2, filler=filler))

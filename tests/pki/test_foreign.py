@@ -129,7 +129,7 @@ def test_what_is_valid_takes_the_name_of_its_role(expired_first: bool, tmp_path:
     assert store["b-old" if not expired_first else "a-old"].certificate == old.certificate
 
 
-def test_a_key_without_its_certificate_is_told(tmp_path: Path) -> None:
+def test_a_key_without_its_certificate_is_reported(tmp_path: Path) -> None:
     (tmp_path / "secc.pem").write_bytes(good()["secc"].pem)
     (tmp_path / "secc.key").write_bytes(keys.private_pem(good()["cps"].key))
     (tmp_path / "other.key").write_bytes(keys.private_pem(good()["contract"].key))

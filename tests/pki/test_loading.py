@@ -148,7 +148,7 @@ def test_the_certificate_of_version_2_is_named() -> None:
         loading.certificates(framing.read(file), str(file))
 
 
-def test_which_certificate_of_a_file_is_said() -> None:
+def test_which_certificate_of_a_file_is_reported() -> None:
     pem = good()["secc"].pem + (DATA / "certificate-version-2.pem").read_bytes()
     with pytest.raises(loading.Unreadable, match="chain: certificate 2 cannot be used: it says X.509 version 2"):
         loading.certificates(pem, "chain")

@@ -48,7 +48,7 @@ def test_a_check_character_is_not_forced_on_anyone() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "DE8AAC1234567", "DE8AAC1234567890", "118AAC12345678", "DE8AÄC12345678"])
-def test_what_is_no_emaid(text: str) -> None:
+def test_what_is_not_an_emaid(text: str) -> None:
     with pytest.raises(PkiError, match="eMAID"):
         names.emaid(text)
 
@@ -66,6 +66,6 @@ def test_other_ids() -> None:
     ("check", "text"),
     [(names.evse_id, "DEABC77"), (names.pcid, "WMI1"), (names.evcc_id, "WMI1234"), (names.secc_id, "DEABCS1")],
 )
-def test_what_is_no_id(check: object, text: str) -> None:
+def test_what_is_not_an_id(check: object, text: str) -> None:
     with pytest.raises(PkiError, match="needs"):
         check(text)  # type: ignore[operator]  # one of several functions

@@ -214,7 +214,7 @@ def test_the_issuer_itself_may_answer() -> None:
     assert codes(ocsp.staple(store, store["secc"], LATER, by=store["cpo-sub2"])) == []
 
 
-def test_a_response_about_another_certificate_is_no_answer() -> None:
+def test_a_response_about_another_certificate_is_not_an_answer() -> None:
     store = good()
     assert codes(ocsp.staple(store, store["cpo-sub2"], LATER)) == [Code.OCSP_INVALID]
 

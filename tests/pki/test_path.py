@@ -87,7 +87,7 @@ def test_a_leaf_that_is_an_anchor_itself_is_trusted() -> None:
 
 
 @pytest.mark.parametrize("role", [Role.CONTRACT, Role.OEM_PROVISIONING])
-def test_a_foreign_domain_component_is_only_odd_where_it_is_no_rule(role: Role) -> None:
+def test_a_foreign_domain_component_is_only_odd_where_it_is_not_a_rule(role: Role) -> None:
     issuer = good()[role].issuer
     assert issuer is not None
     chain = issue(Changes(dc="XX"), role=role, issuer=issuer.name)

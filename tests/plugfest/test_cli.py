@@ -277,7 +277,7 @@ def test_the_demo_offers_no_option_that_it_refuses() -> None:
     assert "--basic" in run("evcc", "--help").stdout
 
 
-def test_an_unknown_option_is_told_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_option_is_reported_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Not with that of the whole program."""
     with pytest.raises(SystemExit, match="2"):
         main(["demo", "--basic"])

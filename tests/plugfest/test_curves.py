@@ -65,7 +65,7 @@ def test_points_are_read_as_people_and_tables_write_them(tmp_path: Path, text: s
         (b"0,11\n60,\xe4\n", 2, "not UTF-8 text"),
     ],
 )
-def test_a_line_that_is_no_point_is_named(tmp_path: Path, text: str | bytes, line: int | None, said: str) -> None:
+def test_a_line_that_is_not_a_point_is_named(tmp_path: Path, text: str | bytes, line: int | None, said: str) -> None:
     with pytest.raises(InputError) as raised:
         read(tmp_path, text)
     assert raised.value.line == line

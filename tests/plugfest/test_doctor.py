@@ -165,7 +165,7 @@ class TestInANamespace:
 # Without namespaces
 
 
-def test_a_missing_interface_is_said_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_interface_is_reported_with_those_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "-i", "nosuch0"]) == 1
     out = capsys.readouterr().out
     assert "✘ interface    there is no nosuch0" in out
@@ -198,7 +198,7 @@ def test_certificates_are_looked_at(
     assert text in found[0]["text"]
 
 
-def test_a_key_of_another_certificate_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_of_another_certificate_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "b").mkdir()
     chain, _ = make_certificate(tmp_path, -1, 300)
     _, key = make_certificate(tmp_path / "b", -1, 300)

@@ -113,7 +113,7 @@ def test_examples_have_no_such_keys(path: Path) -> None:
     assert without_effect(config.load(path)) == []
 
 
-def test_the_table_names_keys_that_there_are() -> None:
+def test_the_table_names_existing_keys() -> None:
     known = {
         f"{section}.{field}" if section else field
         for section, kind in (dict(SECTIONS) | {"vehicle.onboard": Onboard, "charger.ac-supply": Supply}).items()
@@ -170,7 +170,7 @@ def test_lists_count_from_one() -> None:
         config.loads(text)
 
 
-def test_an_entry_beyond_the_list_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_entry_beyond_the_list_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "b.yaml").write_text(
         "role: both\nfast: true\nslac: false\nprotocol: iso2\nvehicle: {duration: 1}\ndeviations:\n"
         "- {message: ChargeParameterDiscoveryRes, occurrence: all, set:"
@@ -213,7 +213,7 @@ def test_the_charger_wakes_a_paused_vehicle_up(tmp_path: Path, capsys: pytest.Ca
     assert "awake" not in capsys.readouterr().out
 
 
-def test_an_option_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_option_without_effect_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """As a key of a bench file is, with what it would need."""
     assert main(["demo", "--fast", "--no-slac", "--quiet", "--duration", "1", "--target-power", "-10"]) == 0
     (line,) = capsys.readouterr().err.splitlines()

@@ -263,7 +263,7 @@ def test_plans_with_prices_in_money_are_offered_and_drawn(run: Any) -> None:
     assert min(value for _, value in series(done.recording)["power"].points) < -5.0  # 0.45 is more than it asks
 
 
-def test_parking_is_checked_in_and_out_beside_the_loop(run: Any) -> None:
+def test_parking_is_checked_in_and_out_alongside_the_loop(run: Any) -> None:
     done = run(
         """
         dynamic: true

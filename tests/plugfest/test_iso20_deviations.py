@@ -71,7 +71,7 @@ def test_every_message_deviates_and_triggers_an_action(name: str, directory: str
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_known_and_what_cannot_come_is_said(name: str) -> None:
+def test_every_name_is_known_and_what_cannot_come_is_reported(name: str) -> None:
     """Services that are not spoken, and messages of the other energy, have no effect, which is told."""
     ac = name.startswith("AC_")
     text = bench(ac, [f"{{at: {name}, do: stop}}"], [f"{{message: {name}, stream: 0x8101}}"])

@@ -75,7 +75,7 @@ def test_base64_is_read_too_and_anything_else_refused() -> None:
         ("01fe800100000015" + EXI, ""),
     ],
 )  # fmt: skip
-def test_a_header_that_does_not_fit_is_told_and_the_message_read(given_: str, note: str, capsys: Capture) -> None:
+def test_a_header_that_does_not_fit_is_reported_and_the_message_read(given_: str, note: str, capsys: Capture) -> None:
     code, said, notes = decode(capsys, given_)
     assert code == 0
     assert "SessionSetupReq" in said
@@ -98,7 +98,7 @@ def test_a_header_that_does_not_fit_is_told_and_the_message_read(given_: str, no
         ("ff", "no protocol can decode it"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_told_by_what_it_is(given_: str, error: str, capsys: Capture) -> None:
+def test_unreadable_data_is_described(given_: str, error: str, capsys: Capture) -> None:
     code, said, notes = decode(capsys, given_)
     assert code == 1
     assert said == ""
@@ -133,7 +133,7 @@ def test_any_octets_are_pieces(data: bytes) -> None:
         assert pieces(octets) or not octets
 
 
-def test_what_else_it_could_be_is_said(capsys: Capture) -> None:
+def test_what_else_it_could_be_is_reported(capsys: Capture) -> None:
     code, said, notes = decode(capsys, "800004032da5ff9631f04b88080808080808010200")
     assert code == 0
     assert "AuthorizationReq" in said

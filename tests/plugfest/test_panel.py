@@ -448,7 +448,7 @@ def test_evidence_stays_within_its_folder(tmp_path: Path) -> None:
 
 @needs_web
 @pytest.mark.netns
-def test_elsewhere_than_on_loopback_the_token_is_needed() -> None:
+def test_off_loopback_the_token_is_needed() -> None:
     """In the URL first, then in a cookie; a wrong one is none."""
     from plugfest.web.server import Server
 
@@ -504,7 +504,7 @@ def test_a_viewer_that_does_not_read_is_dropped(served: tuple[Any, Hub, int], mo
 
 
 @pytest.mark.parametrize("text", ["nowhere.example:80", "127.0.0.1:99999", "1.2.3.4:x", "[::1", "a b"])
-def test_an_address_that_is_none_is_one_line(text: str) -> None:
+def test_an_invalid_address_is_one_line(text: str) -> None:
     """It says what an address is like."""
     with pytest.raises(UserError, match="give ADDRESS:PORT, such as"):
         Address.parse(text)

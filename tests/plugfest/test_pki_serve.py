@@ -284,7 +284,7 @@ def test_an_unknown_outcome_is_named(pki: Path, capsys: pytest.CaptureFixture[st
         ({"iso15118SchemaVersion": SCHEMAS["iso2"], "exiRequest": base64.b64encode(bytes(99)).decode()}, ""),
     ],
 )
-def test_questions_that_are_none_are_failed(pki: Path, question: Any, note: str) -> None:
+def test_invalid_questions_fail(pki: Path, question: Any, note: str) -> None:
     answer = made(pki).answer(question)
     assert answer["status"] == "Failed"
     assert note in answer["note"]

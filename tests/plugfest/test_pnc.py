@@ -210,7 +210,7 @@ def test_a_demo_of_iso20_out_of_an_empty_directory(capsys: pytest.CaptureFixture
         assert path.stat().st_mode & 0o777 == 0o600
     assert newest("--set", "vehicle.install=false", "--trace", "u.jsonl") == 0
     assert "CertificateInstallationReq" not in names("u.jsonl")
-    assert newest() == 0  # installed anew, they replace the ones before
+    assert newest() == 0  # installed again, they replace the previous ones
     assert sorted(name for name in Store(Path("pki"), "iso20") if name.startswith("contract-")) == [
         "contract-installed", "contract-installed-2",
     ]  # fmt: skip

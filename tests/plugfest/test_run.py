@@ -111,7 +111,7 @@ def at_loop(do: str) -> str:
         ("fault, fault: welded", 0, "is a contactor welded"),
     ],
 )
-def test_an_action_ends_the_session_as_it_should(run: Any, do: str, code: int, words: str) -> None:
+def test_an_action_ends_the_session_as_required(run: Any, do: str, code: int, words: str) -> None:
     done = run(BASE.replace("3}", "30}") + at_loop(do))
     assert done.code == code
     assert any(words in note for note in done.notes("error") + done.notes("state")), done.notes("error")
@@ -250,7 +250,7 @@ def test_an_action_can_end_the_matching(run: Any, capsys: Any, step: str, code: 
     assert f"vehicle: session not completed (aborted): {reason}" in capsys.readouterr().out
 
 
-def test_a_matching_that_fails_is_said(run: Any, capsys: Any) -> None:
+def test_a_matching_that_fails_is_reported(run: Any, capsys: Any) -> None:
     """A modem that needs longer than TT_match_join: the step, and no session."""
     done = run("slac-timer: {TT_match_join: 0.2, TT_matching_repetition: 1}\n")
     assert done.code == 3
@@ -264,7 +264,7 @@ def test_times_count_from_the_session_and_not_from_plug_in(run: Any) -> None:
     assert acted == pytest.approx(done.times("supportedAppProtocolReq")[0] + 0.01, abs=0.01)
 
 
-def test_each_plug_in_counts_its_events_anew() -> None:
+def test_each_plug_in_counts_its_events_from_zero() -> None:
     """A charger whose vehicle leaves before the session: the next one meets the same timeline."""
     acted: list[Any] = []
     timeline = Timeline([Stop(at="slac:CM_SLAC_PARM.REQ")], acted.append)
@@ -332,7 +332,7 @@ def test_fields_are_removed_and_groups_filled(run: Any) -> None:
         ("message: SessionSetupReq, frame: ffff800100000000", 5, "the peer closed"),
     ],
 )
-def test_a_wrong_message_is_answered_as_the_standard_has_it(run: Any, text: str, code: int, words: str) -> None:
+def test_a_wrong_message_is_answered_as_the_standard_requires(run: Any, text: str, code: int, words: str) -> None:
     done = run(deviation(text))
     assert done.code == code
     assert any(words in note for note in done.notes("error"))
@@ -347,7 +347,7 @@ def test_a_request_can_be_late(run: Any) -> None:
     assert gap == [pytest.approx(0), pytest.approx(1.5)]
 
 
-def test_a_field_that_a_message_lacks_is_said(run: Any) -> None:
+def test_a_field_that_a_message_lacks_is_reported(run: Any) -> None:
     done = run(
         BASE + "deviations:\n- {message: ChargeParameterDiscoveryReq, set: {EVChargeParameter.EVMaxVoltage: 3}}\n"
     )

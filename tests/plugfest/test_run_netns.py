@@ -36,7 +36,7 @@ deviations:
 
 @pytest.mark.netns
 @pytest.mark.skipif(not AVAILABLE, reason=REASON)
-def test_each_session_runs_the_timeline_and_counts_anew(tmp_path: Path) -> None:
+def test_each_session_runs_the_timeline_and_counts_from_zero(tmp_path: Path) -> None:
     """Two cars one after the other: the same stop and the same late answer in each session; a limit stays."""
     for name, text in (("secc", CHARGER), ("evcc", VEHICLE)):
         own = {timer: s for timer, s in dict(TIMERS).items() if f"_{name.upper()}_" in timer}

@@ -92,7 +92,7 @@ def test_a_mistake_is_named_with_its_line(text: str, said: str) -> None:
     assert "bench.yaml:2" in str(caught.value)
 
 
-def test_what_a_pki_directory_lacks_is_said(tmp_path: Path) -> None:
+def test_what_a_pki_directory_lacks_is_reported(tmp_path: Path) -> None:
     bench = msgspec.structs.replace(config.loads("about: x"), pki=str(tmp_path / "none"))
     with pytest.raises(UserError, match="`plugfest pki init .*none` makes one"):
         security.vehicle(bench)
@@ -152,7 +152,7 @@ async def test_a_foreign_certificate_beside_a_pki_directory(pki: Path) -> None:
     assert met.failure.check == "wrong-role"
 
 
-def test_what_is_not_checked_is_said() -> None:
+def test_what_is_not_checked_is_reported() -> None:
     said: list[str] = []
     bench = config.loads("role: secc\ninterface: lo\ntls: required\ncharger: {tls: {profile: both}}")
     with contextlib.ExitStack() as stack:
@@ -160,7 +160,7 @@ def test_what_is_not_checked_is_said() -> None:
     assert any("a vehicle's certificate is not checked" in line for line in said)
 
 
-async def test_the_certificate_made_on_the_fly_passes_a_strict_vehicle() -> None:
+async def test_the_temporary_certificate_passes_a_strict_vehicle() -> None:
     """It has two sub-CAs and OCSP responses; strict requires the responses [V2G2-873]."""
     with contextlib.ExitStack() as stack:
         station = security.charger(config.loads("tls: required"), stack, lambda text: None)

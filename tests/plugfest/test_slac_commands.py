@@ -61,7 +61,7 @@ def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> No
     assert found.returncode == 1  # that charger has its vehicle, and answers nobody
 
 
-def test_the_doctor_finds_all_well(bench: Lab) -> None:
+def test_the_doctor_finds_nothing_wrong(bench: Lab) -> None:
     """Interface, modem, role, matching and IPv6 are each told."""
     charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
     done = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev")
@@ -166,7 +166,7 @@ def test_mistakes_of_a_line_are_one_line(words: list[str], text: str) -> None:
 QUICK = ["--slac-timer", "TT_matching_repetition=0.5", "--slac-timer", "TT_match_join=1.5"]
 
 
-def test_the_doctor_at_a_charger_tells_that_a_neighbour_wins(cables: Lab) -> None:
+def test_the_doctor_at_a_charger_reports_that_a_neighbour_wins(cables: Lab) -> None:
     """The vehicle hears another charger better: the one that lost learns of it, and with the levels it had itself."""
     with cables.line("--neighbour", "9"):
         words = ["slac", "doctor", "--role", "evse", "--within", "120", "-i", cables.interface("secc")]
@@ -270,7 +270,7 @@ def test_no_modem_is_one_line(cables: Lab) -> None:
     assert "PROBLEM  no modem answers" in doctor.stdout
 
 
-def test_without_a_modem_matching_goes_on_where_it_is_told_so(cables: Lab) -> None:
+def test_without_a_modem_matching_goes_on_if_asked_to(cables: Lab) -> None:
     """--no-modem: the request goes out, and nobody answers it."""
     done = cables.run(
         "evcc", "slac", "ev", "-i", cables.interface("evcc"), "--no-modem", "--slac-timer", "TT_matching_repetition=0.5"

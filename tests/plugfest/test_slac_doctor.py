@@ -84,7 +84,7 @@ def causes_in(output: str) -> list[str]:
     return [line.partition(": ")[2] for line in output.splitlines() if line.strip().startswith(("likely:", "or:"))]
 
 
-async def test_a_good_line_is_well_at_both_ends(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_good_line_is_good_at_both_ends(capsys: pytest.CaptureFixture[str]) -> None:
     for role in ("ev", "evse"):
         well, output = await consult(role, lambda *_: None, capsys)
         assert well, output
@@ -134,7 +134,7 @@ async def test_the_doctor_names_each_fault(fault: str, role: Role, capsys: pytes
         assert "     try: " in output
 
 
-async def test_a_charger_that_believes_its_modem_is_found_out_by_the_vehicle(
+async def test_a_charger_that_trusts_its_modem_is_found_out_by_the_vehicle(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It gave its modem no key: the vehicle's took its own, and the charger's is in another network."""
@@ -167,7 +167,7 @@ async def test_the_doctor_names_what_is_lost(name: str, role: Role, capsys: pyte
     assert LOST[name][role == "evse"] in output, output
 
 
-async def test_frames_that_are_lost_now_and_then_are_told_of_a_match_that_came_about(
+async def test_occasional_frame_losses_are_reported_after_a_successful_match(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def prepare(line: Powerline, car: Station, post: Station) -> None:
@@ -191,7 +191,7 @@ async def test_families_may_differ_at_the_ends(vehicle: str, charger: str, capsy
     assert well, output
 
 
-async def test_a_second_vehicle_is_told_with_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_second_vehicle_is_reported_with_its_level(capsys: pytest.CaptureFixture[str]) -> None:
     """The charger's doctor names both, and which one was matched."""
     started: list[asyncio.Task[object]] = []
 

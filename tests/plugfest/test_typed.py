@@ -68,7 +68,7 @@ def test_a_line_is_an_action(line: str, step: Step) -> None:
         ("", "type a command"),
     ],
 )
-def test_what_is_not_done_is_said(line: str, said: str) -> None:
+def test_what_is_not_done_is_reported(line: str, said: str) -> None:
     told, done = typed(line)
     assert told.startswith(said), told
     assert not done

@@ -1,4 +1,4 @@
-"""A charger's card reader that does not wait for ever."""
+"""A charger's card reader that does not wait forever."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_vehicle_for_which_no_card_comes_is_refused() -> None:
     assert reader.decide() is Decision.WAITING_FOR_CUSTOMER
 
 
-def test_without_patience_it_waits_for_ever() -> None:
+def test_without_patience_it_waits_forever() -> None:
     """A card shown stays shown."""
     clock = Clock()
     reader = CardReader(clock=clock)

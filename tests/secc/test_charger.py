@@ -82,7 +82,7 @@ async def test_leaving_c_switches_off(cause: str) -> None:
     assert len(evse.trips) == 1
 
 
-async def test_leaving_c_after_stop_is_no_trip() -> None:
+async def test_leaving_c_after_stop_is_not_a_trip() -> None:
     """The normal end: output off, then the vehicle goes to B."""
     evse, power, wire = dc()
     power.aim(400, 200)

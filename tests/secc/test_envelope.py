@@ -125,7 +125,7 @@ async def test_the_next_vehicle_inherits_nothing() -> None:
 
 
 @pytest.mark.parametrize("limits", [(math.nan, 1, 1), (1, math.nan, 1), (1, 1, math.nan), (-1, 1, 1), (1, -0.1, 1)])
-async def test_limits_that_are_none_are_refused(limits: tuple[float, float, float]) -> None:
+async def test_invalid_limits_are_refused(limits: tuple[float, float, float]) -> None:
     """NaN and negative values change nothing."""
     power = output()
     power.declare(CAR)
@@ -152,7 +152,7 @@ async def test_regulation_error_and_ripple_stay_below_a_limit() -> None:
             assert power.voltage <= 450.0
 
 
-async def test_what_is_clipped_is_told_once_with_a_count() -> None:
+async def test_clipping_is_reported_once_with_a_count() -> None:
     """By kind: a target above the vehicle's own limit is not the same as one above the charger's."""
     power = output()
     told = []

@@ -324,7 +324,7 @@ async def test_deviation_is_warned_of_and_then_refused(off: float, settles: floa
     assert why.value.response_code == "FAILED_EVPowerProfileViolation"
 
 
-async def test_less_than_the_profile_is_no_deviation_without_a_tolerance() -> None:
+async def test_less_than_the_profile_is_not_a_deviation_without_a_tolerance() -> None:
     made = await visit("AC", plans=(Plan((Slot(0, 7_000.0),)),))
     iso20_schedule.exchange(made, scheduled())
     iso20_profile.accept(made, start((86_400, 6_000.0)))

@@ -25,7 +25,7 @@ class Clock:
 
 
 @given(CURVES, st.floats(0.0, 2e3))
-def test_each_value_of_a_curve_holds_until_the_next_and_the_last_for_ever(
+def test_each_value_of_a_curve_holds_until_the_next_and_the_last_forever(
     curve: tuple[Point, ...], second: float
 ) -> None:
     expected = curve[0].watts
@@ -60,7 +60,7 @@ def test_the_plan_begins_with_the_first_power_and_runs_on_until_the_next_session
     assert manager.watts == 11e3
 
 
-def test_what_is_asked_by_hand_counts_until_it_is_withdrawn() -> None:
+def test_a_manual_request_counts_until_it_is_withdrawn() -> None:
     """Also in later sessions; the plan goes on behind it."""
     clock = Clock()
     manager = EnergyManager((Point(0.0, 1.0), Point(10.0, 2.0)), clock=clock)

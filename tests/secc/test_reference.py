@@ -113,7 +113,7 @@ def test_the_output_is_what_small_steps_give(
 
 
 def reference_seconds(battery: Battery, soc: float, voltage: float, current: float, power: float) -> float:
-    """Time to an SoC in steps of a thousandth of a percent, each asked of the battery anew."""
+    """Time to an SoC in steps of a thousandth of a percent, each asked of the battery again."""
     probe, total, step = Battery(battery.pack, battery.soc, target_soc=1.0), 0.0, 1e-5
     while probe.soc < soc - 1e-9:
         part = min(step, soc - probe.soc)
@@ -144,7 +144,7 @@ def test_the_time_left_is_what_small_steps_give(name: str, start: float, end: fl
 
 
 def test_the_time_left_follows_a_changed_battery() -> None:
-    """Limits that change, of the pack or of the charger, are not those of before."""
+    """Limits that change, of the pack or of the charger, are not the previous ones."""
     battery = Battery(pack("400V"), 0.2)
     whole = battery.seconds_to(0.8)
     assert battery.seconds_to(0.8, max_current=50.0) > 2 * whole

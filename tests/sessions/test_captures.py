@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def check(frames: list[Frame]) -> tuple[Protocol, list[str]]:
-    """The protocol of a recorded session and what was not as the standard has it."""
+    """The protocol of a recorded session and what did not conform to the standard."""
     protocol, sequence, session_id = APPPROTO, None, b""
     request: Any = None
     offered: dict[int, str] = {}

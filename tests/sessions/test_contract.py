@@ -374,7 +374,7 @@ async def test_a_recorded_authorization_cannot_be_replayed() -> None:
     ],
 )
 @pytest.mark.parametrize("insists", [True, False])
-async def test_receipts_that_do_not_hold(change: dict[str, Any], text: str, insists: bool) -> None:
+async def test_invalid_receipts(change: dict[str, Any], text: str, insists: bool) -> None:
     """A charger that insists refuses them; another one notes them."""
     bench = PncBench()
     bench.contracts.receipt_every, bench.contracts.insists = 1.0, insists
@@ -695,7 +695,7 @@ def test_spoiled_certificates_raise_nothing_but_our_errors() -> None:
     assert survived  # not every octet counts
 
 
-async def test_a_short_challenge_is_no_challenge() -> None:
+async def test_a_short_challenge_is_invalid() -> None:
     bench = PncBench()
     bench.se.rewrite[iso2.PaymentDetailsRes] = lambda m: msgspec.structs.replace(m, GenChallenge=bytes(15))
     vehicle, _ = await bench.run()

@@ -379,7 +379,7 @@ async def test_pause_out_of_turn_is_refused(mode: str, control: str) -> None:
     assert bench.safe
 
 
-async def test_forgotten_session_begins_anew() -> None:
+async def test_forgotten_session_starts_over() -> None:
     """A charger that does not know the id gives a new one, and the vehicle starts over."""
     bench = iso20_bench("iso20-dc", "dynamic")
     bench.ev.resume = bytes.fromhex("0102030405060708")

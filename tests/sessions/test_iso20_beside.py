@@ -86,7 +86,7 @@ async def renegotiate(
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_schedule_is_renegotiated_beside_the_loop(mode: str) -> None:
+async def test_schedule_is_renegotiated_alongside_the_loop(mode: str) -> None:
     """The loop goes on at its pace; what is new holds from its next message on, and not before."""
     alone, loop = await in_loop(mode)
     evse = alone.bench.evse
@@ -236,8 +236,8 @@ async def test_garbage_on_a_side_stream_ends_the_session() -> None:
     await no_tasks_left(before)
 
 
-async def test_vehicle_that_stalls_beside_the_loop_does_not_disturb_it() -> None:
-    """After the sequence time-out the loop warns, until the vehicle tries anew."""
+async def test_vehicle_that_stalls_alongside_the_loop_does_not_disturb_it() -> None:
+    """After the sequence time-out the loop warns, until the vehicle tries again."""
     alone, loop = await in_loop("iso20-dc")
     await alone.beside(of("iso20-dc", "ChargeParameterDiscoveryReq"), RENEGOTIATION)
     await asyncio.sleep(59.0)

@@ -230,7 +230,7 @@ def elsewhere(signed: Any) -> Any:
 
 
 @pytest.mark.parametrize("spoil", [altered, other_digest, elsewhere, lambda signed: None])
-async def test_a_signature_that_does_not_hold_ends_the_session(spoil: Any) -> None:
+async def test_an_invalid_signature_ends_the_session(spoil: Any) -> None:
     bench = PncBench20()
     bench.ev.rewrite_signature[common.AuthorizationReq] = spoil
     vehicle, charger = await bench.run()
@@ -269,7 +269,7 @@ async def test_an_emaid_with_another_last_character_is_for_tolerant_chargers(tol
 
 
 @pytest.mark.parametrize("tolerant", [True, False])
-async def test_the_milder_code_lets_the_vehicle_pay_otherwise(tolerant: bool) -> None:
+async def test_the_milder_code_lets_the_vehicle_pay_another_way(tolerant: bool) -> None:
     bench = PncBench20(tolerant=tolerant)
     bench.contracts.bad_signature = "WARNING_GeneralPnCAuthorizationError"
     bench.ev.rewrite_signature[common.AuthorizationReq] = lambda signed: signed and altered(signed)
@@ -386,7 +386,7 @@ async def test_no_contract_is_offered_without_tls() -> None:
     assert bench.messages("AuthorizationSetupRes")[0].AuthorizationServices == ["EIM"]
 
 
-async def test_a_changed_mind_while_the_charger_asks_begins_anew() -> None:
+async def test_a_changed_mind_while_the_charger_asks_starts_over() -> None:
     """The authorization of one contract says nothing about another."""
     asked_for: list[Any] = []
 

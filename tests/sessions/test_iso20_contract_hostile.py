@@ -82,7 +82,7 @@ def _chain(*certificates: bytes) -> Any:
         (b"x", second().leaf),
     ],
 )
-async def test_certificates_that_are_none_have_a_code(certificates: tuple[bytes, bytes]) -> None:
+async def test_invalid_certificates_have_a_code(certificates: tuple[bytes, bytes]) -> None:
     bench = PncBench20(duration=0.5)
     bench.ev.any_transport = bench.se.any_transport = True
     bench.ends = _ends  # type: ignore[method-assign]  # the test stands in for it

@@ -91,7 +91,7 @@ async def test_session_id_of_another_session_ends_the_vehicle() -> None:
 
 
 @pytest.mark.parametrize("payload_type", [0x8101, 0x8104, 0x8003, 0x8005, 0x8FFF])
-async def test_answer_in_a_frame_of_another_stream_is_none(payload_type: int) -> None:
+async def test_answer_in_a_frame_of_another_stream_is_ignored(payload_type: int) -> None:
     """Skipped where the vehicle has no such stream, else not a message there; the vehicle ends."""
     bench: Bench = iso20_bench("iso20-dc", "dynamic")
     kind = ISO20.message("ServiceDetailRes")

@@ -184,7 +184,7 @@ async def test_an_operator_may_have_one_sub_ca_alone() -> None:
 
 
 async def test_a_refused_contract_is_replaced_within_the_session() -> None:
-    """The challenge is that of before: there is no new AuthorizationSetup."""
+    """The challenge is the previous one: there is no new AuthorizationSetup."""
     bench = PncBench20()
     own = bench.wallet.contracts[0]
     bench.installs("DEXYZC00000002")

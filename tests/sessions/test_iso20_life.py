@@ -75,7 +75,7 @@ async def charged(bench: Bench, during: Any = None) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("who", ["charger", "driver"])
 @pytest.mark.parametrize("mode", SCHEDULED)
-async def test_schedule_is_renegotiated_beside_the_loop(mode: str, who: str) -> None:
+async def test_schedule_is_renegotiated_alongside_the_loop(mode: str, who: str) -> None:
     """Power goes on by the old schedule, and by the new one from the next message on; the loop keeps its pace."""
     bench = iso20_bench(mode, "scheduled", duration=60.0)
     seen: list[float] = []
@@ -120,7 +120,7 @@ async def test_ongoing_schedule_requests_are_the_same() -> None:
     assert len(bodies) == 1
 
 
-async def test_charger_tells_of_a_repeated_request_that_changed() -> None:
+async def test_charger_reports_a_repeated_request_that_changed() -> None:
     """It harms nothing."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=2.0)
     bench.evse.planning_seconds = 3.0
@@ -150,7 +150,7 @@ async def test_dynamic_vehicle_has_no_schedule_to_renegotiate() -> None:
 
 
 @pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryRes", "ScheduleExchangeRes", "PowerDeliveryRes"])
-async def test_charger_that_is_silent_beside_the_loop_does_not_disturb_it(name: str) -> None:
+async def test_charger_that_is_silent_alongside_the_loop_does_not_disturb_it(name: str) -> None:
     """The vehicle's side request times out alone; it tries again, and charges on."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
     kind = next(getattr(module, name) for module in (common, _dc()) if hasattr(module, name))
@@ -382,7 +382,7 @@ async def test_vehicle_may_prefer_standby_to_a_pause() -> None:
 @pytest.mark.parametrize("who", ["charger", "driver"])
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
 async def test_service_is_changed_on_the_same_connection(mode: str, who: str) -> None:
-    """From scheduled to dynamic: discovery anew, neither session setup nor authorization."""
+    """From scheduled to dynamic: discovery again, neither session setup nor authorization."""
     bench = iso20_bench(mode, "scheduled", duration=None)
 
     async def during(bench: Bench) -> None:
@@ -703,7 +703,7 @@ async def test_another_charger_is_not_asked_for_the_paused_session() -> None:
     assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
 
 
-async def test_charger_that_has_forgotten_begins_anew() -> None:
+async def test_charger_that_has_forgotten_starts_over() -> None:
     """After three days."""
     bench = iso20_bench("iso20-dc", "dynamic", duration=None)
     bench.paused = Pauses()  # type: ignore[assignment]  # a stand-in of the test

@@ -31,7 +31,7 @@ def metered(mode: str = "iso20-dc", control: str = "scheduled", **more: Any) -> 
 @pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "strict"])
 @pytest.mark.parametrize("control", ["scheduled", "dynamic"])
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
-async def test_readings_are_confirmed_beside_the_loop(mode: str, control: str, tolerant: bool) -> None:
+async def test_readings_are_confirmed_alongside_the_loop(mode: str, control: str, tolerant: bool) -> None:
     bench = metered(mode, control, tolerant=tolerant)
     vehicle, charger = await bench.run()
     assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
@@ -141,7 +141,7 @@ WRONG = [
 
 @pytest.mark.parametrize("insists", [True, False])
 @pytest.mark.parametrize(("spoil", "text"), WRONG)
-async def test_a_confirmation_that_does_not_hold(spoil: Any, text: str, insists: bool) -> None:
+async def test_an_invalid_confirmation(spoil: Any, text: str, insists: bool) -> None:
     """It ends the session where the charger insists, and is noted in any case."""
     bench = metered()
     bench.contracts.insists = insists

@@ -159,7 +159,7 @@ def by_an_upper_sub_ca(bench: PncBench20) -> None:
         (altered, "digest mismatch"),
     ],
 )
-async def test_prices_that_do_not_hold_are_ignored(change: Any, text: str) -> None:
+async def test_invalid_prices_are_ignored(change: Any, text: str) -> None:
     """The vehicle charges all the same, by the first schedule."""
     bench = priced()
     change(bench)

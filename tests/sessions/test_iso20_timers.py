@@ -48,7 +48,7 @@ async def silent_after(alone: Alone, requests: list[Any]) -> tuple[Any, float]:
 
 
 @pytest.mark.parametrize(("mode", "control", "length"), STATES)
-async def test_charger_gives_up_a_silent_vehicle_in_each_state(mode: str, control: str, length: int) -> None:
+async def test_charger_gives_up_on_a_silent_vehicle_in_each_state(mode: str, control: str, length: int) -> None:
     """After 60 s; in the charge loop after 0.5 s, with the power off at once [V2G20-1500, 1502]."""
     requests = WAYS[mode, control][:length]
     alone = Alone(mode)
@@ -64,7 +64,7 @@ async def test_charger_gives_up_a_silent_vehicle_in_each_state(mode: str, contro
 
 
 @pytest.mark.parametrize("first", [0, 1])
-async def test_charger_gives_up_a_vehicle_that_does_not_set_a_session_up(first: int) -> None:
+async def test_charger_gives_up_on_a_vehicle_that_does_not_set_a_session_up(first: int) -> None:
     """Before and after the handshake: 18 s."""
     alone = Alone("iso20-dc")
     if first:
@@ -79,7 +79,7 @@ async def test_charger_gives_up_a_vehicle_that_does_not_set_a_session_up(first: 
 
 
 @pytest.mark.parametrize(("mode", "control", "name"), REQUESTS)
-async def test_vehicle_gives_up_a_silent_charger_at_each_message(mode: str, control: str, name: str) -> None:
+async def test_vehicle_gives_up_on_a_silent_charger_at_each_message(mode: str, control: str, name: str) -> None:
     """After the time of that message: 2 s, 5 s for ServiceDetail, 0.5 s in the loop."""
     bench = iso20_bench(mode, control)
     bench.se.relaxed = True  # so that it is the vehicle that gives up first
@@ -106,7 +106,7 @@ ONGOING: list[tuple[type[Any], str, float]] = [
 
 @pytest.mark.parametrize(("kind", "timer", "expected"), ONGOING)
 @pytest.mark.parametrize("control", ["scheduled", "dynamic"])
-async def test_vehicle_gives_up_a_charger_that_never_finishes(
+async def test_vehicle_gives_up_on_a_charger_that_never_finishes(
     kind: type[Any], timer: str, expected: float, control: str
 ) -> None:
     bench = iso20_bench("iso20-dc", control)
@@ -125,7 +125,7 @@ async def test_vehicle_gives_up_a_charger_that_never_finishes(
     assert bench.safe
 
 
-async def test_vehicle_gives_up_a_precharge_that_does_not_reach_its_voltage() -> None:
+async def test_vehicle_gives_up_on_a_precharge_that_does_not_reach_its_voltage() -> None:
     bench = iso20_bench("iso20-dc", "dynamic")
     bench.vehicle.settings.precharge_tolerance = 0.0
     vehicle, _ = await bench.run()

@@ -155,7 +155,7 @@ def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_p
 
 
 def test_a_vehicle_that_comes_back_without_closing_is_served(cable: Link) -> None:
-    """It is stopped in mid-charging, so its connection stays open and silent; then it starts anew."""
+    """It is stopped in mid-charging, so its connection stays open and silent; then it starts again."""
     charger = start_charger(cable, "--protocol", "iso2", "--sessions", "2", "--plain")
     try:
         vehicle = subprocess.Popen(
@@ -207,7 +207,7 @@ def test_a_dead_link_ends_the_session_within_seconds(cable: Link) -> None:
     ("side", "how"),
     [("evcc", signal.SIGTERM), ("evcc", signal.SIGHUP), ("secc", signal.SIGTERM), ("secc", signal.SIGINT)],
 )
-def test_a_stopped_command_ends_in_order(cable: Link, side: str, how: signal.Signals, tmp_path: Path) -> None:
+def test_a_stopped_command_ends_cleanly(cable: Link, side: str, how: signal.Signals, tmp_path: Path) -> None:
     """`kill`, a closed terminal and Ctrl-C: a vehicle stops charging and says goodbye, a charger switches off."""
     trace = tmp_path / "trace.jsonl"
     charger = start_charger(cable, "--ac", "--sessions", "1", "--trace", str(trace))
@@ -236,7 +236,7 @@ def test_a_stopped_command_ends_in_order(cable: Link, side: str, how: signal.Sig
         assert '"switched-off"' in trace.read_text()
 
 
-def test_no_charger_is_said_with_its_own_exit_code(cable: Link) -> None:
+def test_no_charger_is_reported_with_its_own_exit_code(cable: Link) -> None:
     vehicle = subprocess.run(
         command(cable, "evcc", "--timer", "SDP_Max_Requests=3"), capture_output=True, text=True, timeout=CEILING
     )
@@ -244,7 +244,7 @@ def test_no_charger_is_said_with_its_own_exit_code(cable: Link) -> None:
     assert "no charger answered 3 SDP requests" in vehicle.stdout
 
 
-def test_no_common_protocol_is_said_on_both_sides(cable: Link) -> None:
+def test_no_common_protocol_is_reported_on_both_sides(cable: Link) -> None:
     charger = start_charger(cable, "--protocol", "din", "--sessions", "1")
     try:
         vehicle = subprocess.run(

@@ -114,7 +114,7 @@ async def test_the_charger_can_end_it(act: Any, cause: Cause, reason: str) -> No
     assert pair.vehicle.ac_current == 0.0
 
 
-async def test_a_vehicle_that_draws_on_is_cut_off() -> None:
+async def test_a_vehicle_that_keeps_drawing_is_cut_off() -> None:
     """PWM off and no reaction: the contactor opens after 6 s."""
     pair = Pair()
     pair.supply.load = lambda: 16.0

@@ -215,7 +215,7 @@ def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> No
     assert place(car, "pilot", "asleep") < place(car, "pilot", "wake-up")
 
 
-def test_no_charger_on_the_line_is_said_with_the_step(bench: Lab) -> None:
+def test_no_charger_on_the_line_is_reported_with_the_step(bench: Lab) -> None:
     """The vehicle's exit code is that of no peer, and its reason names the step and the doctor."""
     done = bench.run(
         "evcc", "evcc", "-i", bench.interface("evcc"), "--slac-timer", "TT_matching_repetition=1", "--quiet"

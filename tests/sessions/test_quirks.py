@@ -178,7 +178,7 @@ QUIRKS = (
             msgspec.structs.replace(old[0], ScheduleTupleID=number) for number in (1, 2, 3)]))}),
     Quirk(51, "the vehicle says that charging is complete, and goes on", {"DC_ChargeLoopReq": at(
         "DisplayParameters.ChargingComplete", True)}),
-    Quirk(52, "the charger's meter counts for ever", {"DC_ChargeLoopRes": at(
+    Quirk(52, "the charger's meter counts forever", {"DC_ChargeLoopRes": at(
         "MeterInfo.ChargedEnergyReadingWh", lambda old: old + 5_000_000)}, rule="meter-total"),
     Quirk(53, "the charger offers a service that nobody knows", {"ServiceDiscoveryRes": at(
         "EnergyTransferServiceList.Service", lambda old: [common.ServiceType(ServiceID=77, FreeService=True), *old])}),

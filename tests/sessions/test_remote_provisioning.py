@@ -134,7 +134,7 @@ def out_of_reach(answer: dict[str, Any]) -> dict[str, Any]:
         (out_of_reach, "out of reach"),
     ],
 )
-async def test_an_answer_that_is_none_is_no_certificate(change: Any, text: str) -> None:
+async def test_an_invalid_answer_is_not_a_certificate(change: Any, text: str) -> None:
     bench = PncBench20()
     elsewhere = Service(bench.installs("DEPLFC00000001"))
     elsewhere.change = change

@@ -124,7 +124,7 @@ async def test_a_charger_that_never_authorizes_refuses_after_its_limit(mode: str
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_charger_stops_the_vehicle_in_order(mode: str) -> None:
+async def test_the_charger_stops_the_vehicle_cleanly(mode: str) -> None:
     async def stop(bench: Bench) -> None:
         await message_seen(bench, LOOP[mode], 5)
         bench.evse.request_stop(max_delay=10)
@@ -137,7 +137,7 @@ async def test_the_charger_stops_the_vehicle_in_order(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_driver_stops_in_order(mode: str) -> None:
+async def test_the_driver_stops_cleanly(mode: str) -> None:
     async def stop(bench: Bench) -> None:
         await message_seen(bench, LOOP[mode], 5)
         bench.vehicle.stop.set()
@@ -175,7 +175,7 @@ async def test_a_fault_of_the_charger_stops_the_vehicle_at_once(mode: str, fault
     assert charger.ok  # the vehicle still says good-bye
 
 
-async def test_shutdown_at_the_charger_ends_in_order() -> None:
+async def test_shutdown_at_the_charger_ends_cleanly() -> None:
     """EVSE_Shutdown is a normal stop: the vehicle ramps down and finishes."""
 
     async def shut_down(bench: Bench) -> None:

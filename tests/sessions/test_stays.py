@@ -196,7 +196,7 @@ async def test_a_modem_may_sleep_in_a_pause() -> None:
     assert bench.sessions[1].session_id == bench.sessions[0].session_id
 
 
-async def test_a_link_that_does_not_come_back_is_matched_anew() -> None:
+async def test_a_link_that_does_not_come_back_is_matched_again() -> None:
     """The vehicle's modem has lost its key: F for T_step_EF, another key, and the old session goes on."""
     bench = Cable(wakes_after=60.0)
 
@@ -293,7 +293,7 @@ async def test_a_vehicle_that_is_late_with_b_does_not_wake_the_charger() -> None
         assert bench.wire.evse.reading.duty == 5.0
 
 
-async def test_a_charger_that_does_not_wake_up_is_given_up() -> None:
+async def test_a_charger_that_does_not_wake_up_is_given_up_on() -> None:
     """Three toggles, each with time for an answer."""
     wire = SimulatedPilot(plugged=True)
     vehicle = Vehicle(wire.ev, Battery(soc=0.3))

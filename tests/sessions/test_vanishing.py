@@ -177,7 +177,7 @@ async def _connected(network: MemoryNetwork) -> Channel:
     return await evcc.find(search, evcc.Options())
 
 
-async def test_deviations_count_anew_though_nobody_told_the_end_before() -> None:
+async def test_deviations_count_from_zero_without_an_explicit_end_before() -> None:
     """Two connections one behind the other, and no end between them."""
     config = Config(role="secc", interface="none", tls="none")
     bench = Bench("iso2-dc")

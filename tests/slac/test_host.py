@@ -160,7 +160,7 @@ async def test_undecodable() -> None:
 
 
 async def test_deviations_in_a_matching() -> None:
-    """A test may make a whole matching fail at one message, or pass in spite of it."""
+    """A test may make a complete matching fail at one message, or pass in spite of it."""
     bench = Bench.of()
     async with bench.charger(rewrite={CM_SLAC_PARM_CNF: lambda frame: [frame] * 3}) as charger:
         waiting = asyncio.create_task(charger.match())

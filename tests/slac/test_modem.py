@@ -150,7 +150,7 @@ def test_devices() -> None:
 
 
 @pytest.mark.parametrize("deaf", [0.3, 2.5, 5.0, 8.0, 30.0])
-async def test_a_deaf_modem_is_waited_for_and_told(deaf: float) -> None:
+async def test_a_deaf_modem_is_waited_for_and_reported(deaf: float) -> None:
     """Modems hear nothing for up to 8 s after a key: whoever gave it waits as long as ``modem_settle`` says."""
     line = Powerline(random.Random(1))
     post = line.charger(behaviour=Behaviour(deaf=deaf))

@@ -168,7 +168,7 @@ async def test_a_silent_board_is_read_as_unavailable_or_unplugged() -> None:
         (b"error too hot\n", "no pilot board answers"),
     ],
 )
-async def test_a_board_that_is_none_is_said_so(answer: bytes, text: str) -> None:
+async def test_an_unknown_board_is_reported(answer: bytes, text: str) -> None:
     """Silence, another version and the wrong end are each an error in one line."""
     host, far = socket.socketpair()
     with far:
@@ -180,7 +180,7 @@ async def test_a_board_that_is_none_is_said_so(answer: bytes, text: str) -> None
         writer.close()
 
 
-async def test_what_a_board_cannot_do_is_said() -> None:
+async def test_what_a_board_cannot_do_is_reported() -> None:
     """A board without abilities: 5 and 100 % only, no D, and steady instead of E."""
     evse, ev, notices = ChargerBoard(), VehicleBoard(), list[str]()
     evse, sent = ChargerBoard(notices.append), list[tuple[str, float | State]]()
@@ -234,7 +234,7 @@ async def test_serial_line() -> None:
     ],
 )
 @pytest.mark.real_time
-async def test_a_target_that_is_none_is_said_so(target: str, text: str) -> None:
+async def test_an_invalid_target_is_reported(target: str, text: str) -> None:
     """One line that says what to do."""
     for opened in (open_charger_pilot, open_vehicle_pilot):
         with pytest.raises(PilotError, match=text) as why:

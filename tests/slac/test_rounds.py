@@ -1,4 +1,4 @@
-"""SLAC rounds of recordings: proof of a link, deviating fields, others on the line, copies, one RunID for ever."""
+"""SLAC rounds of recordings: proof of a link, deviating fields, others on the line, copies, one RunID forever."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_report_to_all_is_nobodys() -> None:
     assert [(one.severity, one.rule) for one in found] == [("note", "slac-foreign")]
 
 
-def test_a_new_key_in_mid_session_is_told_and_anothers_match_is_anothers() -> None:
+def test_a_new_key_in_mid_session_is_reported_and_a_match_of_others_is_not() -> None:
     """The vehicle takes a key that a charger gave to another vehicle, while it charges."""
     recording = load(REPORTS / "foreign-match-cnf-and-new-key.pcap")
     found = {one.rule: one for one in check(recording)}
@@ -234,7 +234,7 @@ def test_a_vehicle_with_one_run_id_has_one_round_each_time() -> None:
     assert not any(one.deviations for one in found)
 
 
-def test_a_key_that_is_set_after_the_session_is_no_violation() -> None:
+def test_a_key_that_is_set_after_the_session_is_not_a_violation() -> None:
     """Both leave their network when the vehicle does; that is told as what it is."""
     left: list[Sent] = [*LINKED, (30.0, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=b"\3" * 7, new_key=bytes(16)))]
     one = only(framed(left))
@@ -260,7 +260,7 @@ def test_nothing_is_said_of_a_round_that_begins() -> None:
     assert (one.due.end, one.due.message, one.due.since) == (End.CHARGER, "CM_SLAC_PARM.CNF", 1.0)
 
 
-def test_two_vehicles_with_one_address_are_told() -> None:
+def test_two_vehicles_with_one_address_are_reported() -> None:
     """Runs of one vehicle follow each other; where they overlap there are two."""
     second = [(time + 0.25, *rest) for time, *rest in swapped(LINKED, b"\7" * 8, ev=EV, evse=EVSE)]
     both = rounds(sorted(framed([*CHOSEN, *second])), until=60.0)
@@ -364,7 +364,7 @@ def test_sounds_that_do_not_count_down_are_named(counted: Callable[[int], int], 
 
 
 def test_a_capture_of_any_interface_has_its_rounds() -> None:
-    """It keeps no destinations: what a message names says whose it is, and one RunID for ever makes two rounds."""
+    """It keeps no destinations: what a message names says whose it is, and one RunID forever makes two rounds."""
     first, second = slac.rounds(load(REPORTS / "cooked-capture.pcap"))
     assert [first.matched, second.matched] == [True, True]
     assert [len(one.seen.started) for one in (first, second)] == [3, 3]

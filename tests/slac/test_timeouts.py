@@ -198,7 +198,7 @@ async def test_pilot_ends_it(state: State, when: str) -> None:
 
 
 async def test_resume_without_link() -> None:
-    """After a pause a link that is not back in T_conn_resume has to be matched anew."""
+    """After a pause a link that is not back in T_conn_resume has to be matched again."""
     bench = Bench.of()
     async with bench.charger() as charger:
         waiting = asyncio.create_task(charger.match())
@@ -451,7 +451,7 @@ async def test_amplitude_maps() -> None:
 
 @pytest.mark.parametrize("run_id", [None, b"TEST RUN"])
 async def test_reattempt_while_joining(run_id: bytes | None) -> None:
-    """A vehicle that asks anew while its link comes up has given up: it gets a new key, even with its old RunID."""
+    """A vehicle that asks again while its link comes up has given up: it gets a new key, even with its old RunID."""
     bench = Bench.of(post=Behaviour(deaf=0.1, join=3.0))
     options = ev.Options(run_id=run_id)
     async with bench.charger() as charger:
@@ -618,7 +618,7 @@ TOLERABLE = [
 
 
 @pytest.mark.parametrize(("kind", "fields"), TOLERABLE)
-async def test_a_tolerant_vehicle_takes_a_wrong_field_and_tells(kind: Any, fields: dict[str, Any]) -> None:
+async def test_a_tolerant_vehicle_accepts_a_wrong_field_and_reports_it(kind: Any, fields: dict[str, Any]) -> None:
     """Once, with the field and both values, and the match keeps it."""
     bench = Bench.of()
     async with bench.charger(0, rewrite={kind: altered(**fields)}) as charger:

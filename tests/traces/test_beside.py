@@ -199,7 +199,7 @@ def test_a_session_that_fails_after_a_change_of_the_service_has_failed() -> None
 @pytest.mark.parametrize(
     "kind", [dc.DC_ChargeParameterDiscoveryRes, common.ScheduleExchangeRes, common.PowerDeliveryRes]
 )
-async def test_a_charger_that_hangs_or_refuses_beside_the_loop_is_blamed(kind: type[Any], code: str) -> None:
+async def test_a_charger_that_hangs_or_refuses_alongside_the_loop_is_blamed(kind: type[Any], code: str) -> None:
     """In both traces; a vehicle goes on without an answer, and ends on a refusal."""
     bench: Bench = iso20_bench("iso20-dc", "scheduled", duration=8.0)
     seen = 0

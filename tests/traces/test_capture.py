@@ -244,7 +244,7 @@ def test_a_hostile_length_ends_the_direction_and_is_reported(whole: list[pcap.Pa
     assert "V2GTP payload of 2147483647 bytes" in broken.note
 
 
-def test_a_file_that_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_is_refused_in_one_line(tmp_path: Path) -> None:
     for text in (
         "",
         "nonsense",

@@ -50,7 +50,7 @@ def index(events: Events, name: str, nth: int = 0) -> int:
 
 
 def changed(event: Event, change: Callable[[Any], None]) -> Event:
-    """The same message with other content, encoded anew."""
+    """The same message with other content, encoded again."""
     message = copy.deepcopy(event.message)
     change(message)
     data = exi.encode(schema(event.schema), message, strict=False)
@@ -66,7 +66,7 @@ def set_body(**values: Any) -> Callable[[Any], None]:
 
 
 @pytest.mark.parametrize("mode", ["iso2-dc", "iso2-ac", "din"])
-def test_a_session_in_order_has_no_violation_and_no_warning(sessions: dict[str, Events], mode: str) -> None:
+def test_a_correct_session_has_no_violation_and_no_warning(sessions: dict[str, Events], mode: str) -> None:
     found = check(recorded(sessions[mode]))
     assert [f for f in found if f.severity != "note"] == []
     result = verdict(recorded(sessions[mode]), found)
@@ -293,7 +293,7 @@ def test_junit_has_a_case_per_rule_and_fails_the_broken_ones(sessions: dict[str,
     assert (suite["failures"], suite["tests"]) == ("2", str(len(cases)))
 
 
-def test_nothing_to_judge_is_no_pass() -> None:
+def test_nothing_to_judge_is_not_a_pass() -> None:
     result = verdict(recorded([]), [])
     assert (result.result, result.ok) == ("empty", False)
 

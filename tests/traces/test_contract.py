@@ -106,7 +106,7 @@ def test_a_missing_signature_and_another_challenge_are_named(session: Events) ->
     assert "does not verify with the key of" in findings(events, "signature")[0]
 
 
-def test_a_challenge_of_zeros_is_no_challenge(session: Events) -> None:
+def test_an_all_zero_challenge_is_invalid(session: Events) -> None:
     def zeros(document: Any) -> None:
         document.Body.BodyElement.GenChallenge = bytes(16)
 

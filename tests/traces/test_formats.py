@@ -239,7 +239,7 @@ def test_a_verdict_is_the_same_where_the_capture_has_no_destinations(
     assert judge(load(path)).verdict == plain
 
 
-def test_a_link_type_that_is_not_read_is_said(tmp_path: Path, capsys: Capture) -> None:
+def test_a_link_type_that_is_not_read_is_reported(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "wlan.pcap"
     path.write_bytes(classic("<", 0xA1B2C3D4, 1000)([(10**18, 105, bytes(60))] * 3))
     main(["trace", "show", str(path)])

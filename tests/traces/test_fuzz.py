@@ -69,7 +69,7 @@ def test_random_packets_and_records() -> None:
             list(connection.feed(chunk, place % 2 == 0))
 
 
-def test_a_time_that_is_no_time_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_time_is_refused(tmp_path: Path) -> None:
     for time in ("1e400", "NaN", '"x"', "[]", "null"):
         path = tmp_path / "t.jsonl"
         path.write_text('{"plugfest": "trace"}\n{"t": ' + time + ', "layer": "tcp", "name": "x"}\n')

@@ -284,7 +284,7 @@ def test_homeplug_frames_alone_do_not_show_what_followed(tmp_path: Path) -> None
     assert blamed(alone) == []
 
 
-def test_a_vehicle_that_is_not_answered_behind_a_good_session_is_told(tmp_path: Path) -> None:
+def test_an_unanswered_vehicle_after_a_good_session_is_reported(tmp_path: Path) -> None:
     """It begins again by SDP, and the charger is silent: the session stays good, and the silence is named."""
     packets = list(whole("iso2-dc"))
     assert not any(f.rule == "sdp-unanswered" for f in check(recorded(tmp_path / "good.pcapng", packets)))

@@ -57,7 +57,7 @@ def test_simple_and_obsolete_packets_are_read_and_unknown_blocks_skipped() -> No
     assert items(data) == [Packet(1, 0, b"abcd"), Packet(2, 10**9, b"hi")]
 
 
-def test_a_second_section_starts_anew_with_its_own_byte_order() -> None:
+def test_a_second_section_starts_again_with_its_own_byte_order() -> None:
     packet = struct.pack(">IIIII", 0, 0, 1, 1, 1) + b"x"
     data = section() + interface() + section(">") + interface(order=">", link=101) + block(6, packet, ">")
     assert items(data) == [Packet(1, 1000, b"x", 101)]

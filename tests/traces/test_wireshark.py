@@ -88,7 +88,7 @@ def test_a_growing_trace_is_followed(trace: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", '{"plugfest": "other"}\n', "nonsense\n"])
-def test_what_is_no_trace_is_not_followed(text: str, tmp_path: Path) -> None:
+def test_what_is_not_a_trace_is_not_followed(text: str, tmp_path: Path) -> None:
     (tmp_path / "t").write_text(text)
     with pytest.raises(RecordingError):
         follow(tmp_path / "t", tmp_path / "out", lambda _: False)

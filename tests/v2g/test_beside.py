@@ -82,7 +82,7 @@ def test_message_out_of_place_is_read_under_the_set_that_takes_all_of_it(kind: t
     assert type(state.read(octets(made(kind))).body) is kind
 
 
-def test_garbage_is_no_message_and_leaves_the_state() -> None:
+def test_garbage_is_not_a_message_and_leaves_the_state() -> None:
     state = SideState(ISO20, ISO20.side[RENEGOTIATION])
     assert not state.read(bytes.fromhex("80ffffffff")).is_message
     assert isinstance(
@@ -90,7 +90,7 @@ def test_garbage_is_no_message_and_leaves_the_state() -> None:
     )
 
 
-def test_frame_of_the_wrong_stream_is_told_with_its_stream() -> None:
+def test_frame_of_the_wrong_stream_is_reported_with_its_stream() -> None:
     """A recording says what the payload type stands for."""
     found = dialogue.read([dialogue.Payload(PARKING, bytes.fromhex("80ffffffff"))]).messages[0]
     assert not found.is_message

@@ -84,7 +84,7 @@ async def test_unusable_responses_say_what_is_wrong(response: Any, error: type[E
     await task
 
 
-async def test_session_id_of_other_length_is_tolerated_and_said_or_refused() -> None:
+async def test_session_id_of_other_length_is_tolerated_and_reported_or_refused() -> None:
     shorter = document(AUTHORIZED, bytes.fromhex("0a"))
     for tolerant in (True, False):
         charger, vehicle = await pair(tolerant=tolerant)
@@ -106,7 +106,7 @@ async def test_session_id_of_other_length_is_tolerated_and_said_or_refused() -> 
         (lambda octets: octets + b"\x55\xaa", "trailing-bytes"),
     ],
 )
-async def test_odd_bytes_are_tolerated_and_said_or_refused(change: Callable[[bytes], bytes], name: str) -> None:
+async def test_odd_bytes_are_tolerated_and_reported_or_refused(change: Callable[[bytes], bytes], name: str) -> None:
     for tolerant in (True, False):
         charger, vehicle = await pair(tolerant=tolerant)
         await vehicle.channel.write_frame(v2gtp.EXI, change(document(iso2.AuthorizationReq())))

@@ -110,7 +110,7 @@ async def test_side_stream_that_hangs_does_not_disturb_the_main_one() -> None:
         await side
 
 
-async def test_frame_of_a_stream_that_is_not_open_is_skipped_and_told() -> None:
+async def test_frame_of_a_stream_that_is_not_open_is_skipped_and_reported() -> None:
     """A charger without parking status goes on as if nothing had come."""
     events: list[Event] = []
     charger, vehicle = await pair(events)

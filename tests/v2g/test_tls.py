@@ -301,7 +301,7 @@ async def test_only_the_chain_of_a_private_root_may_come_without(private: bool) 
         ("iso20", "leaf-only", "v1", "for CPOSubCA2, CPOSubCA1, though"),
     ],
 )
-async def test_responses_that_were_asked_for_and_do_not_come_are_told(
+async def test_responses_that_were_asked_for_and_do_not_come_are_reported(
     profile: str, staple: str, asked: str, told: str
 ) -> None:
     """A tolerant vehicle goes on; one that requires them refuses the leaf's absence [V2G2-871, 873]."""
@@ -362,19 +362,19 @@ async def test_secrets_are_told_as_key_log_lines_and_are_the_same_at_both_ends(p
     assert all(line.split()[1] == hello.random.hex() for line in lines["charger"])
 
 
-def test_a_key_log_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+def test_a_key_log_that_cannot_be_written_is_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"key log .*absent/keys\.log: No such file"):
         tls.client(None, key_log=tmp_path / "absent" / "keys.log")
 
 
-async def test_the_certificates_seen_are_told_with_their_subjects() -> None:
+async def test_the_certificates_seen_are_reported_with_their_subjects() -> None:
     met = await meet(charger(), vehicle())
     event = met.event("vehicle", "certificates")
     assert event.data == b"".join(store()["secc"].chain_der)
     assert event.note == "DEPLFE00001 < CPOSubCA2 < CPOSubCA1"
 
 
-async def test_close_notify_ends_a_connection_in_order() -> None:
+async def test_close_notify_ends_a_connection_cleanly() -> None:
     met = await meet(charger(), vehicle())
     assert met.charger is not None
     assert met.vehicle is not None

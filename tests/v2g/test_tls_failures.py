@@ -160,7 +160,7 @@ async def test_a_vehicle_without_its_certificate_learns_of_it_with_the_first_ans
         await met.vehicle.read_frame()
 
 
-async def test_a_contract_certificate_is_no_vehicle_certificate() -> None:
+async def test_a_contract_certificate_is_not_a_vehicle_certificate() -> None:
     """[V2G20-2339, 2342]"""
     client = vehicle(tls.ISO20, store("iso20"))
     for role in ("oem-provisioning", "contract"):
@@ -230,7 +230,7 @@ async def test_an_unknown_root_is_reported_with_the_file_of_roots_at_both_ends()
     assert "We sent DEPLFE00001 < CPOSubCA2 < CPOSubCA1" in str(met.charger_error)
 
 
-async def test_tolerated_checks_are_told_and_passed() -> None:
+async def test_tolerated_checks_are_reported_and_passed() -> None:
     late = NOW + datetime.timedelta(days=3000)
     client = vehicle(tls.ISO2.change(tolerate=("expired",), staple="ignore"), now=lambda: late)
     met = await meet(charger(), client)
@@ -293,7 +293,7 @@ async def test_what_a_plain_peer_sends_is_named() -> None:
         await ends[0].start_tls(charger())
 
 
-async def test_a_deviation_that_the_bench_cannot_make_is_said(tmp_path: Any) -> None:
+async def test_a_deviation_that_the_bench_cannot_make_is_reported(tmp_path: Any) -> None:
     chain, key, _ = tls.make_certificate(tmp_path, NOW)
     server = tls.server(chain, key, options=tls.ISO2.wrong(staple="stale"))
     ends = await memory_pair()

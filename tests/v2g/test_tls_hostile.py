@@ -128,7 +128,7 @@ def test_parsers_refuse_noise_with_one_error(parse: object) -> None:
         ("80530100020000", "bytes that are not TLS"),
     ],
 )
-async def test_what_is_no_hello_is_named(data: str, said: str) -> None:
+async def test_what_is_not_a_hello_is_named(data: str, said: str) -> None:
     charger_end, other = await memory_pair()
     other._streams[1].write(bytes.fromhex(data))
     other._streams[1].write_eof()

@@ -115,7 +115,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
     seconds = facts.lasts("current", wrong and not facts.comes_down(value))
     if seconds < LASTING:
         return ""
-    return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A were requested"
+    return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A was requested"
 
 
 @rule("voltage-unasked", "no more voltage is given than was asked for", SECC, "CurrentDemandRes",

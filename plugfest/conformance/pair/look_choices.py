@@ -65,7 +65,7 @@ def _refuses_protocol(frame: Frame) -> Miss | None:
 
 
 _FATAL = b"\x02"
-"""Level of a TLS alert that breaks the connection off; the others close it in order."""
+"""Level of a TLS alert that breaks the connection off; the others close it cleanly."""
 
 
 def _refuses_tls(frame: Frame) -> Miss | None:

@@ -126,7 +126,7 @@ def profile(frame: Frame) -> Miss | None:
 
 
 def copes(frame: Frame) -> Miss | None:
-    """With what no charger may send, a vehicle keeps to it as far as it can be read, or ends the session in order."""
+    """With what no charger may send, a vehicle keeps to it as far as it can be read, or ends the session cleanly."""
     seen(frame)
     if frame.responses("PowerDeliveryReq"):
         return _ruled(frame, "evcc", ("profile", "schedule-not-offered"))

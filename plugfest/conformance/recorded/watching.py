@@ -173,5 +173,5 @@ MATCHING: Mapping[tuple[Side, str], How] = {
 """The same of those of :data:`.watch.line_watch.RULES`; those of the pilot are never judged.
 
 The others are in doubt, since a recorder elsewhere on the line does not hear each answer, and since vehicles that use
-the same RunID for ever are on the road.
+the same RunID forever are on the road.
 """

@@ -28,7 +28,7 @@ async def _leaves(post: Charger, steps: Steps) -> None:
 
 
 async def _loses_link(post: Charger, steps: Steps) -> None:
-    """The link is lost at a nominal duty: the vehicle asks anew, by itself or after the charger's step to E or F."""
+    """The link is lost at a nominal duty: the vehicle asks again, by itself or after the charger's step to E or F."""
     post.need_pilot()
     post.result.not_observed.append("the network left: seen only where the charger goes back to it (PLCLinkStatus_008)")
     post.pilot.offer(NOMINAL)
@@ -54,7 +54,7 @@ async def _loses_link(post: Charger, steps: Steps) -> None:
     await post.asked()
 
 
-async def _starts_anew(post: Charger, steps: Steps) -> None:
+async def _starts_over(post: Charger, steps: Steps) -> None:
     """The link is lost, the charger steps through E or F: the vehicle leaves, then asks again."""
     await post.cut()
     await post.joined(1.0, wanted=False)
@@ -85,6 +85,6 @@ async def _must_not_join(post: Charger, steps: Steps) -> None:
 SCRIPTS: dict[tuple[str, str], Sequence[tuple[range, Script]]] = {
     ("CMN", "PLCLinkStatus"): [
         (range(1, 2), _joins), (range(2, 3), _leaves), (range(3, 5), _must_not_join), (range(5, 6), _joins),
-        (range(6, 8), _starts_anew), (range(8, 9), stays_out)],
+        (range(6, 8), _starts_over), (range(8, 9), stays_out)],
     ("AC", "PLCLinkStatus"): [(range(3, 6), _loses_link), (range(7, 9), _loses_link)],
 }  # fmt: skip

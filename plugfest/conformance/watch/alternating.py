@@ -11,13 +11,13 @@ BOOK = Book()
 EVCC: Side = "evcc"
 SECC: Side = "secc"
 PART, WATTS = 1.1, 250.0
-"""What a vehicle may draw beyond a limit: factor, and W of a phase at the least: regulation is no better."""
+"""What a vehicle may draw beyond a limit: factor, and at least this many W of a phase: regulation is no better."""
 ROUNDED = 1.001
 """Factor that rounding to 16 bits may add."""
 LATE = 3.0
 """s for which what is said may differ from what flows: power steps, and is told in the next message."""
 DIFFERS, LEAST = 0.25, 800.0
-"""Part of a power, and W at the least, by which the two may differ."""
+"""Share of a power, and at least this many W, by which the two may differ."""
 
 
 def _beyond(values: Phases, bounds: Phases, factor: float, slack: float) -> tuple[str, float, float] | None:

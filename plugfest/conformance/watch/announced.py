@@ -17,7 +17,7 @@ LASTS = 5.0
 FOLLOWS = 10.0
 """s that a vehicle may take to follow its profile."""
 ABOVE, ABOVE_WATTS = 1.1, 700.0
-"""By how much power may be above a limit: factor, and W at the least; regulation and meters are no better."""
+"""By how much power may be above a limit: factor, and at least this many W; regulation and meters are no better."""
 
 
 @BOOK.on("step-open", "precharge and welding detection end with EVProcessing Finished", "ISO 15118-20, EVProcessing",

@@ -16,7 +16,7 @@ LEAST = 5.0
 LOSSES = 1500.0
 """W that a meter in front of the converter shows beside the output."""
 NOT_LESS = 0.8
-"""Part of the energy that a meter shows at the least."""
+"""Share of the energy that a meter shows at least."""
 
 
 class _Direction(NamedTuple):

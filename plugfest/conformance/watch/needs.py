@@ -1,7 +1,7 @@
 """What a vehicle of ISO 15118-20 says that it needs: energies, SoC and departure, each against the message before.
 
 Energies count down from the present charge, by what has gone in. A vehicle may count in percent of its battery, correct
-itself by some, or plan anew where the charger names needs: so that only what no counting gives is a fault.
+itself by some, or plan again where the charger names needs: so that only what no counting gives is a fault.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SOURCE = "ISO 15118-20, energy requests"
 NEEDS_SOURCE = "ISO 15118-20, mobility needs"
 TELLING = (Stage.PARAMETERS, Stage.SCHEDULE, Stage.LOOP)
 PART, LEAST_WH = 0.1, 1500.0
-"""By how much an energy may jump: part of the largest one told, and Wh at the least: percents, corrections."""
+"""By how much an energy may jump: share of the largest one reported, and at least this many Wh: for rounding."""
 ALIKE, ALIKE_WH = 0.03, 600.0
-"""By how much more one energy may change than another: part of the largest one, and Wh at the least."""
+"""By how much more one energy may change than another: share of the largest one, and at least this many Wh."""
 MOVED, STEP_WH = 2, 1200.0
 """Percent that the SoC has to have risen where an energy stands, and Wh that have gone in: some count in kWh."""
 FITS = 1.5

@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 @dataclass
 class Wants:
-    """What one vehicle needs, by its own word.
+    """What one vehicle says it needs.
 
     Attributes:
         last: of each need, as told last; its name is that in :class:`.messages.Needs`.

@@ -16,7 +16,7 @@ BOOK = Book()
 EVCC: Side = "evcc"
 LOOP = "ISO 15118-20, charge loop"
 APART, APART_VOLTS = 0.06, 20.0
-"""By how much two ends of a cable may differ: part of the voltage, and V at the least."""
+"""By how much two ends of a cable may differ: share of the voltage, and at least this many V."""
 LATE = 2.0
 """s for which a voltage may be old."""
 STILL, STANDS = 12.0, 3.0

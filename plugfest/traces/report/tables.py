@@ -37,7 +37,7 @@ def findings(found: list[Finding], recording: Recording) -> str:
     if not found and not recording.messages:
         return '<p class="soft">Nothing: there is no message to judge.</p>'
     if not found:
-        return '<p class="soft">Nothing: order, content and times are as the standard has them.</p>'
+        return '<p class="soft">Nothing: order, content and times conform to the standard.</p>'
     ranks = {"violation": 0, "warning": 1, "note": 2}
     lines = []
     for one in sorted(found, key=lambda f: (ranks[f.severity], f.time)):

@@ -74,7 +74,7 @@ def test_nothing_is_too_much_without_a_limit() -> None:
     assert first(50_000.0, None, poll=1.0, update=1.0, step=1, start=0.0) is None
 
 
-def test_another_meter_or_one_that_runs_backwards_begins_anew() -> None:
+def test_another_meter_or_one_that_runs_backwards_starts_over() -> None:
     metered = Metered()
     for second in range(100):
         meter, wh = ("A", 6.0 * second) if second % 8 else ("B", 1e6)
@@ -133,7 +133,7 @@ def test_a_current_above_what_was_granted_is_the_chargers(ac: Recording) -> None
     assert texts[-1].endswith("grant 5.0 kW")
 
 
-def test_a_meter_at_twice_the_power_is_told_without_blame(ac: Recording) -> None:
+def test_a_meter_at_twice_the_power_is_reported_without_blame(ac: Recording) -> None:
     start = next(e.time for e in ac.messages if e.name == "ChargingStatusRes")
 
     def faster(body: Any, now: float) -> Any:

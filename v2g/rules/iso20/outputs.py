@@ -77,7 +77,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
         return ""
     if value < 0.0:
         return f"the charger takes {-value:g} A for {seconds:.1f} s, offered were {back:g} A"
-    return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A were requested"
+    return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A was requested"
 
 
 @rule("discharge-unidirectional", "no current flows back in a service that only charges", SECC, "DC_ChargeLoopRes",
