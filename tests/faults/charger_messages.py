@@ -323,7 +323,7 @@ charger(
 )
 charger(
     "no-resume",
-    "a paused session is not known any more",
+    "a paused session is no longer known",
     "TC_SECC_DC_VTB_SessionSetup_001",
     "TC_SECC_AC_VTB_SessionSetup_001",
     adjust=answering("SessionSetupReq", lambda visit, message, good: (visit.paused.clear(), good())[1]),
@@ -459,7 +459,7 @@ for _number, _what, _right in (
     )
 charger(
     "operator-unheard",
-    "a stop at the charger is not told to the vehicle",
+    "a stop at the charger is not reported to the vehicle",
     "PF_SECC_ISO2_Stop_Operator",
     adjust=lambda s: setattr(s.evse, "request_stop", nothing),
 )

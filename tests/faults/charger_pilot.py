@@ -88,4 +88,4 @@ def _opens(system: Any) -> None:
     with_first("ChargingStatusRes", lambda pilot: system.evse.ac.open(), 2.0)(system)
 
 
-charger("contactor-lost", "AC: the contactor opens in the loop, and nothing is said of it", FLOW_AC, adjust=_opens)
+charger("contactor-lost", "AC: the contactor opens in the loop, without a report", FLOW_AC, adjust=_opens)

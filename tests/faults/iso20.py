@@ -76,9 +76,9 @@ def _one_method(message: Any) -> Any:
     return msgspec.structs.replace(message, AuthorizationServices=["PnC"])
 
 
-charger("20-one-method", "EIM is declared, and not on offer beside contracts", f"{PF}AuthorizationSetup_Both",
+charger("20-one-method", "EIM is declared, but not offered beside contracts", f"{PF}AuthorizationSetup_Both",
         adjust=sending("AuthorizationSetupRes", _one_method, "iso20"))  # fmt: skip
-charger("20-no-eim-beside", "EIM is on offer, and refused", f"{PF}Authorization_Both",
+charger("20-no-eim-beside", "EIM is offered, but refused", f"{PF}Authorization_Both",
         adjust=code("AuthorizationRes", "WARNING_AuthorizationSelectionInvalid"))  # fmt: skip
 charger("20-provider-unknown", "any provider will do", f"{PF}Authorization_eMSPUnknown#1",
         adjust=code("AuthorizationRes", "OK", when="WARNING"))  # fmt: skip
@@ -86,7 +86,7 @@ charger("20-no-contract", "no contract for the vehicle: another code", f"{PF}Cer
         adjust=code("CertificateInstallationRes", "WARNING_NoCertificateAvailable", when="WARNING"))  # fmt: skip
 charger("20-impatient", "a slow back end counts as silent", f"{PF}CertificateInstallation_SlowBackEnd",
         adjust=timing(V2G_SECC_Ongoing_Performance_Time=5.0))  # fmt: skip
-charger("20-patient", "a silent back end is waited for, Ongoing forever", f"{PF}CertificateInstallation_SilentBackEnd",
+charger("20-patient", "Ongoing forever while a back end is silent", f"{PF}CertificateInstallation_SilentBackEnd",
         adjust=timing(V2G_SECC_Ongoing_Performance_Time=500.0))  # fmt: skip
 
 # Prices
@@ -106,10 +106,10 @@ charger("20-prices-changed", "prices change after they were signed", f"{PF}Price
 
 
 def _gives_up(res: Any) -> Any:
-    raise RemoteError("prices are not proven")
+    raise RemoteError("prices are unproven")
 
 
-vehicle("20-prices-end", "a session ends where prices are not proven", f"{EV}PriceSignature#3", f"{EV}PriceSignature#2",
+vehicle("20-prices-end", "a session ends where prices are unproven", f"{EV}PriceSignature#3", f"{EV}PriceSignature#2",
         patches=[(evcc.iso20_prices, "_without", _gives_up)])  # fmt: skip
 
 vehicle("20-prices-believed", "prices are believed whoever signed them", f"{EV}PriceSignature#3",
@@ -153,7 +153,7 @@ def _both(system: Any) -> None:
 
 charger("20-wish-forgotten", "a wish to renegotiate is said once", f"{PF}RenegotiationIgnored_DC",
         f"{PF}RenegotiationIgnored_AC", adjust=_both)  # fmt: skip
-charger("20-wish-unwarned", "a wish that is not followed is not warned of", f"{PF}RenegotiationIgnored_DC",
+charger("20-wish-unwarned", "no warning when a notification is ignored", f"{PF}RenegotiationIgnored_DC",
         f"{PF}RenegotiationIgnored_AC",
         patches=[(secc.iso20_profile, "renegotiation_code", lambda visit: "OK")])  # fmt: skip
 
@@ -172,6 +172,6 @@ async def _own_codes(session: Any, message: Any, **options: Any) -> Any:
         return received.message
 
 
-vehicle("20-foreign-code-goes-on", "a FAILED code of another response is taken for OK",
+vehicle("20-foreign-code-goes-on", "a FAILED code of another response is treated as OK",
         *(f"{EV}ForeignCode_Common#{one}" for one in (2, 3, 4, 7)), f"{EV}ForeignCode_DC#1", f"{EV}ForeignCode_AC#2",
         patches=[(v2g.session.Session, "request", _own_codes)])  # fmt: skip

@@ -81,17 +81,17 @@ in_loop("20-ev-departs-now", "DepartureTime falls to 0 from one message to the n
 # ---------------------------------------------------------------------------------------------------------------
 # Limits and the inlet
 
-in_loop("20-ev-current-raised", "EVMaximumChargeCurrent of the loop is ten times the one declared",
+in_loop("20-ev-current-raised", "EVMaximumChargeCurrent of the loop is ten times the declared one",
         scaled("EVMaximumChargeCurrent", 10.0), DYNAMIC)  # fmt: skip
 in_loop("20-ev-voltage-raised", "EVMaximumVoltage of the loop is a third more than declared",
         scaled("EVMaximumVoltage", 4 / 3), DYNAMIC)  # fmt: skip
-in_loop("20-ev-back-raised", "EVMaximumDischargePower of the loop is ten times the one declared",
+in_loop("20-ev-back-raised", "EVMaximumDischargePower of the loop is ten times the declared one",
         scaled("EVMaximumDischargePower", 10.0), BPT)  # fmt: skip
 in_loop("20-ev-window", "EVMinimumVoltage is above the voltage of the battery", said("EVMinimumVoltage", 400.0),
         DYNAMIC)  # fmt: skip
 in_loop("20-ev-least-power", "EVMinimumChargePower is above EVMaximumChargePower",
         said("EVMinimumChargePower", 200_000.0), DYNAMIC)  # fmt: skip
-in_loop("20-ev-least-moves", "EVMinimumChargePower of the loop is not the one declared",
+in_loop("20-ev-least-moves", "EVMinimumChargePower of the loop is not the declared one",
         said("EVMinimumChargePower", 2_000.0), DYNAMIC, reading=True)  # fmt: skip
 in_loop("20-ev-allows-nothing", "EVMaximumChargePower is 0 in the loop", said("EVMaximumChargePower", 0.0),
         f"{EV}PowerFlow_DC_dynamic#1", reading=True)  # fmt: skip
@@ -105,7 +105,7 @@ vehicle("20-ev-power-kilo", "EVMaximumChargePower of the charge parameters is in
                        "iso20-dc"))  # fmt: skip
 vehicle("20-ev-lowest-high", "EVMinimumVoltage of the charge parameters is above the voltage of the battery", SHORT,
         adjust=sending("DC_ChargeParameterDiscoveryReq", said("EVMinimumVoltage", 395.0), "iso20-dc"))  # fmt: skip
-vehicle("20-ev-ac-raised", "EVMaximumChargePower of the loop in AC is twice the one declared", AC,
+vehicle("20-ev-ac-raised", "EVMaximumChargePower of the loop in AC is twice the declared one", AC,
         adjust=sending("AC_ChargeLoopReq", scaled("EVMaximumChargePower", 2.0), "iso20-ac"))  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def profiled(duration: float = 1.0, power: float = 1.0) -> Change:
 
 vehicle("20-ev-profile-empty", "the power profile covers 0 s", SHORT,
         adjust=sending("PowerDeliveryReq", profiled(duration=0.0), "iso20"))  # fmt: skip
-vehicle("20-ev-profile-half", "half of the power is announced that is drawn", f"{EV}PowerFlow_AC#1",
+vehicle("20-ev-profile-half", "half of the power drawn is announced", f"{EV}PowerFlow_AC#1",
         adjust=sending("PowerDeliveryReq", profiled(power=0.5), "iso20"))  # fmt: skip
 vehicle("20-ev-reactive", "EVPresentReactivePower has an exponent that is too high", AC,
         adjust=sending("AC_ChargeLoopReq", deep("EVPresentReactivePower", rational(32_000.0)), "iso20-ac"))  # fmt: skip

@@ -217,11 +217,11 @@ def _change_without(*names: str) -> Any:
     return [(secc.iso20_dc, "change_limits", change)]
 
 
-charger("20-power-unheeded", "EVMaximumChargePower of the loop is not taken over", LIMITED_POWER, f"{BPT}#7",
+charger("20-power-unheeded", "EVMaximumChargePower of the loop is ignored", LIMITED_POWER, f"{BPT}#7",
         patches=_change_without("EVMaximumChargePower"))  # fmt: skip
-charger("20-power-back-unheeded", "EVMaximumDischargePower of the loop is not taken over", LOWER_BACK,
+charger("20-power-back-unheeded", "EVMaximumDischargePower of the loop is ignored", LOWER_BACK,
         patches=_change_without("EVMaximumDischargePower"))  # fmt: skip
-charger("20-current-back-unheeded", "EVMaximumDischargeCurrent of the loop is not taken over", LOWER_BACK,
+charger("20-current-back-unheeded", "EVMaximumDischargeCurrent of the loop is ignored", LOWER_BACK,
         patches=_change_without("EVMaximumDischargeCurrent"))  # fmt: skip
 charger("20-standby-flows", "power goes on in standby", STANDBY, STANDBY_DYNAMIC,
         patches=[(secc.iso20, "standby", lambda visit: "OK")])  # fmt: skip
@@ -231,7 +231,7 @@ def _any_power(visit: Any, asked: Any, right: Any = secc.iso20_dc.steered) -> An
     return right(visit, msgspec.structs.replace(asked, EVMinimumChargePower=rational(0.0)))
 
 
-charger("20-least-unheeded", "a vehicle gets less than it can do with", f"{DYNAMIC}#5", reading=True,
+charger("20-least-unheeded", "a vehicle gets less than its minimum", f"{DYNAMIC}#5", reading=True,
         patches=[(secc.iso20_dc, "steered", _any_power)])  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def _wrong_requests() -> None:
             if request == "ChargingStatusReq":
                 continue  # a DC outlet of ours has no answer to it at all
             charger(
-                f"any-time-{protocol.name}-{request}", f"{request} is taken in any state ({protocol.name})", run_id,
+                f"any-time-{protocol.name}-{request}", f"{request} is accepted in any state ({protocol.name})", run_id,
                 patches=_allowing(request),
             )  # fmt: skip
 
@@ -86,7 +86,7 @@ def _skipped_steps() -> None:
         if send in REFUSED_TWICE:
             continue
         charger(
-            f"skip-{run.id}", f"{send} is taken after {after}", run.id,
+            f"skip-{run.id}", f"{send} is accepted after {after}", run.id,
             patches=_allowing(send.partition(" ")[0], _last(after)),
         )  # fmt: skip
 
@@ -190,7 +190,7 @@ def _codes() -> None:
         for run in runs:
             caught.setdefault(_drawn(run, "request", choices), run.id)
         for code, run_id in caught.items():
-            vehicle(f"takes-{protocol.name}-{code}", f"{code} is taken for OK", run_id, patches=_taking(code))
+            vehicle(f"takes-{protocol.name}-{code}", f"{code} is treated as OK", run_id, patches=_taking(code))
 
 
 _check_id = v2g.session.Session._check_id
@@ -270,7 +270,7 @@ charger(
 )  # fmt: skip
 for _run in _runs("PF_SECC_ISO2_VehicleError_Loop", "PF_SECC_DIN_VehicleError_Loop"):
     charger(
-        f"deaf-{_run.id}", "the vehicle's error code in the loop is not heeded", _run.id,
+        f"deaf-{_run.id}", "the vehicle's error code in the loop is ignored", _run.id,
         patches=[(secc.iso2, "follow", _deaf), (secc.din70121, "follow", _deaf)],
     )  # fmt: skip
 for _state in ("Authorization", "ChargeParameterDiscovery", "CableCheck"):
@@ -280,7 +280,7 @@ for _state in ("Authorization", "ChargeParameterDiscovery", "CableCheck"):
     )  # fmt: skip
 for _run in _runs("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_DIN_Danger"):
     vehicle(
-        f"fearless-{_run.id}", f"{_run.variant['what']} in the loop is not heeded", _run.id,
+        f"fearless-{_run.id}", f"{_run.variant['what']} in the loop is ignored", _run.id,
         patches=[*unjudged(str(_run.variant["what"])), (evcc.checks, "dc_ending", nothing)],
     )  # fmt: skip
 charger(
@@ -288,6 +288,6 @@ charger(
     adjust=_fixed("iso2", "ChargingStatusRes", RCD=False),
 )  # fmt: skip
 vehicle(
-    "rcd-unheeded", "the charger's RCD in the loop is not heeded", "PF_EVCC_ISO2_Danger_AC#1",
+    "rcd-unheeded", "the charger's RCD in the loop is ignored", "PF_EVCC_ISO2_Danger_AC#1",
     patches=[(evcc.iso2, "ac_ending", nothing)],
 )  # fmt: skip

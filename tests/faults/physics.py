@@ -208,7 +208,7 @@ for _module in MODULES:
             f"{_run}{END}", adjust=_dynamics(off_seconds=5.0))  # fmt: skip
     charger(f"echo-{_module}", f"{_module}: present values are the targets", f"{_run}{CHANGING}",
             f"{_run}{PRECHARGE}", adjust=_echo(_module))  # fmt: skip
-    charger(f"precharge-any-{_module}", f"{_module}: any precharge target is taken", f"{_run}{PRECHARGE}",
+    charger(f"precharge-any-{_module}", f"{_module}: any precharge target is accepted", f"{_run}{PRECHARGE}",
             patches=[*unjudged("target-voltage"), (secc.dc, "STEP", 1e9)])  # fmt: skip
     for _field, _unit, _wrong in (("EVSEPresentCurrent", "A", "V"), ("EVSEPresentVoltage", "V", "W")):
         charger(f"unit-{_field}-{_module}", f"{_module}: {_field} in {_wrong}", f"{_run}{CHANGING}",

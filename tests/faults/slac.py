@@ -207,7 +207,7 @@ vehicle(
 )
 vehicle(
     "slac-needs-proof",
-    "a charger that cannot validate is given up, although it was declared that it is matched",
+    "a charger that cannot validate is given up on, although it was declared that it is matched",
     f"{_E}CmValidate_015",
     adjust=matching(refused="next"),
 )

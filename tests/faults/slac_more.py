@@ -254,9 +254,9 @@ vehicle("slac-repeats-early", "a request is repeated after 0.1 s", f"{_E}CmSlacP
         adjust=matching(timing={"TT_match_response": 0.1}))  # fmt: skip
 vehicle("slac-first-report", "the charger that reports first is taken", "PF_EVCC_SLAC_Nearest#3",
         patches=[(slac.ev_run, "ranked", lambda found: [*found][:1])])  # fmt: skip
-vehicle("slac-any-attenuation", "a charger is taken whatever it reports", "PF_EVCC_SLAC_OutOfReach#1",
+vehicle("slac-any-attenuation", "a charger is chosen whatever it reports", "PF_EVCC_SLAC_OutOfReach#1",
         adjust=matching(direct=300.0, indirect=300.0))  # fmt: skip
-vehicle("slac-no-sounds", "a report of no sounds is a report", "PF_EVCC_SLAC_OutOfReach#2",
+vehicle("slac-no-sounds", "a report based on no sounds is accepted", "PF_EVCC_SLAC_OutOfReach#2",
         patches=[(slac.ev_talk, "judge", lambda attenuation, sounds, *limits: _judge(attenuation, 10, *limits))],
         adjust=matching(strict=False))  # fmt: skip
 _judge = slac.ev_talk.judge

@@ -81,7 +81,7 @@ class _Forgets(dict[bytes, Any]):
 
 
 _toggled, _P = secc.outlet.Outlet._toggled, "PF_SECC_ISO2_Pause#{}"
-charger("pause-deaf", "B-C-B in a pause is not seen, nor its vehicle any more", _P.format(1), _P.format(2),
+charger("pause-deaf", "B-C-B in a pause is not seen, nor the vehicle afterwards", _P.format(1), _P.format(2),
         patches=[(secc.outlet.Outlet, "_toggled", nothing)])  # fmt: skip
 charger("pause-slow", "the duty comes ten seconds after B-C-B", _P.format(2),
         patches=[(secc.outlet.Outlet, "_toggled",

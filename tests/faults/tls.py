@@ -46,7 +46,7 @@ vehicle("tls-revoked", "OCSP responses are not looked at", "PF_EVCC_ISO2_TLS_Ser
 
 vehicle(
     "tls-stalls",
-    "TLS 1.3 is begun and not finished",
+    "TLS 1.3 is started but not finished",
     "PF_EVCC_ISO2_TLS_Params#5",
     adjust=lambda system: change_options(system.tls, _stalling()),
 )
@@ -72,7 +72,7 @@ def _marked(size: int, right: Any = v2g.tls.charger.os.urandom) -> bytes:
 
 charger(
     "tls-downgrade-marked",
-    "a charger without TLS 1.3 says that it was talked out of it",
+    "a charger without TLS 1.3 signals a downgrade",
     "PF_SECC_ISO2_TLS_Params#9",
     patches=[(v2g.tls.charger, "os", SimpleNamespace(urandom=_marked))],
 )

@@ -99,7 +99,7 @@ def _setting_up(rejoins: bool) -> Any:
 
 vehicle(
     "ev-ignores-failed",
-    "FAILED responses are taken for OK",
+    "FAILED responses are treated as OK",
     "PF_EVCC_ISO2_PaymentServiceSelection_Failed#1",
     "PF_EVCC_DIN_ContractAuthentication_Failed#1",
     "PF_EVCC_ISO2_Authorization_Failed#1",

@@ -123,9 +123,9 @@ vehicle("ev-limit-tenfold", "the vehicle's current limit in the loop is ten time
 vehicle("ev-target-multiplier", "EVTargetCurrent has a multiplier that is one too high", FLOW, FLOW_DIN,
         adjust=both("CurrentDemandReq", lambda message, classes: replaced(
             message, "EVTargetCurrent", _tenfold(message.EVTargetCurrent))))  # fmt: skip
-vehicle("ev-target-unit", "EVTargetVoltage is in ampere", FLOW, FLOW_DIN,
+vehicle("ev-target-unit", "EVTargetVoltage is in amperes", FLOW, FLOW_DIN,
         adjust=saying("CurrentDemandReq", "EVTargetVoltage", 400, "A"))  # fmt: skip
-vehicle("ev-error-on", "an error in the loop, and current is asked for all the same", FLOW, FLOW_DIN,
+vehicle("ev-error-on", "an error in the loop, but current is still requested", FLOW, FLOW_DIN,
         adjust=both("CurrentDemandReq", lambda message, classes: replaced(
             message, "EVErrorCode", "FAILED_EVRESSMalfunction")))  # fmt: skip
 vehicle("ev-complete-on", "ChargingComplete from the beginning on", FLOW, FLOW_DIN, adjust=both(
@@ -276,10 +276,10 @@ vehicle("ev-ac-limit-ignored", "a lower EVSEMaxCurrent changes nothing", "PF_EVC
 STATUS = "PF_EVCC_ISO2_CurrentDemand_StatusCode"
 vehicle("ev-shutdown-ignored", "EVSE_Shutdown is as good as EVSE_Ready", f"{STATUS}#1", patches=[
     (evcc.checks, "WORKING", ("EVSE_Ready", "EVSE_IsolationMonitoringActive", "EVSE_Shutdown"))])  # fmt: skip
-vehicle("ev-alarms-ignored", "an emergency of the charger is as good as EVSE_Ready", f"{STATUS}#2", f"{STATUS}#3",
+vehicle("ev-alarms-ignored", "an emergency of the charger is treated as EVSE_Ready", f"{STATUS}#2", f"{STATUS}#3",
         patches=[(evcc.checks, "ALARMS", ()), (evcc.verbs.checks, "ALARMS", ()),
                  (evcc.checks, "WORKING", ("EVSE_Ready", "EVSE_EmergencyShutdown", "EVSE_Malfunction"))])  # fmt: skip
-vehicle("ev-stop-late", "StopCharging is heeded 40 s later", "PF_EVCC_ISO2_Notification_Stop#1",
+vehicle("ev-stop-late", "StopCharging is followed only after 40 s", "PF_EVCC_ISO2_Notification_Stop#1",
         patches=[(evcc.checks, "wishes", lambda drive, status: _later(drive, status))])  # fmt: skip
 _wishes = evcc.checks.wishes
 

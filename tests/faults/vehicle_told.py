@@ -48,7 +48,7 @@ vehicle("ev-full-low", "FullSOC is below the SoC at which the vehicle charges", 
         adjust=both("ChargeParameterDiscoveryReq", _with(FullSOC=10)))  # fmt: skip
 vehicle("ev-bulk-true", "BulkChargingComplete is true far below BulkSOC", FLOW, FLOW_DIN, reading=True,
         adjust=both("CurrentDemandReq", _with(BulkChargingComplete=True)))  # fmt: skip
-vehicle("ev-bulk-low", "BulkSOC is below the SoC, and bulk charging not complete", FLOW, FLOW_DIN, reading=True,
+vehicle("ev-bulk-low", "BulkSOC is below the SoC, but bulk charging is not complete", FLOW, FLOW_DIN, reading=True,
         adjust=both("ChargeParameterDiscoveryReq", _with(BulkSOC=5)))  # fmt: skip
 vehicle("ev-start-complete", "PowerDelivery(Start) has ChargingComplete true", *SHORT,
         adjust=both("PowerDeliveryReq", _with(ChargingComplete=True)))  # fmt: skip
@@ -56,7 +56,7 @@ vehicle("ev-start-bulk", "PowerDelivery(Start) has BulkChargingComplete true, th
         adjust=both("PowerDeliveryReq", _with(BulkChargingComplete=True)), reading=True)  # fmt: skip
 vehicle("ev-power-zero", "EVMaximumPowerLimit is 0 W in the loop", FLOW, FLOW_DIN, reading=True,
         adjust=saying("CurrentDemandReq", "EVMaximumPowerLimit", 0, "W"))  # fmt: skip
-vehicle("ev-current-zero", "EVMaximumCurrentLimit is 0 A in the loop, and current is asked for", *SHORT,
+vehicle("ev-current-zero", "EVMaximumCurrentLimit is 0 A in the loop, but current is requested", *SHORT,
         adjust=saying("CurrentDemandReq", "EVMaximumCurrentLimit", 0, "A"))  # fmt: skip
 vehicle("ev-power-megawatts", "EVMaximumPowerLimit is far above voltage times current", *SHORT, reading=True,
         adjust=saying("ChargeParameterDiscoveryReq", "EVMaximumPowerLimit", 1_250_000, "W", 3))  # fmt: skip
