@@ -47,7 +47,9 @@ def phase_power(flow: Flow, said: Said) -> str:
     if found is None or seconds <= flow.terms.vehicle:
         return ""
     where, value, bound = found
-    return f"{said.name} draws {value:.0f} W on {where} for {seconds:.1f} s, but EVSEMaximumChargePower is {bound:g} W"
+    return (
+        f"{said.name} draws {value:.0f} W on {where} for {seconds:.1f} s, but EVSEMaximumChargePower is {bound:.9g} W"
+    )
 
 
 @BOOK.on("phase-power-back", "a vehicle returns no more than the charger accepts on each phase, and only in a"
@@ -62,7 +64,7 @@ def phase_power_back(flow: Flow, said: Said) -> str:
     if found is None or seconds <= flow.terms.vehicle:
         return ""
     where, value, bound = found
-    return f"{said.name} returns {value:.0f} W on {where} for {seconds:.1f} s, but the charger accepts {bound:g} W"
+    return f"{said.name} returns {value:.0f} W on {where} for {seconds:.1f} s, but the charger accepts {bound:.9g} W"
 
 
 @BOOK.on("target-own-power", "a charger commands no more than its declared limits", "V2G20 AC limits", SECC, Stage.LOOP,
@@ -76,7 +78,7 @@ def target_own_power(flow: Flow, said: Said) -> str:
     ):
         if (found := _beyond(values, bounds, ROUNDED, 1.0)) is not None:
             where, value, bound = found
-            return f"{said.name} commands {value:.0f} W on {where}, but its own {name} is {bound:g} W"
+            return f"{said.name} commands {value:.0f} W on {where}, but its own {name} is {bound:.9g} W"
     return ""
 
 
@@ -94,7 +96,9 @@ def target_vehicle_power(flow: Flow, said: Said) -> str:
     if found is None or seconds <= flow.terms.reaction:
         return ""
     where, value, bound = found
-    return f"{said.name} commands {value:.0f} W on {where} for {seconds:.1f} s, but the vehicle's limit is {bound:g} W"
+    return (
+        f"{said.name} commands {value:.0f} W on {where} for {seconds:.1f} s, but the vehicle's limit is {bound:.9g} W"
+    )
 
 
 @BOOK.measured("power-told", "a vehicle reports the power that flows", "V2G20 AC loop", EVCC)

@@ -113,4 +113,4 @@ def reactive_implausible(flow: Flow, said: Said) -> str:
     reactive = sum(map(abs, said.reactive))
     if most is None or flow.startled or reactive <= max(most * ABOVE, most + ABOVE_WATTS):
         return ""
-    return f"{said.name} has EVPresentReactivePower {reactive:g} VAr, but EVMaximumChargePower is {most:g} W"
+    return f"{said.name} has EVPresentReactivePower {reactive:g} VAr, but EVMaximumChargePower is {most:.9g} W"

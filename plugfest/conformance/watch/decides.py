@@ -42,7 +42,7 @@ def power_least(flow: Flow, said: Said) -> str:
     wrong = bool(watts) and least is not None and abs(watts or 0.0) < least * BELOW
     if flow.lasts("power-least", wrong) <= _time(flow):
         return ""
-    return f"{said.name} has {abs(watts or 0.0):.0f} W, but the vehicle needs at least {least or 0.0:g} W"
+    return f"{said.name} has {abs(watts or 0.0):.0f} W, but the vehicle needs at least {least or 0.0:.9g} W"
 
 
 @BOOK.on("band-left", "no power is drawn from a battery at the lower end of its range", SOURCE, SECC, Stage.LOOP,

@@ -75,7 +75,7 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
     if seconds < LASTS:
         return ""
     return (
-        f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:g} {unit} "
+        f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:.9g} {unit} "
         f"({bound + slack:.1f} {unit} with tolerance)"
     )
 
@@ -193,7 +193,7 @@ def power_back(flow: Flow, said: Said) -> str:
     if seconds < LASTS:
         return ""
     taken = -said.amps * said.volts
-    return f"{said.name} draws {taken:.0f} W back {for_how_long(seconds)} where both sides allow {watts:g} W"
+    return f"{said.name} draws {taken:.0f} W back {for_how_long(seconds)} where both sides allow {watts:.9g} W"
 
 
 @on("current-back-follows", "an output draws what is offered, or reports that a limit is reached", "V2G20-2188", "secc",

@@ -53,7 +53,7 @@ def power_own_limit(flow: Flow, said: Said) -> str:
         return ""
     return (
         f"{said.name} asks for {said.target_amps:g} A at {volts:.0f} V for {seconds:.1f} s, which is more than its own "
-        f"EVMaximumPowerLimit of {limit:g} W"
+        f"EVMaximumPowerLimit of {limit:.9g} W"
     )
 
 
@@ -69,7 +69,7 @@ def limits_move(flow: Flow, said: Said) -> str:
         (said.most.watts, told.watts, "W", "EVMaximumPowerLimit"),
     ):
         if now is not None and before is not None and 0 <= before * ABOVE < now and said.name == "CurrentDemandReq":
-            return f"{said.name} has {name} {now:g} {unit}, but its charge parameters had {before:g} {unit}"
+            return f"{said.name} has {name} {now:.9g} {unit}, but its charge parameters had {before:.9g} {unit}"
     return ""
 
 

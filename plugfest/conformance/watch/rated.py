@@ -26,5 +26,5 @@ def limits_rated(flow: Flow, said: Said) -> str:
         (said.line_amps, terms.rated_line, "A", "EVSEMaxCurrent", "PIXIT_SECC_AC_MaximumCurrent"),
     ):
         if value is not None and value > most * ROUNDED:
-            return f"{said.name} has {name} {value:g} {unit}, but its rating is {most:g} {unit} ({declared})"
+            return f"{said.name} has {name} {value:.9g} {unit}, but its rating is {most:.9g} {unit} ({declared})"
     return ""

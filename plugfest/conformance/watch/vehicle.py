@@ -38,7 +38,7 @@ def target_own_limit(flow: Flow, said: Said) -> str:
     ):
         limit = now if now is not None else before
         if _above(value, limit):
-            return f"{said.name} asks for {value:g} {unit}, but the vehicle's own {name} is {limit:g} {unit}"
+            return f"{said.name} asks for {value:.9g} {unit}, but the vehicle's own {name} is {limit:.9g} {unit}"
     return ""
 
 
@@ -50,7 +50,7 @@ def _above_charger(flow: Flow, said: Said) -> str:
         seconds = flow.lasts(f"target {unit}", bound is not None and value is not None and value > bound * ABOVE + GAP)
         if seconds > flow.terms.vehicle:
             return (
-                f"{said.name} asks for {value:g} {unit} for {seconds:.1f} s, but {name} is {bound:g} {unit} and a "
+                f"{said.name} asks for {value:.9g} {unit} for {seconds:.1f} s, but {name} is {bound:.9g} {unit} and a "
                 f"vehicle follows in {flow.terms.vehicle:g} s"
             )
     return ""

@@ -115,9 +115,9 @@ def least_above_most(flow: Flow, said: Said) -> str:
     ):
         most = _declared(flow).most.watts if most is None and unit == "W" and not flow.ac else most
         if least is not None and least < 0.0:
-            return f"{said.name} has EVMinimum{what} {least:g} {unit}"
+            return f"{said.name} has EVMinimum{what} {least:.9g} {unit}"
         if least is not None and most is not None and 0.0 < most < least:
-            return f"{said.name} has EVMinimum{what} {least:g} {unit} and EVMaximum{what} {most:g} {unit}"
+            return f"{said.name} has EVMinimum{what} {least:.9g} {unit} and EVMaximum{what} {most:.9g} {unit}"
     return ""
 
 
@@ -133,7 +133,7 @@ def least_moves(flow: Flow, said: Said) -> str:
         if now is None or before is None or flow.startled or (most is not None and most <= before):
             continue
         if abs(now - before) > max(MOVED * before, ROUNDED):
-            return f"{said.name} has {name} {now:g} {unit}, but its charge parameters had {before:g} {unit}"
+            return f"{said.name} has {name} {now:.9g} {unit}, but its charge parameters had {before:.9g} {unit}"
     return ""
 
 
@@ -145,7 +145,7 @@ def power_useless(flow: Flow, said: Said) -> str:
         return ""
     if watts >= USELESS * amps * volts:
         return ""
-    return f"{said.name} has EVMaximumChargePower {watts:g} W with {amps:g} A at {volts:g} V and more: is it in kW?"
+    return f"{said.name} has EVMaximumChargePower {watts:.9g} W with {amps:g} A at {volts:g} V and more: is it in kW?"
 
 
 @BOOK.on("idle", "a vehicle that needs energy allows power", LOOP, EVCC, Stage.LOOP, weight=Weight.NOTED)
