@@ -354,7 +354,7 @@ async def test_strict_vehicle_refuses_another_duty(mode: str) -> None:
 
 @pytest.mark.parametrize("named", ["", "WMIV1234567890ABCDEX"])
 async def test_evccid_is_the_name_in_the_vehicle_certificate(named: str) -> None:
-    """Unless the bench names another one; the charger tells of it, and charges."""
+    """Unless the bench names another one; the charger reports it, and charges."""
     bench = iso20_bench("iso20-dc", "dynamic")
     bench.vehicle.evccid20 = named
     vehicle, charger = await over_tls(bench)
