@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from plugfest.conformance.fields import replaced
+from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc import contract, iso20_deviations, profiles
 from plugfest.conformance.verdict import NotExecutable
@@ -77,7 +77,9 @@ def _as_it_is(value: Any) -> None:
 def _challenge(value: Any) -> Change | None:
     if str(value).startswith("from "):
         return None
-    return lambda tester, message: replaced(message, "GenChallenge", other_octets(tester.rng, message.GenChallenge))
+    return lambda tester, message: replaced(
+        message, "GenChallenge", other_octets(tester.rng, found(message, "GenChallenge"))
+    )
 
 
 def _meter_info(value: Any) -> Change | None:
