@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
 from plugfest.conformance.randomness import hardly_random, other_octets
+from plugfest.conformance.secc.offered import Offered
 from plugfest.conformance.stimulus import ChargerStimulus, VehicleStimulus, restated, source
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
 from plugfest.conformance.verdict import Verdict
@@ -170,3 +172,12 @@ def test_random_octets_are_not_taken_for_a_pattern() -> None:
     assert hardly_random(drawn[0][:2] + bytes(14), drawn[1][:2] + bytes(14))
     counters = [number.to_bytes(16, "big") for number in (1, 2)]
     assert hardly_random(*counters)
+
+
+@pytest.mark.parametrize("field", ["SAScheduleTupleID", "ScheduleTupleID"])
+def test_any_schedule_is_chosen_and_kept_after_a_pause(field: str) -> None:
+    """In each generation: the id of a schedule has another name in ISO 15118-20."""
+    tuples = [SimpleNamespace(**{field: number}) for number in (7, 3, 9)]
+    fresh = [Offered({}, lambda responses: tuples, choice, None).tuple_id for choice in range(6)]
+    assert fresh == [7, 3, 9, 7, 3, 9]
+    assert {Offered({}, lambda responses: tuples, choice, 9).tuple_id for choice in range(6)} == {9}

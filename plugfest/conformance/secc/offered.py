@@ -48,7 +48,7 @@ class Offered:
         tuples = self.schedules(self.responses)
         if not tuples:
             return None
-        kept = [entry for entry in tuples if getattr(entry, "SAScheduleTupleID", None) == self.kept_id]
+        kept = [entry for entry in tuples if self.kept_id is not None and _id(entry) == self.kept_id]
         return kept[0] if kept else tuples[self.choice % len(tuples)]
 
     @property
@@ -61,12 +61,15 @@ class Offered:
     def tuple_id(self) -> int:
         """Id of the chosen schedule."""
         schedule = self.schedule
-        if schedule is None:
-            return 1
-        named = getattr(schedule, "SAScheduleTupleID", None)  # 0 is legal in DIN SPEC 70121
-        return int(schedule.ScheduleTupleID if named is None else named)
+        return 1 if schedule is None else _id(schedule)
 
     @property
     def profile_steps(self) -> list[Any]:
         """Steps of the chosen schedule, as many as a charging profile may have."""
         return list(self.schedule.PMaxSchedule.PMaxScheduleEntry[:PROFILE_STEPS]) if self.schedule is not None else []
+
+
+def _id(schedule: Any) -> int:
+    """The id of a schedule; 0 is legal in DIN SPEC 70121."""
+    named = getattr(schedule, "SAScheduleTupleID", None)
+    return int(schedule.ScheduleTupleID if named is None else named)
