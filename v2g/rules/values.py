@@ -30,8 +30,10 @@ def unit(facts: Facts, body: Any) -> str:
     return _units(facts, body, vital=True)
 
 
-@rule("unit-noted", "so have values that only inform", EVCC, severity="warning", live=Live.TOLD, only=(ISO2, DIN))
-@rule("unit-noted", "so have values that only inform", SECC, severity="warning", live=Live.TOLD, only=(ISO2, DIN))
+@rule("unit-noted", "values that only inform have the unit of their field", EVCC, severity="warning", live=Live.TOLD,
+      only=(ISO2, DIN))  # fmt: skip
+@rule("unit-noted", "values that only inform have the unit of their field", SECC, severity="warning", live=Live.TOLD,
+      only=(ISO2, DIN))  # fmt: skip
 def unit_of_information(facts: Facts, body: Any) -> str:
     return _units(facts, body, vital=False)
 

@@ -10,7 +10,7 @@ from v2g.rules.rule import CLASSIC
 
 RULES: dict[str, Weight] = {
     "unit": Weight.FAILS,
-    "unit-noted": Weight.NOTED,
+    "unit-noted": Weight.FAILS,
     "impossible": Weight.FAILS,
     "isolation-fault": Weight.FAILS,
     "cable-check": Weight.FAILS,
