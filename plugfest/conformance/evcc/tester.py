@@ -234,16 +234,27 @@ class TesterEvse:
         """The next request of this name, held. Raises as :meth:`held`."""
         return await self.held(self.catch(lambda arrival: arrival.name == name), name, within)
 
-    async def held(self, caught: asyncio.Future[Arrival], what: str, within: float = 120.0) -> Arrival:
+    async def held(
+        self, caught: asyncio.Future[Arrival], what: str, within: float = 120.0, *, due: str = ""
+    ) -> Arrival:
         """The request that was caught.
+
+        Args:
+            due: what the vehicle has to answer with it; "": it may leave it out.
 
         Raises:
             Inconclusive: it does not come; says what the vehicle did instead.
+            Failed: the same, where it was due and the vehicle simply goes on.
         """
         deadline = self.now + within
         while not caught.done():
             if self.now >= deadline:
                 text = f"{what} did not come within {within:g} s{self._last()}"
+                if due and self.requests:
+                    raise Failed(
+                        f"{what} did not come within {within:g} s of {due}, and the vehicle went on{self._last()}",
+                        expected=what, observed=self.requests[-1].name, cause=Cause.NO_REQUEST,
+                    )  # fmt: skip
                 raise Inconclusive(text, cause=Cause.NO_REQUEST if self.requests else Cause.NOT_CONNECTED)
             if self.wires and self.wires[-1].closed_at is not None and self.system.ended() is not False:
                 raise Inconclusive(f"the vehicle closed before {what}{self._last()}", cause=Cause.CLOSED)

@@ -258,7 +258,9 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
     await charging(tester)
     if not await tester.system.do("standby"):
         raise Inconclusive("nothing on this bench can suspend power at the vehicle", cause=Cause.NO_ACTION)
-    held = await tester.held(tester.catch(progress("Standby")), "PowerDeliveryReq Standby", 30.0)
+    held = await tester.held(
+        tester.catch(progress("Standby")), "PowerDeliveryReq Standby", 30.0, due="the wish for standby"
+    )
     response, code = await tester.good(held), str(run.variant["code"])
     if code != "OK":
         response = replaced(response, "ResponseCode", code)
@@ -290,7 +292,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     await charging(tester)
     caught = tester.catch(lambda one: one.stream == RENEGOTIATION and one.name.endswith(request))
     tester.evse.request_renegotiation(10)
-    held = await tester.held(caught, f"{request} alongside the loop", 30.0)
+    held = await tester.held(caught, f"{request} alongside the loop", 30.0, due="ScheduleRenegotiation")
     place, name = len(tester.requests), loop_name(tester)
     if answer == "none":
         await tester.wait_for(lambda: tester.over, 1.5)
