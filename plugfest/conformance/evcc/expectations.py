@@ -18,7 +18,7 @@ from plugfest.conformance.catalogue.wanted import check_text, expected_text, uns
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.course import Action, Course
-from plugfest.conformance.evcc.reactions import SEQUENCE, gives_up, goes_on, harmless, in_b
+from plugfest.conformance.evcc.reactions import SEQUENCE, comes_to_charge, gives_up, goes_on, harmless, in_b
 from plugfest.conformance.fields import found
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, NotExecutable
@@ -35,6 +35,7 @@ REACTIONS = {
     "EX.EV_GIVES_UP no later than the message timer": "gives up",
     "EX.EV_GIVES_UP (derived)": "gives up",
     "goes on": "goes on",
+    "goes on to the charging loop": "loop",
     "goes on charging or EX.EV_GIVES_UP": "charges",
     "tries again or stops cleanly": "unauthorized",
     "stops cleanly": "stops",
@@ -73,6 +74,9 @@ def ev(step: Step, expect: Steps) -> Action:
         if kind == "goes on":
             assert course.answered is not None
             await goes_on(course, course.answered)
+            return
+        if kind == "loop":
+            await comes_to_charge(course)
             return
         # A single message's timer runs from its request, a repeated message's from the first Ongoing response.
         origin = course.origin or course.tester.now

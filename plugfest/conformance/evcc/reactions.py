@@ -13,6 +13,8 @@ from slac.pilot import State
 
 STATE_B = timer("EVCC_StateB_Shutdown_Timeout")
 SEQUENCE = timer("V2G_EVCC_Sequence_Performance_Time")
+TO_CHARGE = 120.0
+"""s from any answer to the charging loop."""
 
 
 def harmless(arrival: Arrival) -> bool:
@@ -90,12 +92,17 @@ async def goes_on(course: Course, since: float) -> Arrival | None:
     """The vehicle's next request after the held one; None if the session was complete.
 
     Raises:
-        Failed: the vehicle does not continue.
+        Failed: the vehicle does not continue, or ends a session that has not come as far as to the charging loop.
     """
     tester = course.tester
     await tester.wait_for(lambda: course.later or tester.hung_up, since + SEQUENCE - tester.now)
     if later := course.later:
         course.result.saw("the vehicle goes on", later[0].name)
+        if harmless(later[0]) and _before_power(course):
+            raise Failed(
+                f"the vehicle ends its session with {later[0].name} instead of going on", expected="its next request",
+                observed=later[0].name, cause=Cause.CLOSED,
+            )  # fmt: skip
         return later[0]
     if course.held.name == "SessionStopReq" and tester.hung_up:
         course.result.saw("the vehicle closes", "closed")
@@ -103,6 +110,32 @@ async def goes_on(course: Course, since: float) -> Arrival | None:
     raise Failed(
         "the vehicle did not go on", expected="its next request", observed="no request", cause=Cause.NO_REQUEST
     )
+
+
+def _before_power(course: Course) -> bool:
+    """Whether the held request is of the way to the charging loop, from which no normal session ends."""
+    steps = [one.name for one in course.tester.requests[: course.tester.requests.index(course.held) + 1]]
+    looped = any(course.tester.protocol.is_loop(name) for name in steps)
+    return not looped and not harmless(course.held)
+
+
+async def comes_to_charge(course: Course) -> None:
+    """The charging loop is reached.
+
+    Raises:
+        Failed: the vehicle ends its session before.
+        Inconclusive: it does not get there for another reason.
+    """
+    tester, result = course.tester, course.result
+    await tester.wait_for(lambda: tester.answers.loops or tester.over, TO_CHARGE)
+    last = tester.requests[-1].name
+    result.saw("the charging loop", "reached" if tester.answers.loops else last)
+    if tester.over and not tester.answers.loops and not tester.answers.refused:
+        raise Failed(
+            f"the vehicle ended its session before the charging loop; its last request was {last}",
+            expected="the charging loop", observed=last, cause=Cause.CLOSED,
+        )  # fmt: skip
+    await loops(tester, 1, 0.0)
 
 
 async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
