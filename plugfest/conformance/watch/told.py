@@ -38,6 +38,10 @@ LATELY = 1.0
 """s for which a schedule may have begun before the vehicle follows it."""
 LEAST_WATTS = 2000.0
 """W: with less, a vehicle may not want to charge."""
+LEAST_AMPS, SOME_AMPS = 6.0, 1.0
+"""A of AC: the least that a pilot can offer (IEC 61851-1), and what counts as charging: electronics take less."""
+SAME_AMPS = 1.05
+"""Factor by which two currents of AC may be told differently: rounding."""
 
 
 def _left(flow: Flow, said: Said) -> Said | None:
@@ -309,3 +313,44 @@ def line_least(flow: Flow, said: Said) -> str:
     if least is None or amps is None or least <= amps * SAME:
         return ""
     return f"{said.name}(Start) at {amps:g} A, but the vehicle's EVMinCurrent is {least:g} A"
+
+
+def _offered(flow: Flow) -> float | None:
+    """A per phase that an AC charger offers, and its schedule allows some power; None: not known."""
+    granted = flow.facts.granted(LATELY) if flow.facts.protocol in CLASSIC else None
+    return flow.line_amps.at(flow.now) if flow.ac and (granted is None or granted >= LEAST_WATTS) else None
+
+
+def _drawn(flow: Flow) -> float | None:
+    """A per phase that are measured; None: nothing is."""
+    return flow.plant.samples[-1].amps if flow.ac and flow.plant.samples else None
+
+
+@BOOK.on("draws-nothing", "a vehicle that starts takes power", SPOKEN, EVCC, Stage.LOOP, weight=Weight.NOTED)
+def draws_nothing(flow: Flow, said: Said) -> str:
+    """A finding: a battery may be full, too cold or too hot; in AC a vehicle does not say so."""
+    drawn, offered = _drawn(flow), _offered(flow)
+    told = flow.parameters
+    least = max((told.least_amps if told is not None else None) or 0.0, LEAST_AMPS)
+    idle = drawn is not None and abs(drawn) < SOME_AMPS and offered is not None and offered >= least
+    asked = flow.ending.wish_at is not None or flow.startled or said.complete is True
+    seconds = flow.lasts("draws-nothing", idle and flow.flowing and not asked)
+    if seconds <= NOTHING:
+        return ""
+    return f"{said.name}: the vehicle has drawn no current for {seconds:.0f} s, and is offered {offered:g} A"
+
+
+@BOOK.on("draws-below-least", "a vehicle draws no current where it is offered less than it needs", SPOKEN, EVCC,
+         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def draws_below_least(flow: Flow, said: Said) -> str:
+    """A finding: EVMinCurrent only informs. What a battery near full takes is not meant: the offer counts."""
+    told, drawn, offered = flow.parameters, _drawn(flow), flow.line_amps.at(flow.now)
+    least = told.least_amps if told is not None else None
+    below = least is not None and offered is not None and offered * SAME_AMPS < least
+    seconds = flow.lasts("draws-below-least", below and drawn is not None and drawn > SOME_AMPS and flow.flowing)
+    if seconds <= STAYS:
+        return ""
+    return (
+        f"{said.name}: the vehicle has drawn {drawn:.1f} A for {seconds:.0f} s where it is offered {offered:g} A, its "
+        f"EVMinCurrent is {least:g} A"
+    )

@@ -23,6 +23,8 @@ STILL, STANDS = 12.0, 3.0
 """V by which a voltage may move without being told otherwise, and s."""
 IDLE = 20.0
 """s for which a vehicle that needs energy may allow no power."""
+LEAST_WATTS, FEW_WATTS = 2000.0, 200.0
+"""W: with less, a vehicle may not want to charge; and what its electronics take without charging."""
 MOVED, ROUNDED = 0.02, 1.0
 """By how much a least value may differ from the one of the charge parameters: part, and V, A or W."""
 USELESS = 0.02
@@ -153,10 +155,19 @@ def idle(flow: Flow, said: Said) -> str:
     """A finding: why it waits is its own affair."""
     asks = (said.needs.target or 0.0) > 0.0 and not said.complete and flow.flowing and not flow.facts.iso20.standby
     none = 0.0 in (said.most.watts, said.most.amps, said.target_amps) and not said.back.amps
+    none = none or (flow.ac and _draws_nothing(flow, said))
     seconds = flow.lasts("idle", asks and none and flow.ending.wish_at is None and not flow.startled)
     if seconds <= IDLE:
         return ""
     return f"{said.name} allows no power for {seconds:.0f} s, but says that it needs {said.needs.target:g} Wh"
+
+
+def _draws_nothing(flow: Flow, said: Said) -> bool:
+    """In AC, as it reports, while the charger commands power or leaves it open, and the schedule has some."""
+    commanded = flow.response.phases if flow.response is not None else ()
+    granted = flow.facts.iso20.granted(flow.now, LATE)
+    waits = (bool(commanded) and sum(commanded) < LEAST_WATTS) or (granted is not None and granted < LEAST_WATTS)
+    return bool(said.phases) and abs(sum(said.phases)) < FEW_WATTS and not waits
 
 
 @BOOK.on(

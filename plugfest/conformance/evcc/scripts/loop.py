@@ -28,6 +28,8 @@ URGENT = 2.0
 """s until a vehicle that must stop at once has stopped."""
 LOWER, FOLLOWS = 8.0, 8.0
 """A per phase that an AC charger still supplies, and s for which this is watched."""
+BELOW = 1.0
+"""A per phase by which it goes below what the vehicle needs; what counts as a current."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_Limits", "PF_EVCC_DIN_Limits")
@@ -138,6 +140,26 @@ async def lower_limit_ac(tester: TesterEvse, run: Run, result: Result) -> None:
     measured = tester.measured()
     seen = "stopped" if tester.over else "not measured" if measured is None else f"{measured.amps:.1f} A"
     result.saw(f"{LOWER:g} A at most per phase, or the end", seen)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_BelowLeast_AC")
+async def below_least_ac(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Less current per phase than the vehicle needs by its own word: it waits, or stops."""
+    await charging(tester, 3)
+    told = next(one for one in reversed(tester.requests) if one.name == "ChargeParameterDiscoveryReq").message
+    least = number(told.EVChargeParameter.EVMinCurrent)
+    offered = max(least - BELOW, 0.0)
+    change_loop(tester, ("EVSEMaxCurrent", physical(tester.protocol.module, offered, "A")))
+    await tester.wait_for(lambda: tester.over, FOLLOWS)
+    measured = tester.measured()
+    seen = "stopped" if tester.over else "not measured" if measured is None else f"{measured.amps:.1f} A"
+    expected = f"no current where {offered:g} A is offered and EVMinCurrent is {least:g} A, or the end"
+    result.saw(expected, seen)
+    if not tester.over and measured is not None and measured.amps > BELOW:
+        raise Failed(
+            f"the vehicle draws {seen} where {offered:g} A is offered, its EVMinCurrent is {least:g} A",
+            cause=Cause.PHYSICS, expected=expected, observed=seen,
+        )  # fmt: skip
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop")
