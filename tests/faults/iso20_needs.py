@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+import evcc.drive
 import evcc.iso20
+import evcc.iso20_course
 import evcc.iso20_dc
+import evcc.iso20_parking
+from evcc.vehicle import Vehicle
 from faults.fault import async_nothing, deep, late, sending, vehicle, with_
 from faults.iso20_power import Change, constant, scaled
 from faults.vehicle_more import without
@@ -165,3 +169,35 @@ vehicle("20-ev-profile-half", "half of the power drawn is announced", f"{EV}Powe
         adjust=sending("PowerDeliveryReq", profiled(power=0.5), "iso20"))  # fmt: skip
 vehicle("20-ev-reactive", "EVPresentReactivePower has an exponent that is too high", AC,
         adjust=sending("AC_ChargeLoopReq", deep("EVPresentReactivePower", rational(32_000.0)), "iso20-ac"))  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Asked for something, or offered something unknown, and not able to
+
+
+def _does_not_renegotiate(system: Any) -> None:
+    system.options.renegotiates = False
+
+
+def _only_known(right: Any) -> Any:
+    """Gives up where a value added service is on offer that it does not know."""
+
+    async def select(drive: Any, found: Any) -> Any:
+        if found.VASList is not None:
+            raise evcc.drive.Unsuitable("a service that nobody knows")
+        return await right(drive, found)
+
+    return select
+
+
+vehicle("20-ev-renegotiation-ignored", "ScheduleRenegotiation is not looked at", f"{EV}Renegotiation#1",
+        f"{EV}Renegotiation#11", adjust=_does_not_renegotiate)  # fmt: skip
+vehicle("20-ev-standby-never", "the vehicle ramps down for standby, and never says so", f"{EV}Standby#1",
+        patches=[(evcc.iso20_course.Course, "_lie_down", async_nothing)])  # fmt: skip
+vehicle("20-ev-unknown-service", "a value added service that the vehicle does not know ends its session, later",
+        f"{EV}Content_Services#3", patches=[(evcc.iso20_parking, "select", _only_known(evcc.iso20_parking.select))]
+        )  # fmt: skip
+_flow = Vehicle._flow
+vehicle("20-ev-ac-idle", "the onboard charger never draws any power", f"{EV}PowerFlow_AC#1", reading=True,
+        patches=[(Vehicle, "_flow", lambda car, voltage, amps, phases: _flow(car, voltage, 0.0, phases))]
+        )  # fmt: skip

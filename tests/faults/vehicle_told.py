@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from faults.fault import deep, sending, vehicle
+from evcc.vehicle import Vehicle
+from faults.fault import charger, deep, sending, vehicle
+from faults.physics import unit
 from faults.vehicle_more import FLOW, FLOW_DIN, both, saying
 from plugfest.conformance.fields import replaced
 from v2g.physical import physical
@@ -78,3 +81,33 @@ vehicle("ev-asks-nothing", "no current is asked for in the whole loop", FLOW, FL
         adjust=saying("CurrentDemandReq", "EVTargetCurrent", 0, "A"))  # fmt: skip
 vehicle("ev-ac-voltage-half", "EVMaxVoltage is below the voltage of the outlet", FLOW_AC,
         adjust=saying("ChargeParameterDiscoveryReq", "EVMaxVoltage", 200, "V"))  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is drawn of AC, and units of values that only inform
+
+vehicle("ev-ac-idle", "the onboard charger never draws any current", FLOW_AC, reading=True,
+        patches=[(Vehicle, "ac_current", property(lambda self: 0.0))])  # fmt: skip
+
+
+def _any_current(system: Any) -> None:
+    """Charges with whatever is offered, EVMinCurrent or not."""
+    car = system.vehicle
+    take, honest = car.take_ac, car.onboard
+
+    def takes(*given: Any) -> Any:
+        car.onboard = dataclasses.replace(honest, min_current=0.0)
+        try:
+            return take(*given)
+        finally:
+            car.onboard = honest
+
+    car.take_ac = takes
+
+
+vehicle("ev-ac-any-current", "current is drawn below the vehicle's own EVMinCurrent", "PF_EVCC_ISO2_BelowLeast_AC",
+        adjust=_any_current)  # fmt: skip
+vehicle("ev-energy-unit", "EVEnergyRequest is in W instead of Wh", *SHORT,
+        adjust=saying("ChargeParameterDiscoveryReq", "EVEnergyRequest", 30_000, "W", 1))  # fmt: skip
+charger("ripple-unit", "EVSEPeakCurrentRipple is in volts", "PF_SECC_ISO2_PowerFlow#2",
+        adjust=sending("ChargeParameterDiscoveryRes", unit("EVSEPeakCurrentRipple", "V")))  # fmt: skip

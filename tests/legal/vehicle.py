@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import sys
 from typing import Any
@@ -343,4 +344,34 @@ vehicle(
     "of several schedules the last is taken, whatever the tariffs say",
     tuple(f"PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#{number}" for number in (1, 2)),
     patches=((evcc.schedule, "choose", _last),),
+)
+
+# ---------------------------------------------------------------------------------------------------------------
+# AC
+
+
+def _waiting(seconds: float) -> Any:
+    """Takes power some time after it may: the onboard charger wakes up, or the battery is warmed first."""
+
+    def adjust(system: Any) -> None:
+        car = system.vehicle
+        take, began = car.take_ac, list[float]()
+
+        def takes(voltage: float, current: float, phases: int = 3) -> Any:
+            began.append(car._clock())
+            return take(voltage, current if began[-1] - began[0] >= seconds else 0.0, phases)
+
+        car.take_ac = takes
+
+    return adjust
+
+
+vehicle("ac-waits", "no current is drawn of AC for 40 s", ("PF_EVCC_ISO2_PowerFlow_AC#1", *VEHICLE_AC), _waiting(40.0))
+vehicle("ac-waits-20", "ISO 15118-20: no power is drawn of AC for 15 s", ("PF_EVCC_ISO20_PowerFlow_AC#1",),
+        _waiting(15.0))  # fmt: skip
+vehicle(
+    "ac-needs-much",
+    "EVMinCurrent is 13 A, and less is not taken",
+    ("PF_EVCC_ISO2_BelowLeast_AC", "PF_EVCC_ISO2_LowerLimit_AC", "PF_EVCC_ISO2_PowerFlow_AC#1"),
+    lambda system: setattr(system.vehicle, "onboard", dataclasses.replace(system.vehicle.onboard, min_current=13.0)),
 )
