@@ -127,7 +127,7 @@ async def test_the_contract_that_the_vehicle_prefers_comes_first() -> None:
     assert numbers(bench.wallet.contracts) == ["DEXYZC00000002", "DEPLFC00000001"]
 
 
-async def test_another_request_while_the_charger_is_at_work_begins_anew() -> None:
+async def test_another_request_while_the_charger_is_at_work_starts_over() -> None:
     """What was found for the first one is not the answer to the second."""
     bench = PncBench20()
     backend = bench.installs("DEPLFC00000001", "DEXYZC00000002")

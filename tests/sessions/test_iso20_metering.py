@@ -201,7 +201,7 @@ async def test_a_session_that_was_paused_goes_on_confirming() -> None:
 
 @pytest.mark.parametrize("other", [None, Role.VEHICLE, Role.SECC], ids=["same", "another vehicle", "another charger"])
 async def test_a_paused_session_is_joined_with_the_same_certificates_alone(other: Role | None) -> None:
-    """Over TLS 1.3: either side knows the other by its leaf, and begins anew with any other [V2G20-2545]."""
+    """Over TLS 1.3: either side knows the other by its leaf, and starts a new session with any other [V2G20-2545]."""
     bench = metered("iso20-dc", "dynamic")
     bench.ev.duration = 60.0
     bench.vehicle.settings.prefers_standby = False
