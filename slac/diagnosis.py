@@ -48,6 +48,7 @@ class Verdict:
         due: what was due and did not arrive; None if the link came up.
         blamed: the end at fault; None if the frames do not show it.
         deviation: the refused message, if that is the reason.
+        undecided: whether a batch of sounds was under way, so nobody is to blame for what a recording no longer has.
     """
 
     step: Step
@@ -57,6 +58,7 @@ class Verdict:
     due: Due | None = None
     blamed: End | None = None
     deviation: Deviation | None = None
+    undecided: bool = False
 
     @property
     def ok(self) -> bool:
@@ -120,7 +122,8 @@ def _waits(x: Exchange, now: float, limit: float) -> bool:
 
 
 def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: float, why: Iterable[Cause]) -> Verdict:
-    return Verdict(step, text, tuple(why), _waits(x, now, limit), due, due.end)
+    under_way = step in (Step.SOUNDING, Step.ATTENUATION) and now - due.since <= due.limit
+    return Verdict(step, text, tuple(why), _waits(x, now, limit), due, due.end, None, under_way and bool(x.started))
 
 
 def _refused(x: Exchange, step: Step, why: Deviation, due: Due, now: float, limit: float, then: str) -> Verdict:
@@ -136,7 +139,8 @@ def _article(why: Deviation) -> str:
 
 
 def _with(found: Verdict, more: tuple[Cause, ...]) -> Verdict:
-    return Verdict(found.step, found.text, (*more, *found.causes), found.open, found.due, found.blamed, found.deviation)
+    return Verdict(found.step, found.text, (*more, *found.causes), found.open, found.due, found.blamed, found.deviation,
+                   found.undecided)  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------

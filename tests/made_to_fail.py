@@ -95,7 +95,7 @@ def _unreadable(made: Made, message: Any) -> Any:
     return b"\x80\xff\xff\xff\xff"
 
 
-def _refused_with(code: str) -> Callable[[Made, Any], Any]:
+def refused_with(code: str) -> Callable[[Made, Any], Any]:
     return lambda made, message: msgspec.structs.replace(message, ResponseCode=code)
 
 
@@ -210,12 +210,12 @@ WAYS_20 = (
     Way(
         "refuses parameters",
         SECC,
-        _refused_with("FAILED_WrongChargeParameter"),
+        refused_with("FAILED_WrongChargeParameter"),
         lambda name: name.endswith("_ChargeParameterDiscoveryRes"),
     ),
-    Way("fails to switch", SECC, _refused_with("FAILED_ContactorError"), lambda name: name == "PowerDeliveryRes"),
-    Way("refuses the profile", SECC, _refused_with("FAILED_EVPowerProfileViolation"), _in_loop),
-    Way("does not know the session", SECC, _refused_with("FAILED_UnknownSession"), _in_session),
+    Way("fails to switch", SECC, refused_with("FAILED_ContactorError"), lambda name: name == "PowerDeliveryRes"),
+    Way("refuses the profile", SECC, refused_with("FAILED_EVPowerProfileViolation"), _in_loop),
+    Way("does not know the session", SECC, refused_with("FAILED_UnknownSession"), _in_session),
 )
 """The same for ISO 15118-20, whose chargers have no status, and whose loop has times of its own."""
 

@@ -116,10 +116,20 @@ class Connection:
         where = (packet.number, packet.ns)
         self._hears(segment, where)
         direction.ended |= bool(segment.flags & packets.FIN)
+        if segment.flags & packets.FIN and direction.begun:
+            missed = direction.tail
+            direction.sent(segment.sequence + len(segment.payload) + 1)
+            if direction.tail > missed:
+                self._acknowledged[segment.source] = where
         if segment.flags & packets.SYN:
             direction.start(segment.sequence)
+            asked = self._directions[segment.target]
+            if segment.flags & packets.ACK and not asked.begun:  # the SYN that it answers was not captured
+                asked.start(segment.acknowledged - 1)
             ends = f"{_end(self.client)} > {_end(self.server)}"
             if segment.flags & packets.ACK and not self._opened:
+                if self._closed:
+                    self._begin_anew(segment)
                 self._opened = True
                 self._note(where, "tcp", "connected", None, ends)
             elif not segment.flags & packets.ACK:
@@ -147,6 +157,21 @@ class Connection:
         elif segment.flags & packets.FIN and not self._closed:
             self._closed = True
             self._note(where, "tcp", "closing", segment.source)
+
+    def _begin_anew(self, accepted: packets.Segment) -> None:
+        """Forgets what came before a SYN was accepted after all.
+
+        An end that still has an earlier connection of the same ports answers a SYN as part of that; the other one
+        resets it, and sends its SYN again (RFC 9293, 3.5.1).
+        """
+        self._closed = False
+        kept = [place for place, entry in enumerate(self.entries) if entry.layer != "tcp" or entry.name == "lost"]
+        self.entries = [self.entries[place] for place in kept]
+        self._senders = [self._senders[place] for place in kept]
+        self._directions[accepted.target] = tcp.Direction()
+        self._directions[accepted.target].start(accepted.acknowledged - 1)
+        self._acknowledged.pop(accepted.target, None)
+        self._early = [early for early in self._early if early[0].source != accepted.source]
 
     def _hears(self, segment: packets.Segment, where: tuple[int, int]) -> None:
         """Notes whether only one end is in the capture, although the other one also sends."""

@@ -95,9 +95,13 @@ class Direction:
         while self._waiting and min(self._waiting) < place:
             yield from self._skip()
 
+    def sent(self, number: int) -> None:
+        """The sender has sent everything before a sequence number; after a FIN, nothing can follow."""
+        self._acknowledged = max(self._acknowledged, self._place(number))
+
     @property
     def tail(self) -> int:
-        """Number of acknowledged bytes that are missing at the end of the capture."""
+        """Number of bytes, acknowledged or before a FIN, that are missing at the end of the capture."""
         return max(self._acknowledged - self._next - self.ended, 0)
 
     def finish(self) -> Iterator[Chunk]:

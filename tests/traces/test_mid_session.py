@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bench import Bench
+from made_to_fail import Way, failure, refused_with
 
 from plugfest.cli import main
 from plugfest.traces import packets as layers
@@ -18,7 +19,7 @@ from plugfest.traces.capture import read
 from plugfest.traces.checks import Finding, check, judge
 from plugfest.traces.dialogue import Payload
 from plugfest.traces.dialogue import read as dialogue
-from plugfest.traces.entries import Recording
+from plugfest.traces.entries import SECC, Recording
 from plugfest.traces.frames import Broken, Frames, Skipped
 from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
@@ -297,3 +298,86 @@ def test_an_unanswered_vehicle_after_a_good_session_is_reported(tmp_path: Path) 
     (silent,) = [f for f in found.findings if f.rule == "sdp-unanswered"]
     assert (silent.severity, silent.side) == ("warning", "secc")
     assert silent.text.startswith("after the session no charger answered 12 SDP requests")
+
+
+def test_a_recording_that_ends_in_the_matching_blames_nobody(tmp_path: Path) -> None:
+    """Wherever it ends while the vehicle sounds, before the charger has to report."""
+    with (REPORTS / "sdp-unanswered-50.pcap").open("rb") as file:
+        packets = [item for item in pcap.read(file) if isinstance(item, pcap.Packet)]
+    frames = [packet for packet in packets if packet.data[12:14] == b"\x88\xe1"]
+    kinds = [int.from_bytes(frame.data[15:17], "little") for frame in frames]
+    for end in [n + 1 for n, kind in enumerate(kinds) if kind in (0x606A, 0x6076)]:
+        found = recorded(tmp_path / "head.pcapng", frames[:end])
+        assert blamed(found) == [], end
+        assert judge(found).diagnosis.side == "", end
+    late = replace(frames[0], ns=frames[-2].ns + 60 * 10**9, data=frames[0].data[:14] + b"\1\x00\xa0" + bytes(43))
+    sounds = kinds.index(0x6076)
+    assert blamed(recorded(tmp_path / "stopped.pcapng", [*frames[: sounds + 1], late])), "its time was over"
+
+
+def shaken(mode: str) -> tuple[int, list[pcap.Packet]]:
+    """The packets of a session, and the place of its SYN."""
+    packets = list(whole(mode))
+    for place, packet in enumerate(packets):
+        segment = layers.parse(packet.data, 1)
+        if isinstance(segment, layers.Segment) and segment.flags == layers.SYN:
+            return place, packets
+    raise AssertionError("no SYN")
+
+
+def test_a_charger_that_remembers_an_earlier_connection_refuses_nothing(tmp_path: Path) -> None:
+    """It answers the SYN as part of that; the vehicle resets it and sends the SYN again, as RFC 9293 has it."""
+    place, packets = shaken("iso2-dc")
+    syn = packets[place]
+    opening = layers.parse(syn.data, 1)
+    assert isinstance(opening, layers.Segment)
+
+    def frame(segment: layers.Segment, back: bool) -> pcap.Packet:
+        ends = syn.data[6:12] + syn.data[:6] if back else syn.data[:12]
+        return replace(syn, data=ends + syn.data[12:14] + layers.tcp(segment))
+
+    old = opening.sequence + 747_849
+    remembers = layers.Segment(opening.target, opening.source, 77, old, layers.ACK, b"")
+    resets = layers.Segment(opening.source, opening.target, old, 0, layers.RST, b"")
+    right = judge(recorded(tmp_path / "right.pcapng", packets)).verdict
+    found = recorded(
+        tmp_path / "old.pcapng", [*packets[: place + 1], frame(remembers, True), frame(resets, False), *packets[place:]]
+    )
+    verdict = judge(found).verdict
+    assert (verdict.result, verdict.sentence) == (right.result, right.sentence)
+    assert not any(entry.name in ("lost", "refused") for entry in found.entries)
+    cut = found.entries[len(found.entries) // 2].packet
+    begun = recorded(
+        tmp_path / "cut.pcapng",
+        [*packets[: place + 1], frame(remembers, True), frame(resets, False), *packets[place:cut]],
+    )
+    assert blamed(begun) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_missing_first_request_is_a_gap(mode: str, tmp_path: Path) -> None:
+    """Neither the SYN nor the first requests were captured: the SYN's answer tells that they were sent."""
+    place, packets = shaken(mode)
+    client = layers.parse(packets[place].data, 1).source
+    sent = [n for n, p in enumerate(packets) if carries(p) and layers.parse(p.data, 1).source == client]
+    for count in (1, 2, 3):
+        acks = {place, place + 2, *sent[:count]}
+        found = recorded(tmp_path / "gap.pcapng", [p for n, p in enumerate(packets) if n not in acks])
+        assert blamed(found) == [], count
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_refused_order_behind_a_gap_blames_nobody(mode: str, tmp_path: Path) -> None:
+    """What was out of order may be what the capture misses; without a gap the charger was wrong."""
+    way = Way("refuses the order", SECC, refused_with("FAILED_SequenceError"))
+    path = tmp_path / "refused.pcapng"
+    made = failure(mode, way, "SessionStopRes", 1, path)
+    assert made is not None
+    assert judge(made.capture).diagnosis.side == SECC
+    with path.open("rb") as file:
+        packets = [item for item in pcap.read(file) if isinstance(item, pcap.Packet)]
+    told = [n for n, packet in enumerate(packets) if carries(packet)]
+    for place in (-3, -5, -9):
+        missed = {told[place], told[place - 1]}
+        found = recorded(tmp_path / "gap.pcapng", [p for n, p in enumerate(packets) if n not in missed])
+        assert blamed(found) == [], place

@@ -84,6 +84,9 @@ def _refused(s: Session, around: Around) -> Diagnosis:
             found = by_finding(common, cause, f"the charger refused {name} with {code}")
             return replace(found, explains=(response.index, *common.explains))
     why = meaning(code)
+    if code == "FAILED_SequenceError" and request is not None and s.missed is not None:
+        text = f"the charger refused {name} with {code}; what it may mean is not in the recording ({s.missed.note})"
+        return replace(common, side="", severity="warning", sentence=text)
     if code == "FAILED_SequenceError" and request is not None:
         why = "although it was in order"
         return replace(common, sentence=f"the charger refused {name} with {code}, {why}")

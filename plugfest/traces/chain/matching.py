@@ -43,6 +43,10 @@ def diagnosis(rounds: Sequence[Round], *, carried: bool, alone: bool) -> Diagnos
     if found.due is not None:
         due, since = found.due.message, found.due.since
         due_from = side_named(SIDES[found.due.end])
+    if found.undecided:
+        text = f"the recording ends {'before the link is up' if of_link else 'in the matching'}: {found.text}"
+        where = Step.LINK if of_link else Step.MATCHING
+        return Diagnosis(Outcome.OPEN, where, text, "", Fault.OPEN, since, due, due_from, place)
     # The finding comes from plugfest.traces.checks.matching.
     return Diagnosis(
         Outcome.FAILED, Step.LINK if of_link else Step.MATCHING, text, side, Fault.NOT_MATCHED, since, due, due_from,

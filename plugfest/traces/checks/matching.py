@@ -92,6 +92,8 @@ def _end(one: Round, *, again: bool, talked: bool, until: float) -> Iterator[Fin
         text = found.text
     else:
         severity, text = "violation", f"the vehicle was not matched: {found.text}{cut}"
+    if found.undecided:
+        severity, side = "note", ""
     if again or talked:  # it tried again, or a session shows that there was a link
         severity = "note"
     yield Finding(one.ended, severity, side, "slac-match", text, entry=place)
