@@ -34,7 +34,7 @@ def spelled(text: str, name: str = "input") -> bytes:
         if len(compact) % 2 == 0:
             return bytes.fromhex(compact)
         if len(compact) % 4 != 0:
-            raise InputError(name, f"{len(compact)} hexadecimal digits, which do not make whole octets")
+            raise InputError(name, f"{len(compact)} hexadecimal digits do not make whole octets")
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):

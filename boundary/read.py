@@ -77,7 +77,7 @@ def _awaiting(name: str, flags: int) -> int:
     descriptor = os.open(name, flags | os.O_NONBLOCK)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
-            raise TimeoutError(errno.ETIMEDOUT, f"a pipe, through which nothing came in {PIPE_SECONDS:g} s")
+            raise TimeoutError(errno.ETIMEDOUT, f"a pipe that delivered nothing within {PIPE_SECONDS:g} s")
         os.set_blocking(descriptor, True)
     except BaseException:
         os.close(descriptor)
@@ -300,7 +300,7 @@ def parse_xml(data: str | bytes, name: str, *, doctype: bool = False, blank_text
             name, f"not well-formed XML: {shortened((why.msg or 'unreadable').strip())}", line=line
         ) from why
     except (ValueError, LookupError) as why:
-        raise InputError(name, f"not XML that can be read: {shortened(why)}") from why
+        raise InputError(name, f"unreadable XML: {shortened(why)}") from why
     if document.doctype and not doctype:
         raise InputError(name, "a DOCTYPE; remove it", line=1)
     # The parser expands entities inside attribute values whatever its options say, so we look for references here.

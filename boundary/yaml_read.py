@@ -61,7 +61,7 @@ def compose_yaml(text: str, name: str) -> Node | None:
     except yaml.reader.ReaderError as why:
         line = text[: why.position].count("\n") + 1
         raise InputError(
-            name, f"the character U+{ord(text[why.position]):04X} cannot stand in YAML", line=line
+            name, f"the character U+{ord(text[why.position]):04X} is not allowed in YAML", line=line
         ) from why
     except (yaml.YAMLError, ValueError) as why:
         if isinstance(why, InputError):
@@ -115,10 +115,10 @@ def construct(root: Node, name: str) -> Any:
         return loader.construct_document(root)
     except yaml.MarkedYAMLError as why:
         mark = why.problem_mark or why.context_mark
-        text = why.problem or why.context or "a value that cannot be made"
+        text = why.problem or why.context or "a value that cannot be built"
         raise InputError(name, text, line=mark.line + 1 if mark else None) from why
     except (ValueError, OverflowError, RecursionError, LookupError, TypeError, AttributeError) as why:
-        raise InputError(name, f"a value that YAML cannot make: {digits_said(why)}") from why
+        raise InputError(name, f"a value that YAML cannot build: {digits_said(why)}") from why
     finally:
         loader.dispose()
 

@@ -95,7 +95,7 @@ def pack(name: str) -> Pack:
     for known, found in PACKS.items():
         if known.lower() == name.lower():
             return found
-    raise ValueError(f"unknown battery {name!r}; known are {', '.join(PACKS)}")
+    raise ValueError(f"unknown battery {name!r}; choose from {', '.join(PACKS)}")
 
 
 class Wanted(NamedTuple):

@@ -33,7 +33,7 @@ def wanted_service(drive: Drive) -> EnergyService:
     name = options.service or (f"{plain}_BPT" if options.bpt else plain)
     service = energy.BY_TITLE.get(name)
     if service is None:
-        raise LocalError(f"unknown service {name!r}; known are {', '.join(energy.BY_TITLE)}")
+        raise LocalError(f"unknown service {name!r}; choose from {', '.join(energy.BY_TITLE)}")
     if service.energy != kind:
         text = f"service {name} transfers {service.energy}, and {kind} was agreed in supportedAppProtocol"
         raise LocalError(f"{text}; only a new session can change that")

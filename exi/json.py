@@ -104,11 +104,11 @@ def _node(name: str, kind: Any, content: Any, model: Model, path: str) -> Node:
             for entry in value:
                 ((item, inner),) = entry.items() if isinstance(entry, dict) and len(entry) == 1 else (("", None),)
                 if (child := layout.by_local.get(item)) is None:
-                    raise EncodeError(f"no element {item}", expected=" | ".join(layout.by_local), path=path)
+                    raise EncodeError(f"unknown element {item}", expected=" | ".join(layout.by_local), path=path)
                 node.children.append(_node(child.name, child.type, inner, model, f"{path}/{item}"))
         else:
             names = " | ".join([*layout.attribute_by_local, *layout.by_local]) or "nothing"
-            raise EncodeError(f"no {key}", expected=names, path=path)
+            raise EncodeError(f"unknown key {key}", expected=names, path=path)
     if not any(child.item for child in layout.children.values()):
         node.children.sort(key=lambda c: order[c.name])  # JSON objects are unordered; the schema is not
     return node

@@ -73,7 +73,7 @@ def read(reader: BitReader, kind: Simple) -> Any:
         case String():
             length = read_unsigned(reader)
             if length < 2:
-                raise DecodeError("a string from the value tables", expected="a string spelled out", bit=start)
+                raise DecodeError("a string table hit", expected="a literal string", bit=start)
             length -= 2
             if length * 8 > reader.left:
                 raise DecodeError(
@@ -154,7 +154,7 @@ def check(kind: Simple, value: Any) -> str | None:
             return None if isinstance(value, str) and value in values else f"{value!r} is not one of {_some(values)}"
         case String():
             problem = _length(value, str, "characters", kind.min_length, kind.max_length)
-            return problem or ("half a surrogate pair is not a character" if _SURROGATE.search(value) else None)
+            return problem or ("an unpaired surrogate is not a character" if _SURROGATE.search(value) else None)
         case Binary():
             return _length(value, (bytes, bytearray), "bytes", kind.min_length, kind.max_length)
 

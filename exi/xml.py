@@ -112,7 +112,7 @@ def _node(element: etree._Element, name: str, kind: AnyType, model: Model, path:
             continue
         known = layout.attributes.get(attribute) if layout else None
         if known is None:
-            raise EncodeError(f"no attribute {attribute}", path=path)
+            raise EncodeError(f"unknown attribute {attribute}", path=path)
         spelled = _unescape(str(text)) if local(attribute) in escaped else str(text)
         node.attributes.append((attribute, _parse(known.type, spelled, f"{path}/@{local(attribute)}")))
     if value is not None:

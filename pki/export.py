@@ -81,7 +81,7 @@ def write_all(files: Mapping[Path, bytes], *, force: bool = False) -> list[Path]
         OutputError: one cannot be written; none was then.
     """
     if not force and (there := next((p for p in files if p.exists()), None)) is not None:
-        raise PkiError(f"{there} exists; --force replaces it")
+        raise PkiError(f"{there} already exists; --force replaces it")
     write.write_all(files, public=public)
     return list(files)
 

@@ -68,7 +68,7 @@ def read(directory: Path, password: str | None, suite: str | None, at: datetime.
     files = sorted(p for p in directory.rglob("*") if p.is_file())
     found = Found()
     if len(files) > _MOST:
-        found.oddities.append(f"{directory} holds {len(files)} files; only the first {_MOST} were looked at")
+        found.oddities.append(f"{directory} holds {len(files)} files; only the first {_MOST} were read")
     reading = _Reading(files[:_MOST], password, found.oddities)
     if not reading.certificates:
         said = f"; {found.oddities[0]}" if found.oddities else ""

@@ -162,7 +162,7 @@ def sign(key: PrivateKey, data: bytes, *, deterministic: bool = True) -> bytes:
         return key.sign(data)
     algorithm = hash_of(key)
     if algorithm is None:
-        raise PkiError(f"no signatures with a key on {describe(key)}")
+        raise PkiError(f"cannot sign with a key on {describe(key)}")
     r, s = decode_dss_signature(key.sign(data, ec.ECDSA(algorithm, deterministic_signing=deterministic)))
     return r.to_bytes(_width(key), "big") + s.to_bytes(_width(key), "big")
 

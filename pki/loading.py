@@ -104,7 +104,7 @@ _PARTS: Sequence[tuple[str, Callable[[x509.Certificate], object]]] = (
     ("its validity", lambda c: (c.not_valid_before_utc, c.not_valid_after_utc)),
     ("its signature", lambda c: (c.signature_algorithm_oid, c.signature, c.tbs_certificate_bytes)),
     ("its public key", _key),
-    ("an extension of it", lambda c: list(c.extensions)),
+    ("one of its extensions", lambda c: list(c.extensions)),
     ("its encoding", lambda c: c.public_bytes(serialization.Encoding.DER)),
 )
 """Every part that the library parses on first access."""
@@ -252,8 +252,8 @@ def crl(data: bytes, source: str) -> x509.CertificateRevocationList:
         ("its issuer", lambda: _name(found.issuer)),
         ("its time", lambda: (found.last_update_utc, found.next_update_utc)),
         ("its signature", lambda: (found.signature_algorithm_oid, found.signature, found.tbs_certlist_bytes)),
-        ("an extension of it", lambda: list(found.extensions)),
-        ("a row of it", lambda: [(r.serial_number, r.revocation_date_utc, list(r.extensions)) for r in found]),
+        ("one of its extensions", lambda: list(found.extensions)),
+        ("one of its entries", lambda: [(r.serial_number, r.revocation_date_utc, list(r.extensions)) for r in found]),
     )
     for part, look in parts:
         with refusing(refuse, part):
@@ -282,8 +282,8 @@ def ocsp_response(data: bytes, source: str = "", place: int = 0) -> ocsp.OCSPRes
         ("its signature", lambda: (found.signature_algorithm_oid, found.signature, found.tbs_response_bytes)),
         ("the hash of its signature", lambda: found.signature_hash_algorithm),
         ("its time", lambda: found.produced_at_utc),
-        ("an extension of it", lambda: list(found.extensions)),
-        ("a response in it", lambda: [_single(one) for one in found.responses]),
+        ("one of its extensions", lambda: list(found.extensions)),
+        ("one of its responses", lambda: [_single(one) for one in found.responses]),
     )
     for part, look in parts:
         with refusing(refuse, part):

@@ -45,17 +45,17 @@ class _Form(NamedTuple):
 _EMAID = _Form(
     "eMAID",
     re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?"),
-    "country (2 letters), provider (3), instance (9) and perhaps a check character, as DE-ABC-C12345678-X",
+    "country (2 letters), provider (3), instance (9) and optionally a check character, such as DE-ABC-C12345678-X",
 )
 _PCID = _Form(
     "PCID",
     re.compile(r"[A-Z0-9]{17,18}"),
-    "17 capitals and digits (manufacturer 3, own part 14), or 18 with check",
+    "17 capitals or digits (manufacturer 3, own part 14), or 18 with the check digit",
 )
 _EVSE = _Form(
     "EVSE id",
     re.compile(r"[A-Z]{2}[A-Z0-9]{3}E[A-Z0-9]{1,31}"),
-    "country (2 letters), operator (3), E and the outlet, as DE*ABC*E123",
+    "country (2 letters), operator (3), E and the outlet, such as DE*ABC*E123",
 )
 _SECCID = _Form(
     "SECCID",
@@ -65,7 +65,7 @@ _SECCID = _Form(
 _EVCCID = _Form(
     "EVCCID",
     re.compile(r"[A-Z0-9]{3}V[A-Z0-9]{1,16}"),
-    "manufacturer (3), V and a serial number, as WMIV1234567890ABCDE",
+    "manufacturer (3), V and a serial number, such as WMIV1234567890ABCDE",
 )
 
 

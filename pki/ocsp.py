@@ -258,7 +258,7 @@ def _check(
         if begin > at + TOLERANCE:
             found += wrong(Code.OCSP_STALE, f"is from the future ({begin:%Y-%m-%d %H:%M} UTC)")
         elif at > (until := min(end or begin + LIFETIME, begin + LIFETIME)) + TOLERANCE:
-            found += wrong(Code.OCSP_STALE, f"is stale since {until:%Y-%m-%d %H:%M} UTC")
+            found += wrong(Code.OCSP_STALE, f"has been stale since {until:%Y-%m-%d %H:%M} UTC")
     if end is not None and end - begin > LIFETIME:
         found += wrong(Code.OCSP_STALE, f"is valid for {(end - begin).days} days, at most 7 [V2G20-1021]", fatal=False)
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:

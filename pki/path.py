@@ -116,7 +116,7 @@ class _Check:
         if not given:
             self.add(Code.MALFORMED, 0, None, "the chain is empty")
         if len(given) > _MOST:
-            self.add(Code.TOO_LONG, 0, None, f"{len(given)} certificates; only the first {_MOST} were looked at")
+            self.add(Code.TOO_LONG, 0, None, f"{len(given)} certificates; only the first {_MOST} were checked")
         for index, item in enumerate(given[:_MOST]):
             try:
                 chain.append(loading.certificate(item) if isinstance(item, bytes) else item)

@@ -85,7 +85,7 @@ class Revocations:
             x509.ReasonFlags(reason)
         except ValueError:
             known = ", ".join(f.value for f in x509.ReasonFlags)
-            raise PkiError(f"no reason {reason!r}; there are {known}") from None
+            raise PkiError(f"unknown reason {reason!r}; choose from {known}") from None
         self.entries[_key(entry.certificate)] = Revocation(entry.name, at.replace(microsecond=0), reason)
         self.save()
 

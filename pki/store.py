@@ -120,7 +120,7 @@ class Store(Mapping[str, Entry]):
         except KeyError:
             place = self.directory or "this PKI"
             known = ", ".join(n for n, e in self._entries.items() if e.role is not Role.OCSP)
-            raise Missing(f"{place} has no {name}; there are {known}") from None
+            raise Missing(f"{place} has no {name}; choose from {known}") from None
 
     def __contains__(self, name: object) -> bool:
         return str(name) in self._entries
@@ -177,10 +177,10 @@ class Store(Mapping[str, Entry]):
         """
         where = directory / self.suite.name
         if (where / INDEX).exists():
-            raise PkiError(f"{where} holds a PKI already; --force replaces it, and its keys are lost")
+            raise PkiError(f"{where} already holds a PKI; --force replaces it and destroys its keys")
         for entry in self.values():
             if (there := next((p for p, _ in _files(where, entry, self.p12_password) if p.exists()), None)) is not None:
-                raise PkiError(f"{there} exists; --force replaces it")
+                raise PkiError(f"{there} already exists; --force replaces it")
 
     def issue_into(self, entry: Entry, *, force: bool = False) -> list[Path]:
         """Adds a new entry and writes it, with the index.
@@ -191,10 +191,10 @@ class Store(Mapping[str, Entry]):
         """
         where = self.own_directory()
         if not force and entry.name in self:
-            raise PkiError(f"{where} has a {entry.name} already; give --name, or --force to replace it")
+            raise PkiError(f"{where} already has {entry.name}; give --name, or --force to replace it")
         files = dict(_files(where, entry, self.p12_password))
         if not force and (there := next((path for path in files if path.exists()), None)) is not None:
-            raise PkiError(f"{there} exists; --force replaces it")
+            raise PkiError(f"{there} already exists; --force replaces it")
         before = self._entries.get(str(entry.name))
         self.add(entry)
         try:
@@ -266,7 +266,7 @@ class Store(Mapping[str, Entry]):
             raise PkiError(f"{where}: none of the certificates of {INDEX} can be used: {self.oddities[0]}")
         unknown = sorted(p.name for p in where.glob("*.pem") if p.stem not in rows)
         if unknown:
-            self.oddities.append(f"{where}: left out because not in {INDEX}: {', '.join(unknown[:5])}")
+            self.oddities.append(f"{where}: ignored because they are not in {INDEX}: {', '.join(unknown[:5])}")
 
 
 class Missing(PkiError, KeyError):
@@ -289,7 +289,7 @@ def find(directory: Path, suite: str | None = None) -> Path:
         PkiError: there is none.
     """
     if suite is not None and suite not in SUITES:
-        raise PkiError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
+        raise PkiError(f"unknown suite {suite!r}; choose from {', '.join(SUITES)}")
     if not directory.is_dir():
         raise PkiError(f"{directory} is not a directory; `plugfest pki init {directory}` makes a PKI there")
     if (directory / INDEX).is_file():

@@ -101,7 +101,7 @@ def _defect(why: BaseException, part: str) -> str:
 
 _KINDS = {
     "ShortData": "octets are missing",
-    "ExtraData": "there are octets too many",
+    "ExtraData": "there are too many octets",
     "InvalidLength": "a length is wrong",
     "InvalidTag": "a tag is wrong",
     "UnexpectedTag": "another type was expected",

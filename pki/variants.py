@@ -261,7 +261,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("expired", "the leaf expired a day ago", _c(Code.EXPIRED), _expired),
         Kind("expired-sub-ca", "the leaf's issuer expired a day ago", _c(Code.EXPIRED), _expired_sub_ca),
         Kind("not-yet-valid", "the leaf becomes valid in 30 days", _c(Code.NOT_YET_VALID), _not_yet_valid),
-        Kind("wrong-root", "the whole chain leads to a root nobody trusts", _c(Code.UNKNOWN_ROOT), _wrong_root),
+        Kind("wrong-root", "the whole chain leads to a root that nobody trusts", _c(Code.UNKNOWN_ROOT), _wrong_root),
         Kind(
             "twin-root",
             "the same names throughout, but other keys, including the root's",
@@ -275,7 +275,12 @@ KINDS: Mapping[str, Kind] = {
             _wrong_role,
         ),
         Kind("wrong-dc", "the leaf's domain component is V2G", _c(Code.WRONG_ROLE), _wrong_dc, False),
-        Kind("broken-signature", "the leaf was signed by somebody else", _c(Code.BROKEN_SIGNATURE), _broken_signature),
+        Kind(
+            "broken-signature",
+            "the leaf was signed with another authority's key",
+            _c(Code.BROKEN_SIGNATURE),
+            _broken_signature,
+        ),
         Kind(
             "missing-intermediate",
             "sub-CA 2 is not sent",
@@ -329,7 +334,7 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
     """
     kind = KINDS.get(name)
     if kind is None:
-        raise PkiError(f"no variant {name!r}; there are {', '.join(KINDS)}")
+        raise PkiError(f"unknown variant {name!r}; choose from {', '.join(KINDS)}")
     authority = Authority(
         store.suite, max(at - _DAY, store[role].certificate.not_valid_before_utc), seed, store.responder
     )
@@ -371,7 +376,7 @@ def check_free(store: Store, twin: Twin) -> Path:
     """
     file = store.own_directory() / "variants" / twin.name / f"{twin.leaf.name}.pem"
     if file.exists():
-        raise PkiError(f"{file} exists; --force replaces it")
+        raise PkiError(f"{file} already exists; --force replaces it")
     return file
 
 

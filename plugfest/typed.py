@@ -76,7 +76,7 @@ def _help(words: list[str]) -> str:
         return ", ".join(kinds())
     kind = kinds().get(words[0])
     if kind is None:
-        return f"no action {words[0]!r}; there are {', '.join(kinds())}"
+        return f"unknown action {words[0]!r}; choose from {', '.join(kinds())}"
     keys = [name for name in _keys(kind) if name not in ("at", "occurrence")]
     doc = (kind.__doc__ or "").strip().partition("\n")[0]
     return f"{words[0]} {' '.join(f'{name}=' for name in keys)} - {doc}"

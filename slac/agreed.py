@@ -163,13 +163,13 @@ def _late_rule(timer: str, since: Callable[[Context], float | None]) -> Rule:
         return f"{_ms(at - start)} after {_SINCE[timer]}"
 
     def wanted(c: Context) -> object:
-        return f"{_ms(float(getattr(c.x.timing, timer)))} at most ({timer})"
+        return f"at most {_ms(float(getattr(c.x.timing, timer)))} ({timer})"
 
     return Rule("time", value, wanted)
 
 
 _SINCE = {
-    "TT_match_response": "what it answers",
+    "TT_match_response": "its request",
     "TT_match_sequence": "CM_SLAC_PARM.CNF",
     "TT_EV_atten_results": "the first START",
     "TT_EVSE_match_session": "CM_ATTEN_CHAR.RSP",
@@ -323,7 +323,10 @@ def deviations(c: Context, move: Move) -> Iterator[Deviation]:
         seen.add(rule.field)
         value, wanted = found
         if rule.field in _SECRET:
-            was, expected = "another", "that of CM_SLAC_MATCH.CNF" if move.end is End.VEHICLE else "that of the first"
+            was, expected = (
+                "a different one",
+                "that of CM_SLAC_MATCH.CNF" if move.end is End.VEHICLE else "that of the first",
+            )
         else:
             was, expected = _shown(value), _shown(wanted)
         yield Deviation(move, c.frame.source, rule.field, was, expected, rule.weight, rule.refusable)

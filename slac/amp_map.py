@@ -57,5 +57,5 @@ async def offer(host: Host, peer: bytes, timing: Timing, message: CM_AMP_MAP_REQ
             await host.send(message, peer)
             if await box.get(end - loop.time()):
                 return True
-    host.tell("warning", "the peer did not take our amplitude map")
+    host.tell("warning", "the peer did not accept our amplitude map")
     return False

@@ -34,28 +34,28 @@ ROLE_OF_CHARGER = Cause(
     "give it the charger's configuration (PIB: CCo selection 2, SLAC mode 2); see plugfest slac modem",
 )
 NO_BEACON = Cause(
-    "no charger's modem is on the line: a vehicle's modem that hears no coordinator sends nothing",
-    "check that the charger's modem is powered and coordinator, and the coupling of both to control pilot and earth",
+    "no charger's modem on the line: a vehicle's modem that hears no coordinator sends nothing",
+    "check that the charger's modem has power and is coordinator; check how both couple to control pilot and earth",
 )
 NOT_HEARD = Cause(
-    "one direction only: the vehicle's modem hears the charger's, and the charger's may not hear it",
-    "watch at the charger's host whether the requests arrive; then coupling and level at the charger",
+    "one direction only: the vehicle's modem hears the charger's, but the charger's may not hear it",
+    "watch on the charger's host whether the requests arrive, then check coupling and level at the charger",
 )
 BOTH_ALIKE = Cause(
     "wrong modem role: each role lets only its own direction through",
     "look at both modems with plugfest slac modem: the charger's must be coordinator, the vehicle's must not",
 )
 NOT_LISTENING = Cause(
-    "no charger listens yet: its SLAC starts with its own plug detection",
+    "no charger is listening yet: its SLAC starts with its own plug detection",
     "start the charger first, or check that it sees state B and shows 5 %",
 )
 ONE_WAY = Cause(
-    "one direction only: the charger hears the vehicle and answers each time, and the vehicle does not hear it",
-    "check the vehicle's modem role (a charger's modem passes no answers), then coupling and level at the vehicle",
+    "one direction only: the charger hears the vehicle and answers each time, but the vehicle does not hear it",
+    "check the vehicle's modem role (a charger's modem passes no answers), then coupling and level",
 )
 START_UNSEEN = Cause(
-    "the vehicle did not get the answer, or did not like it",
-    "check at the vehicle's end; some accept only FORWARDING_STA = their address, 10 sounds, Time_Out 6",
+    "the vehicle did not get the answer, or did not accept it",
+    "check at the vehicle; some accept only FORWARDING_STA = their address, 10 sounds, Time_Out 6",
 )
 NO_SOUNDS = Cause(
     "no sounds are heard: the vehicle's modem does not pass them, or they are lost",
@@ -66,26 +66,26 @@ NO_PROFILES = Cause(
     "the charger's modem needs SLAC mode EVSE (PIB 1653 = 2); AR7420 and QCA7420 report none or empty ones",
 )
 EMPTY_PROFILES = Cause(
-    "the attenuation profile is empty: the charger's modem reports sounds without groups, as QCA7420 does",
-    "the charger has to invent values: 9 to 25 dB do",
+    "the attenuation profile is empty: the charger's modem reports sounds without groups, as a QCA7420 does",
+    "the charger must invent values; 9 to 25 dB work",
 )
 VENDOR_PROFILES = Cause(
-    "the charger's modem reports the sounds only in its maker's form (A14E), and the charger does not read that",
-    "let the charger take VS_ATTENUATION_CHARACTERISTICS.IND, or give the modem a firmware that sends CM_ATTEN_PROFILE",
+    "the charger's modem reports the sounds only in its vendor's format (A14E), which the charger does not read",
+    "make the charger read VS_ATTENUATION_CHARACTERISTICS.IND, or use modem firmware that sends CM_ATTEN_PROFILE",
 )
 CHARGER_SILENT = Cause(
-    "the charger has dropped the vehicle", "look at its log; some drop a first START later than 100 to 250 ms"
+    "the charger has dropped the vehicle", "check its log; some drop a first START that takes longer than 100 to 250 ms"
 )
 UNLIKED = Cause(
     "the vehicle refuses the attenuation: all zero, or beyond its limit",
-    "check the groups below; a modem that reports none needs invented values, 9 to 25 dB do",
+    "check the groups below; for a modem that reports none, invent values of 9 to 25 dB",
 )
 NEIGHBOUR = Cause(
     "a neighbour wins: the vehicle chose another charger that it hears better",
     "compare attenuations; lower the neighbour's level or raise the resistor of its coupling",
 )
 TOO_FAR = Cause(
-    "the attenuation is above the vehicle's limit", "check coupling and level; 9 to 37 dB are seen with good charging"
+    "the attenuation is above the vehicle's limit", "check coupling and level; good sessions show 9 to 37 dB"
 )
 NOT_VALIDATED = Cause(
     "validation: the charger did not see the toggles of the control pilot",
@@ -93,32 +93,32 @@ NOT_VALIDATED = Cause(
 )
 ANSWER_LOST = Cause(
     "the charger did not get the request, or does not accept it",
-    "look at its log; compare CM_SLAC_MATCH.REQ with what was agreed before",
+    "check its log; compare CM_SLAC_MATCH.REQ with what was agreed before",
 )
 KEY_UNANSWERED = Cause(
-    "no modem answers CM_SET_KEY: none at this end, or it restarts",
-    "see plugfest slac modem; allow up to 8 s after a key, and repeat",
+    "no modem answers CM_SET_KEY: none at this end, or it is restarting",
+    "see plugfest slac modem; wait up to 8 s after a key and try again",
 )
-WRONG_KEY = Cause("wrong key: one modem has another NMK or NID", "take NMK and NID as CM_SLAC_MATCH.CNF has them")
+WRONG_KEY = Cause("wrong key: one modem has a different NMK or NID", "use the NMK and NID of CM_SLAC_MATCH.CNF")
 REPORT_REPEATED = Cause(
-    "frames are lost: the charger repeats its report though it was answered, so CM_ATTEN_CHAR.RSP does not reach it",
-    "check coupling and level from the vehicle to the charger; watch at the charger's host",
+    "frames are lost: the charger repeats its report although it was answered, so CM_ATTEN_CHAR.RSP does not reach it",
+    "check coupling and level from the vehicle to the charger; watch on the charger's host",
 )
 TWO_KEYS = Cause(
-    "wrong key: the charger answered the repeated CM_SLAC_MATCH.REQ with another network or key than at first",
+    "wrong key: the charger answered the repeated CM_SLAC_MATCH.REQ with a different network or key",
     "answer a repeated request with the same NID and NMK",
 )
 REPLY_LOST = Cause(
-    "frames are lost: CM_ATTEN_CHAR.RSP did not arrive, and the charger takes no match without",
-    "check coupling and level from the vehicle to the charger; watch at the vehicle's host",
+    "frames are lost: CM_ATTEN_CHAR.RSP did not arrive, and without it the charger accepts no match",
+    "check coupling and level from the vehicle to the charger; watch on the vehicle's host",
 )
 MATCH_REPEATED = Cause(
     "frames are lost: the vehicle repeats CM_SLAC_MATCH.REQ, so the charger's answer with the key does not reach it",
-    "check coupling and level from the charger to the vehicle; watch at the vehicle's host",
+    "check coupling and level from the charger to the vehicle; watch on the vehicle's host",
 )
-CHOICE_LOST = Cause("the vehicle's CM_SLAC_MATCH.REQ was lost on the way", "watch at the vehicle's host")
+CHOICE_LOST = Cause("the vehicle's CM_SLAC_MATCH.REQ was lost on the way", "watch on the vehicle's host")
 NO_START = Cause(
-    "frames are lost: sounds came, and none of the CM_START_ATTEN_CHAR.IND before them",
+    "frames are lost: sounds arrived, but no CM_START_ATTEN_CHAR.IND before them",
     "check coupling and level from the vehicle to the charger",
 )
 SAME_MAC = Cause(
@@ -126,47 +126,46 @@ SAME_MAC = Cause(
     "give one of them another address (ip link set IFACE address 02:...); cloned boards often share one",
 )
 REFUSED_KEY = Cause(
-    "the modem did not take the key: its network, read back, is another",
-    "set it once more after 1 s; if that fails, cut the modem's power, and look for a locked configuration (PIB)",
+    "the modem did not take the key: it reads back a different network",
+    "set it again after 1 s; if that fails, power-cycle the modem and check for a locked configuration (PIB)",
 )
 SAME_VEHICLE = Cause(
-    "duplicate address: two vehicles on this line have the same MAC, their runs overlap",
+    "duplicate address: two vehicles on this line have the same MAC; their runs overlap",
     "give one of them another address (ip link set IFACE address 02:...); cloned boards often share one",
 )
 NOT_SHOWN = Cause(
-    "the recording shows nothing of the modems: whether they took the key, and their state, is not to be seen",
-    "record on the host that takes part, or ask both modems with plugfest slac modem: same NID, one coordinator",
+    "the recording does not show the modems: neither whether they took the key nor their state",
+    "record on a host that takes part, or check with plugfest slac modem: same NID on both, one coordinator",
 )
 LINK_UNKNOWN = Cause(
-    "nothing shows whether the link came up: frames and modem of one end alone were recorded, and it was not asked",
+    "nothing shows whether the link came up: only one end's modem was recorded, and nobody asked it",
     "ask both modems with plugfest slac modem, or record at both ends",
 )
 POWER = Cause(
-    "the modem does not answer its host any more: no power, or it restarts",
+    "the modem no longer answers its host: it has no power, or is restarting",
     "check its supply and lights; after a key some modems are deaf for up to 8 s",
 )
 
 NO_MODEM = (
-    Cause(
-        "no modem answer: it has no power, or the cable is in the wrong port", "look at its lights and at the port's"
-    ),
-    Cause("the modem restarts: after a key some are deaf for up to 8 s", "wait, and try again"),
-    Cause("the interface leads elsewhere", "name the one that the modem is on with -i"),
+    Cause("no modem answer: it has no power, or the cable is in the wrong port", "check its lights and the port's"),
+    Cause("the modem is restarting: after a key some are deaf for up to 8 s", "wait and try again"),
+    Cause("this is the wrong interface", "give the modem's interface with -i"),
 )
 NO_VEHICLE = (
     NO_BEACON._replace(cause="no vehicle asked: it is not plugged in, or its modem hears no coordinator"),
-    Cause("the vehicle does not see 5 % at state B", "measure the pilot; some vehicles sleep and want E or F first"),
+    Cause("the vehicle does not see 5 % at state B", "measure the pilot; some vehicles sleep and need E or F first"),
 )
 NO_REQUEST = (
     Cause("nobody asked: no vehicle is plugged in, or it waits for the 5 % duty", "plug in while this runs"),
     Cause(
         "wrong modem role: a vehicle's modem shows no requests, a charger's no answers",
-        "watch on the host that takes part, or on both",
+        "watch on a host that takes part, or on both",
     ),
 )
 START_OF_PILOT = (
     Cause(
-        "the charger's 5 % duty was not seen, so nothing was asked", "see the pilot board; --pilot assumed ignores it"
+        "the charger's 5 % duty was not seen, so nothing was asked",
+        "check the pilot board; --pilot assumed does without it",
     ),
 )
 NO_LINK_LOCAL = Cause(
@@ -218,7 +217,7 @@ def silent(log: ModemLog, since: float) -> bool:
 
 def _settling(seconds: float) -> Cause:
     return Cause(
-        f"settle time: a modem was given a key {seconds:.1f} s before and may still have been deaf",
+        f"settle time: a modem was given a key {seconds:.1f} s earlier and may still have been deaf",
         f"wait until it answers again, up to {SETTLING:g} s, before asking",
     )
 
@@ -237,7 +236,7 @@ def no_report(x: Exchange) -> list[Cause]:
         if gap > x.timing.TP_match_sequence:
             causes.append(
                 Cause(
-                    f"the first START came {gap * 1e3:.0f} ms after the answer, and some chargers wait 100 to 250 ms",
+                    f"the first START came {gap * 1e3:.0f} ms after the answer; some chargers wait only 100 to 250 ms",
                     "start within 100 ms",
                 )
             )
@@ -270,8 +269,8 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
         after = f"{new.time - match.at:.1f} s after the match, before a link was seen"
         causes.append(
             Cause(
-                f"the {new.end.value} gave its modem another key (network {new.nid.hex()}) {after}",
-                "keep the key of CM_SLAC_MATCH.CNF for TT_match_join; look at that end's log for why it gave up",
+                f"the {new.end.value} gave its modem a different key (network {new.nid.hex()}) {after}",
+                "keep the key of CM_SLAC_MATCH.CNF for TT_match_join; check that end's log for why it gave up",
             )
         )
         blamed = new.end
@@ -305,7 +304,7 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
         joins = "does not join" if down else "may not have joined"
         causes.append(
             Cause(
-                f"{whose} {joins}: it has another key, restarts, has no power, or has the wrong role",
+                f"{whose} {joins}: it has a different key, is restarting, has no power, or has the wrong role",
                 f"ask {whose} with plugfest slac modem: network {match.cnf.nid.hex()} is needed",
             )
         )
@@ -325,8 +324,8 @@ def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Caus
     if network is not None and isinstance(network.value, bytes) and network.value not in (b"", nid):
         return [
             Cause(
-                f"{whose} did not take the key: it is in network {network.value.hex()}, agreed was {nid.hex()}",
-                "set the key once more after 1 s and read it back (plugfest slac modem); cut its power if that fails",
+                f"{whose} did not take the key: it is in network {network.value.hex()} instead of {nid.hex()}",
+                "set the key again after 1 s and read it back (plugfest slac modem); if that fails, power-cycle it",
             )
         ]
     if asked is None:
@@ -336,14 +335,14 @@ def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Caus
     if told is None:
         return [KEY_UNANSWERED]
     if told.value not in (0, 1):
-        return [Cause(f"{whose} refused the key: result {told.value!r}", "set it once more; read it back")]
+        return [Cause(f"{whose} refused the key: result {told.value!r}", "set it again and read it back")]
     answers = [word for word in log.since(told.time + 1e-6, Told.ANSWERED) if word.time < until]
     asks = [word for word in log.since(told.time + 1e-6, Told.ASKED) if word.time < until]
     if asks and not answers and until - asks[0].time > 1.0:
         return [
             Cause(
-                f"{whose} was silent for {until - told.time:.1f} s after its key: it restarts, or lost its power",
-                "wait until it answers (QCA7420 takes 7 to 8 s), and do not set the key again; check its supply",
+                f"{whose} was silent for {until - told.time:.1f} s after its key: it is restarting, or lost power",
+                "wait until it answers (a QCA7420 takes 7 to 8 s) without setting the key again; check its supply",
             )
         ]
     if answers and asks and asks[-1].time - answers[-1].time > 1.0:
@@ -357,8 +356,8 @@ def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Caus
     if told.value == 0 and network is None:
         return [
             Cause(
-                f"{whose} answered the key with result 0, which with Qualcomm's means that it did not take it",
-                "read it back with plugfest slac modem (NID); set it once more after 1 s",
+                f"{whose} answered the key with result 0, which from a Qualcomm modem means that it did not take it",
+                "read it back with plugfest slac modem (NID); set it again after 1 s",
             )
         ]
     return []

@@ -168,7 +168,7 @@ def connector(name: str) -> Connector:
     """
     found = _BY_KEY.get("".join(c for c in name.lower() if c.isalnum()))
     if found is None:
-        raise ValueError(f"unknown connector {name!r}; known are {', '.join(CONNECTORS)}")
+        raise ValueError(f"unknown connector {name!r}; choose from {', '.join(CONNECTORS)}")
     return found
 
 
@@ -208,7 +208,7 @@ def cable_limit(ohms: float, phases: int = 3) -> float:
     for coding in CODINGS:
         if coding.low <= ohms < coding.high:
             return coding.amperes if phases > 1 else coding.amperes_single
-    raise ValueError(f"proximity resistance of {ohms:g} ohm codes no cable")
+    raise ValueError(f"proximity resistance of {ohms:g} ohm does not code any cable")
 
 
 class Latch(enum.Enum):
@@ -294,7 +294,7 @@ def power_class(kw: float) -> PowerClass:
     """
     found = POWER_CLASSES.get(int(kw)) if kw == int(kw) else None
     if found is None:
-        raise ValueError(f"no power class of {kw:g} kW; there are {', '.join(map(str, POWER_CLASSES))} kW")
+        raise ValueError(f"no power class of {kw:g} kW; choose from {', '.join(map(str, POWER_CLASSES))} kW")
     return found
 
 

@@ -129,7 +129,7 @@ def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: fl
 def _refused(x: Exchange, step: Step, why: Deviation, due: Due, now: float, limit: float, then: str) -> Verdict:
     """The verdict if the end whose turn it was had received only invalid messages."""
     blamed = why.move.end
-    text = f"{_article(why)} {'' if why.late else 'had '}{why.what}, and the {blamed.other.value} {then}"
+    text = f"{_article(why)} {'' if why.late else 'had '}{why.what}, so the {blamed.other.value} {then}"
     owed = Due(blamed, why.move.name, due.since if due.end is blamed else why.move.time, due.timer, due.limit)
     return Verdict(step, text, (causes.deviating(why),), _waits(x, now, limit), owed, blamed, why)
 
@@ -168,8 +168,8 @@ def _not_begun(x: Exchange, now: float) -> Verdict:
     limit = 2 * t.TT_match_sequence
     refused = [why for one in seen if (why := x.refused("CM_SLAC_PARM.CNF", one.mac))]
     if refused and len(refused) == len(seen):
-        return _refused(x, Step.SOUNDING, refused[-1], due, now, limit, "did not begin to sound")
-    text = f"{_names(seen)} answered, and the vehicle did not begin to sound: no CM_START_ATTEN_CHAR.IND came"
+        return _refused(x, Step.SOUNDING, refused[-1], due, now, limit, "did not start sounding")
+    text = f"{_names(seen)} answered, but the vehicle did not start sounding: no CM_START_ATTEN_CHAR.IND arrived"
     return _stopped(x, Step.SOUNDING, text, due, now, limit, causes.no_start(x))
 
 
@@ -180,22 +180,22 @@ def _unheard(x: Exchange, now: float) -> Verdict:
     begun = x.started[0] if x.started else x.sounded[0]
     if not x.sounded:
         due = Due(End.VEHICLE, "CM_MNBC_SOUND.IND", x.started[-1], "TT_EVSE_match_MNBC", t.TT_EVSE_match_MNBC)
-        text = "CM_START_ATTEN_CHAR.IND came, and the vehicle did not sound"
+        text = "CM_START_ATTEN_CHAR.IND arrived, but the vehicle sent no sounds"
         return _stopped(x, Step.SOUNDING, text, due, now, limit, [causes.NO_SOUNDS])
     if not x.started and x.answerers and not x.begins_late:
         since = max(one.confirmed for one in x.answerers.values())
         due = Due(End.VEHICLE, "CM_START_ATTEN_CHAR.IND", since, "TT_match_sequence", t.TT_match_sequence)
-        text = f"{_count(len(x.sounded), 'sound')} came, and no CM_START_ATTEN_CHAR.IND before them"
+        text = f"{_count(len(x.sounded), 'sound')} arrived, but no CM_START_ATTEN_CHAR.IND before them"
         return _stopped(x, Step.SOUNDING, text, due, now, limit, [causes.NO_START])
     due = Due(End.CHARGER, "CM_ATTEN_CHAR.IND", begun, "TT_EV_atten_results", t.TT_EV_atten_results)
     if not x.answerers and not x.begins_late:  # it sent sounds although no charger had answered
         due = Due(End.CHARGER, "CM_SLAC_PARM.CNF", x.asked[-1], "TT_match_response", t.TT_match_response)
-        text = f"no charger answered CM_SLAC_PARM.REQ, and none reported an attenuation ({len(x.sounded)} sounds)"
+        text = f"no charger answered CM_SLAC_PARM.REQ or reported an attenuation ({len(x.sounded)} sounds)"
         return _stopped(x, Step.ATTENUATION, text, due, now, limit, causes.no_report(x))
     for name in ("CM_START_ATTEN_CHAR.IND", "CM_MNBC_SOUND.IND"):
         if why := x.refused(name):
             return _refused(x, Step.ATTENUATION, why, due, now, limit, "reported no attenuation")
-    text = f"the vehicle sent {_count(len(x.sounded), 'sound')}, and no charger reported an attenuation"
+    text = f"the vehicle sent {_count(len(x.sounded), 'sound')}, but no charger reported an attenuation"
     return _stopped(x, Step.ATTENUATION, text, due, now, limit, causes.no_report(x))
 
 
@@ -210,7 +210,7 @@ def _unacknowledged(x: Exchange, reported: list[Answerer], now: float) -> Verdic
         return _refused(x, Step.ATTENUATION, refused[-1], due, now, limit, "did not answer it")
     text = f"the vehicle did not answer CM_ATTEN_CHAR.IND of {_names(reported)}"
     if any(one.match_asked is not None for one in reported):
-        text += ", and asked for the match all the same"
+        text += ", but asked for the match all the same"
         return _stopped(x, Step.ATTENUATION, text, due, now, limit, [causes.REPLY_LOST])
     likely = [causes.START_UNSEEN, causes.UNLIKED]
     if not all(map(plausible, reported)):
@@ -225,9 +225,9 @@ def _undecided(x: Exchange, answered: list[Answerer], now: float) -> Verdict:
     due = Due(End.VEHICLE, "CM_SLAC_MATCH.REQ", since, "TT_EVSE_match_session", t.TT_EVSE_match_session)
     refused = [why for one in answered if (why := x.refused("CM_ATTEN_CHAR.RSP", one.mac))]
     if refused and len(refused) == len(answered):
-        return _refused(x, Step.ATTENUATION, refused[-1], due, now, t.TT_EVSE_match_session, "did not take it")
+        return _refused(x, Step.ATTENUATION, refused[-1], due, now, t.TT_EVSE_match_session, "did not accept it")
     levels = ", ".join(f"{mac_text(one.mac)} {level(one)}" for one in answered)
-    text = f"the vehicle got the attenuation of {levels}, and chose none"
+    text = f"the vehicle received the attenuation of {levels}, but chose none"
     return _stopped(x, Step.DECISION, text, due, now, t.TT_EVSE_match_session, causes.no_choice(answered))
 
 
@@ -246,7 +246,7 @@ def _validating(x: Exchange, one: Answerer, now: float) -> Verdict:
     if why := x.refused("CM_VALIDATE.CNF", one.mac):
         return _refused(x, Step.VALIDATION, why, due, now, t.TT_EVSE_match_session, "did not ask for the match")
     word = Validation.WORDS[last[1]] if last[1] < len(Validation.WORDS) else f"result {last[1]}"
-    text = f"{mac_text(one.mac)} answered CM_VALIDATE with {word}, and no CM_SLAC_MATCH.REQ came"
+    text = f"{mac_text(one.mac)} answered CM_VALIDATE with {word}, but no CM_SLAC_MATCH.REQ followed"
     found = _stopped(
         x, Step.VALIDATION, text, due, now, t.TT_EVSE_match_session, (causes.NOT_VALIDATED, causes.NEIGHBOUR)
     )
@@ -270,17 +270,17 @@ def _joined(x: Exchange, one: Answerer, now: float) -> Verdict:
         return Verdict(Step.MATCHED, "; ".join(filter(None, (text, departure(x)))))
     if x.key_asked is not None and x.key_set is None and (x.superseded or now - x.key_asked > 1.5):
         why = [causes.KEY_UNANSWERED]
-        return Verdict(Step.SET_KEY, "no CM_SET_KEY.CNF came of the vehicle's modem", tuple(why), due=key_due,
+        return Verdict(Step.SET_KEY, "the vehicle's modem sent no CM_SET_KEY.CNF", tuple(why), due=key_due,
                        blamed=End.VEHICLE)  # fmt: skip
     ends = (x.superseded_at, x.new_key.time if x.new_key is not None else None)
     end = min([now, *(time for time in ends if time is not None)])
     waited = end - at
     if waited > t.TT_match_join or x.superseded or x.new_key is not None:
-        text = f"matched with {name}, and no link was seen within {min(waited, t.TT_match_join):.1f} s"
+        text = f"matched with {name}, but no link was seen within {min(waited, t.TT_match_join):.1f} s"
         why, blamed = causes.no_link(x, x.new_key.time if x.new_key is not None else now)
         due = Due(blamed or End.VEHICLE, "link", at, "TT_match_join", t.TT_match_join)
         return Verdict(Step.LINK, text, tuple(why), due=due, blamed=blamed)
-    text = f"matched with {name}; nothing of the link was seen in the {waited:.1f} s since"
+    text = f"matched with {name}; the link was not seen in the {waited:.1f} s since"
     return Verdict(Step.MATCHED, text, open=True)
 
 
@@ -292,12 +292,12 @@ def departure(x: Exchange) -> str:
     if lost is not None and lost.talking:
         after = f"{lost.time - x.link_at:.2f} s after the link came up"
         modem = "a modem" if lost.end is None else f"the {lost.end.value}'s modem"
-        return f"{after} {modem} told in the middle of a session that it is down ({lost.how})"
+        return f"{after} {modem} reported it down in the middle of a session ({lost.how})"
     if new is None or not (new.talking or new.giver):
         return ""
     giver = f", which {mac_text(new.giver)} had given to another vehicle" if new.giver else ""
     where = " in the middle of a session" if new.talking else ""
-    key = f"the {new.end.value} set another key (network {new.nid.hex()}{giver})"
+    key = f"the {new.end.value} set a different key (network {new.nid.hex()}{giver})"
     return f"{new.time - x.link_at:.2f} s after the link came up {key}{where}, which ends the link"
 
 

@@ -167,7 +167,7 @@ class Ev(Side[VehiclePilot, Options]):
             elif network is not None:
                 refused = ""
         await self.leave()
-        text = f"it did not come up in TT_match_join ({timing.TT_match_join:g} s)"
+        text = f"it did not come up within TT_match_join ({timing.TT_match_join:g} s)"
         raise MatchFailed(Step.LINK, f"{text}; {refused}" if refused else text, timer="TT_match_join")
 
     async def until_lost(self, match: Match) -> str:
@@ -192,7 +192,7 @@ class Ev(Side[VehiclePilot, Options]):
             async with asyncio.timeout(self.options.timing.TP_match_leave):
                 await self.modem.forget_key()
         except (ModemError, TimeoutError):
-            self.host.tell("warning", "the modem did not take the order to leave its network")
+            self.host.tell("warning", "the modem did not accept the command to leave its network")
         else:
             self.host.tell("left")
 

@@ -163,7 +163,9 @@ class Run:
                 return candidate, proof
         if asked:
             raise MatchFailed(Step.VALIDATION, f"no charger could be validated: {self._listed()}")
-        raise MatchFailed(Step.DECISION, f"chargers are too far to be taken without validation: {self._listed()}")
+        raise MatchFailed(
+            Step.DECISION, f"the chargers are too far away to be chosen without validation: {self._listed()}"
+        )
 
     def _listed(self) -> str:
         return "; ".join(map(str, self.candidates.values()))

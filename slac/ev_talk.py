@@ -127,14 +127,14 @@ class Talk:
 
     def _ignore(self, frame: Frame, why: str) -> None:
         self.host.ignored(frame, why)
-        self._refused[type(frame.message)] = f"at {mac_text(frame.source)} {why}"
+        self._refused[type(frame.message)] = f"from {mac_text(frame.source)}: {why}"
 
     def properly(self, kind: type[Message]) -> str:
         """What was wrong with the messages of a kind that arrived; "" if none did."""
         why = self._refused.get(kind)
         if why is None:
             return ""
-        return f" properly: {why}" + ("; a vehicle that is not strict takes it" if self.options.strict else "")
+        return f" properly: {why}" + ("; a vehicle that is not strict accepts it" if self.options.strict else "")
 
     def _tolerate(self, frame: Frame) -> None:
         """Reports what a strict vehicle would have refused."""
@@ -159,10 +159,10 @@ class Talk:
         if self.options.strict and (wrong := violations(message)):
             return ", ".join(wrong)
         if isinstance(message, (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND)) and message.run_id != self.run_id:
-            return f"RunID {message.run_id.hex()}, ours is {self.run_id.hex()}"
+            return f"RunID {message.run_id.hex()}, expected {self.run_id.hex()}"
         if isinstance(message, CM_SLAC_PARM_CNF):
             if not message.num_sounds or not message.time_out:
-                return f"{message.num_sounds} sounds in {message.time_out * 100} ms"
+                return f"announces {message.num_sounds} sounds in {message.time_out * 100} ms"
             if self.options.strict and message.forwarding_sta != self.host.mac:
                 return f"forwarding_sta is {mac_text(message.forwarding_sta)}, not our address"
         if isinstance(message, CM_ATTEN_CHAR_IND):

@@ -50,7 +50,9 @@ class Proof:
             return None
         if cnf.result == Validation.NOT_READY and options.not_ready == "retry":
             # Trying the next one would toggle our pilot while our own charger watches it for another vehicle.
-            raise MatchFailed(Step.VALIDATION, f"{mac_text(charger)} was not ready in {NOT_READY_TIMES} requests")
+            raise MatchFailed(
+                Step.VALIDATION, f"{mac_text(charger)} was still not ready after {NOT_READY_TIMES} requests"
+            )
         if cnf.result != Validation.READY:
             self._talk.host.tell("validation", f"{mac_text(charger)} answers {_result(cnf.result)}")
         if cnf.result == Validation.FAILURE and options.refused == "end":
@@ -84,11 +86,11 @@ class Proof:
         finally:
             toggling.cancel()
         if cnf is None:
-            self._talk.host.tell("validation", f"{mac_text(charger)} does not say what it counted")
+            self._talk.host.tell("validation", f"{mac_text(charger)} does not report its toggle count")
             return None
         right = cnf.result == Validation.SUCCESS and cnf.toggle_num == times
         self._talk.host.tell(
-            "validation", f"{mac_text(charger)} saw {cnf.toggle_num} toggles of {times}: {_result(cnf.result)}"
+            "validation", f"{mac_text(charger)} saw {cnf.toggle_num} of {times} toggles: {_result(cnf.result)}"
         )
         return True if right else None
 

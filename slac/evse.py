@@ -121,7 +121,7 @@ class Evse(Side[ChargerPilot, Options]):
                 self._offer(self.duty)
                 found = await while_connected(self.pilot, self._until_found())
             except asyncio.CancelledError:
-                self._reception.stop("nobody waits for a match any more")
+                self._reception.stop("nobody is waiting for a match any longer")
                 raise
             except PilotLost as why:
                 self.host.tell("attempt failed", str(why))
@@ -133,7 +133,9 @@ class Evse(Side[ChargerPilot, Options]):
             if found is not None:
                 return found
             self._reception.stop("no vehicle asked")
-            self.host.tell("attempt failed", f"no vehicle asked in TT_EVSE_SLAC_init ({timing.TT_EVSE_SLAC_init:g} s)")
+            self.host.tell(
+                "attempt failed", f"no vehicle asked within TT_EVSE_SLAC_init ({timing.TT_EVSE_SLAC_init:g} s)"
+            )
             if silences >= timing.C_sequ_retry or not self.options.repeat_pilot:
                 self._offer(STEADY)
                 raise MatchFailed(Step.PARM, "no vehicle sent CM_SLAC_PARM.REQ", timer="TT_EVSE_SLAC_init")

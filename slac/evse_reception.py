@@ -186,7 +186,7 @@ class Reception:
             run = None
         if run is None:
             if len(self._runs) >= MOST_RUNS:
-                self.host.ignored(frame, f"{MOST_RUNS} runs are going on")
+                self.host.ignored(frame, f"{MOST_RUNS} runs are already in progress")
                 return
             self._runs[key] = run = Run(self.host, self.pilot, self.options, *key)
             self._start(self._serve(run), name=repr(key))
@@ -245,7 +245,7 @@ class Reception:
         loop = asyncio.get_running_loop()
         self.host.tell("step", Step.LINK.name)
         if not await self.modem.wait_linked(self.key.nid, timing.TT_match_join):
-            why = MatchFailed(Step.LINK, f"it did not come up in TT_match_join ({timing.TT_match_join:g} s)")
+            why = MatchFailed(Step.LINK, f"it did not come up within TT_match_join ({timing.TT_match_join:g} s)")
             self.host.tell("attempt failed", f"{run}: {why}")
             self._start_over()
             return

@@ -122,7 +122,7 @@ class Run:
             frame = await self._get(end)
             if frame is None:
                 if self._loop.time() >= self.answered + self._timing.TT_match_sequence:
-                    raise MatchFailed(Step.SOUNDING, "no CM_START_ATTEN_CHAR.IND came", timer="TT_match_sequence")
+                    raise MatchFailed(Step.SOUNDING, "no CM_START_ATTEN_CHAR.IND arrived", timer="TT_match_sequence")
             elif isinstance(frame.message, CM_START_ATTEN_CHAR_IND):
                 self.begun = True
                 return frame.message
@@ -150,7 +150,7 @@ class Run:
             raise MatchFailed(Step.SOUNDING, text, timer="TT_EVSE_match_MNBC")
         self.aag = average(profiles, self._options.adjustment)
         if not self.aag:
-            self._host.tell("warning", "the modem reports no attenuation groups; reporting invented ones")
+            self._host.tell("warning", "the modem reports no attenuation groups; invented ones are reported")
             self.aag = INVENTED
         self._profiles = profiles
 
@@ -170,7 +170,7 @@ class Run:
             while frame := await self._get(end):
                 if isinstance(frame.message, CM_ATTEN_CHAR_RSP):
                     return
-        raise MatchFailed(Step.ATTENUATION, "no CM_ATTEN_CHAR.RSP came", timer="TT_match_response")
+        raise MatchFailed(Step.ATTENUATION, "no CM_ATTEN_CHAR.RSP arrived", timer="TT_match_response")
 
     # -- the vehicle's choice -------------------------------------------------------------------------------------
 
@@ -220,7 +220,9 @@ class Run:
                     assert isinstance(frame.message, CM_VALIDATE_REQ)
                     message = frame.message
                     if message.result != Validation.READY:
-                        raise MatchFailed(Step.VALIDATION, f"the vehicle gave it up (result {message.result})")
+                        raise MatchFailed(
+                            Step.VALIDATION, f"the vehicle gave up the validation (result {message.result})"
+                        )
                 if message.timer:
                     await self._watch(message.timer, toggles)
                     return None
@@ -253,7 +255,11 @@ class Run:
             if isinstance(frame.message, CM_VALIDATE_REQ) and frame.message.timer:
                 await self._host.send(answer, self.mac)
                 end = self._loop.time() + self._timing.TT_match_sequence
-        text = "the vehicle did not match after it" if toggles.count else "no toggles were seen: not our vehicle"
+        text = (
+            "the vehicle did not match after the validation"
+            if toggles.count
+            else "no toggles were seen: not our vehicle"
+        )
         raise MatchFailed(Step.VALIDATION, text, timer="TT_match_sequence" if toggles.count else "")
 
     # -- messages -------------------------------------------------------------------------------------------------
@@ -285,19 +291,18 @@ class Run:
     def _fault(self, frame: Frame) -> str:
         """Why a message is invalid; "" if it is valid."""
         message = frame.message
-        wrong = violations(message) if self._options.strict else ()
+        # Some vehicles swap the bytes of the length.
+        swapped = isinstance(message, CM_SLAC_MATCH_REQ) and message.mvf_length == _MVF_SWAPPED
+        wrong = violations(message, tolerated=("mvf_length",) if swapped else ()) if self._options.strict else ()
         if isinstance(message, CM_SLAC_MATCH_REQ):
-            # Some vehicles swap the bytes of the length.
-            if message.mvf_length == _MVF_SWAPPED:
-                wrong = tuple(w for w in wrong if not w.startswith("mvf_length"))
             if message.pev_mac != self.mac:
                 return f"PEV MAC {mac_text(message.pev_mac)}"
             if message.evse_mac != self._host.mac:
-                return f"EVSE MAC {mac_text(message.evse_mac)}, ours is {mac_text(self._host.mac)}"
+                return f"EVSE MAC {mac_text(message.evse_mac)}, expected {mac_text(self._host.mac)}"
         if wrong:
             return ", ".join(wrong)
         if isinstance(message, CM_START_ATTEN_CHAR_IND) and not (message.num_sounds and message.time_out):
-            return f"{message.num_sounds} sounds in {message.time_out * 100} ms"
+            return f"announces {message.num_sounds} sounds in {message.time_out * 100} ms"
         if isinstance(message, CM_ATTEN_CHAR_RSP) and message.source_address != self.mac:
             return f"source_address {mac_text(message.source_address)}"
         return ""

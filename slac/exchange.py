@@ -101,7 +101,7 @@ class Deviation(NamedTuple):
     def what(self) -> str:
         """The field and both values."""
         if self.late:
-            return f"came {self.was}, {self.expected}"
+            return f"arrived {self.was}, expected {self.expected}"
         return f"{self.field} {self.was}, expected {self.expected}"
 
 
@@ -111,8 +111,8 @@ class Told(enum.Enum):
     KEY_ASKED = "was given a key"  # value: its NID
     KEY_ANSWERED = "answered CM_SET_KEY"  # value: the result
     NETWORK = "is in a network"  # value: its NID; b"" if it is in none
-    LINK = "told its link"  # value: whether it is up
-    ROLE = "told its role"  # value: 0 station, 1 proxy, 2 coordinator
+    LINK = "reported its link"  # value: whether it is up
+    ROLE = "reported its role"  # value: 0 station, 1 proxy, 2 coordinator
     HEARS = "hears other modems"  # value: how many
     ASKED = "was asked"
     ANSWERED = "answered"

@@ -169,7 +169,7 @@ class Judge:
         found = self._matchings.of_run(frame.source, run_id, time) if run_id else self._matchings.open.get(frame.source)
         if found is None:
             if not isinstance(message, CM_START_ATTEN_CHAR_IND | CM_MNBC_SOUND_IND):
-                text = f"{frame.name} of {mac_text(frame.source)}: the recording has no request of this vehicle"
+                text = f"{frame.name} of {mac_text(frame.source)}: the recording has no request from this vehicle"
                 self._stray(move, text)
                 return None
             found = self._matchings.begin(time, frame.source, run_id)  # the recording began in the middle
@@ -215,14 +215,12 @@ class Judge:
         message = frame.message
         move = Move(time, End.CHARGER, frame.name, place)
         if isinstance(message, CM_ATTEN_CHAR_IND) and frame.destination == BROADCAST:
-            self._stray(move, f"{frame.name} of {mac_text(frame.source)} to all: no report to a vehicle, ignored")
+            self._stray(move, f"{frame.name} of {mac_text(frame.source)} to all: not a report to one vehicle, ignored")
             return None
         exchange = self._matchings.of_charger(frame, time)
         if exchange is None:
             to = mac_text(frame.destination)
-            text = (
-                f"{frame.name} of {mac_text(frame.source)} to {to}: of another pair, the rest is not in the recording"
-            )
+            text = f"{frame.name} of {mac_text(frame.source)} to {to}: belongs to another pair that was not recorded"
             self._stray(move, text)
             if isinstance(message, CM_SLAC_MATCH_CNF):
                 self._given[message.nid] = frame.source
@@ -317,7 +315,7 @@ class Judge:
         if joining and exchange.key_asked is None:
             exchange.key_asked = time
             wrong = "NID" if message.nid != match.cnf.nid else "NMK"
-            exchange.wrong_key = f"{mac_text(frame.source)} set another {wrong} than CM_SLAC_MATCH.CNF gave"
+            exchange.wrong_key = f"{mac_text(frame.source)} set a different {wrong} from the one in CM_SLAC_MATCH.CNF"
             move = Move(time, End.VEHICLE, frame.name, place)
             self._deviates(exchange, tuple(deviations(Context(exchange, frame, exchange.matched, time), move)))
             return exchange

@@ -16,7 +16,7 @@ def nid_of(nmk: bytes, level: int = 0) -> bytes:
         ValueError: the key has another length.
     """
     if len(nmk) != 16:
-        raise ValueError(f"an NMK has 16 bytes, this has {len(nmk)}")
+        raise ValueError(f"an NMK has 16 bytes, this one has {len(nmk)}")
     digest = nmk
     for _ in range(5):
         digest = hashlib.sha256(digest).digest()

@@ -132,7 +132,7 @@ def _unheard(end: str) -> Fault:
         also(line, lambda sender, _target, _frame: sender is station)
         station.unheard = True
 
-    return Fault(f"nothing of the {end}'s gets over the line: one direction only", make)
+    return Fault(f"nothing from the {end} crosses the line: one direction only", make)
 
 
 def _same_mac(line: Powerline, car: Station, post: Station) -> None:
@@ -144,11 +144,11 @@ FAULTS: dict[str, Fault] = {
     "no-profiles": _behaviour("charger", "reports no sounds", profiles=False),
     "no-groups": _behaviour("charger", "reports sounds without attenuation groups", groups=0),
     "vendor-profiles": _behaviour(
-        "charger", "reports sounds only in its maker's form (A14E)", profiles=False, double=True
+        "charger", "reports sounds only in its vendor's format (A14E)", profiles=False, double=True
     ),
     "no-key-answer": _behaviour("vehicle", "does not answer CM_SET_KEY", key_result=None),
-    "refuses-key": _behaviour("vehicle", "refuses its key and says it took it", takes_key=False),
-    "charger-refuses-key": _behaviour("charger", "refuses its key and says it took it", takes_key=False),
+    "refuses-key": _behaviour("vehicle", "refuses its key but reports success", takes_key=False),
+    "charger-refuses-key": _behaviour("charger", "refuses its key but reports success", takes_key=False),
     "slow-join": _behaviour("vehicle", "joins after 20 s", join=20.0),
     "long-deaf": _behaviour("vehicle", "is deaf for 5 s after a key", deaf=5.0),
     "charger-long-deaf": _behaviour("charger", "is deaf for 5 s after a key", deaf=5.0),

@@ -216,7 +216,7 @@ def raw_socket(name: str, ethertype: int, promiscuous: bool) -> socket.socket:
         check_interface(name, raw)
         raw.bind((device, ethertype))
         if raw.getsockname()[3] != _ETHERNET:
-            raise LinkError(f"{name} is not an Ethernet interface; name the one that the modem is on")
+            raise LinkError(f"{name} is not an Ethernet interface; name the one the modem is on")
         if promiscuous:
             membership = struct.pack("IHH8s", index, _PROMISCUOUS, 0, b"")
             raw.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
@@ -239,13 +239,13 @@ def interface_index(name: str) -> int:
         with namespaces.inside(name) as device:
             known = {other: index for index, other in socket.if_nameindex()}
     except PermissionError:
-        raise LinkError(f"{name} is in another network namespace, which needs root to enter") from None
+        raise LinkError(f"{name} is in another network namespace; entering it needs root") from None
     except OSError as why:
         raise LinkError(
             f"there is no network namespace {namespaces.split(name)[0]} ({why.strerror}); ip netns list shows them"
         ) from None
     if device not in known:
-        raise LinkError(f"there is no interface {name}; there are {', '.join(sorted(known))}")
+        raise LinkError(f"no interface {name}; choose from {', '.join(sorted(known))}")
     return known[device]
 
 
@@ -273,7 +273,7 @@ def no_rights(name: str) -> str:
     python = os.path.realpath(sys.executable)
     return (
         f"raw sockets on {name} need root or CAP_NET_RAW; try sudo, or: sudo setcap cap_net_raw+ep {python}"
-        " (which gives every script of this interpreter the right)"
+        " (which grants it to every script of this interpreter)"
     )
 
 
@@ -305,7 +305,7 @@ class ScapyLink:
         self._packet = Ether
         conf.ifaces.reload()  # it may have been read before the adapter was plugged in
         if name not in get_if_list():
-            raise LinkError(f"there is no interface {name}; there are {', '.join(sorted(get_if_list()))}")
+            raise LinkError(f"no interface {name}; choose from {', '.join(sorted(get_if_list()))}")
         try:
             self.mac = bytes.fromhex((resolve_iface(name).mac or "").replace(":", ""))
             self._socket: Any = conf.L2socket(iface=name, type=ETHERTYPE, filter=None)

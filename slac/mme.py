@@ -8,7 +8,7 @@ bytes. The classes are in `slac.messages`; `slac.frames` has them all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -169,12 +169,16 @@ def required(**values: Any) -> Mapping[str, Any]:
     return MappingProxyType(values)
 
 
-def violations(message: Message) -> tuple[str, ...]:
-    """Fields without the value that a receiver insists on, with both values; empty for a valid message."""
+def violations(message: Message, *, tolerated: Collection[str] = ()) -> tuple[str, ...]:
+    """What is wrong with a message for a receiver that insists on its constants, with both values; empty if nothing.
+
+    Args:
+        tolerated: fields that may have any value.
+    """
     return tuple(
         f"{name} is {_value(getattr(message, name))}, expected {_value(value)}"
         for name, value in message.REQUIRED.items()
-        if getattr(message, name) != value
+        if getattr(message, name) != value and name not in tolerated
     )
 
 

@@ -192,13 +192,13 @@ class Modem(KeyedModem):
         mode = await self.slac_mode()
         right = "EVSE" if wanted == "EVSE" else "PEV"
         if mode in ("PEV", "EVSE", "off") and mode != right:
-            return f"{wanted} wanted, but the modem's SLAC mode is {mode}; set byte 1653 of its PIB"
+            return f"{wanted} is needed, but the modem's SLAC mode is {mode}; set byte 1653 of its PIB"
         networks = await self.networks()
         roles = {n.role for n in networks or ()}
         if wanted == "EV" and 2 in roles:
-            return "a vehicle's modem wanted, but this one is coordinator of its network, as a charger's is"
+            return "a vehicle's modem is needed, but this one is coordinator of its network, like a charger's"
         if wanted == "EVSE" and roles and 2 not in roles:
-            return "a charger's modem wanted, but this one is a station of its network, as a vehicle's is"
+            return "a charger's modem is needed, but this one is a station of its network, like a vehicle's"
         return ""
 
     async def restart(self) -> None:
@@ -209,7 +209,7 @@ class Modem(KeyedModem):
             if await self.ask(VS_RS_DEV_REQ(), VS_RS_DEV_CNF, times=self.timing.modem_requests) is None:
                 raise ModemError("the modem did not answer VS_RS_DEV.REQ")
         else:
-            raise ModemError(f"a {self.family.title} cannot be told to restart; cut its power")
+            raise ModemError(f"this modem ({self.family.title}) cannot be restarted by message; power-cycle it")
 
 
 _QUALCOMM_KEYS = frozenset({"qca7000", "qca7420", "qualcomm", "int6400"})

@@ -53,7 +53,7 @@ QCA7420 = Family(
     deaf=8.0,
     lacks=(
         "as a charger's modem it reports sounds without attenuation groups; a charger has to invent them",
-        "it restarts at each change of key and is deaf for 3 to 8 s",
+        "it restarts on every key change and is then deaf for 3 to 8 s",
         "it passes SLAC only with a patched configuration (PIB: coordinator selection at F4, SLAC mode at 1653)",
     ),
 )
@@ -72,7 +72,7 @@ GENERIC = Family(
     (LinkQuery.DISCOVER, LinkQuery.KEY),
     deaf=8.0,
     lacks=(
-        "it answers no maker's message that we know: no firmware version, no configured role, no rates",
+        "it answers no vendor message known here: no firmware version, no configured role, no rates",
         "the link is looked for in the list of stations it hears (CC_DISCOVER_LIST), or by keys (CM_GET_KEY)",
     ),
 )

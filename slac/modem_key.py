@@ -144,7 +144,9 @@ class KeyedModem:
                 f"the modem did not answer {self.timing.modem_requests} CM_SET_KEY.REQ; is it powered, and still there?"
             )
         self._keyed = loop.time()
-        note = "" if result in self.family.accepted else "; that does not mean that it took it, the link will tell"
+        note = (
+            "" if result in self.family.accepted else "; that does not prove that it took the key, only the link will"
+        )
         self.host.tell("set key", f"network {nid.hex()}, result {result}{note}")
         return result
 

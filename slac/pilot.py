@@ -115,7 +115,7 @@ def current_of(duty: float) -> float:
         return duty * 0.6
     if 85.0 < duty <= 96.0:
         return (duty - 64.0) * 2.5
-    raise ValueError(f"a duty of {duty:g} % codes no current; 10 to 96 % do")
+    raise ValueError(f"a duty of {duty:g} % does not code a current; use 10 to 96 %")
 
 
 def duty_of(amperes: float) -> float:
@@ -125,7 +125,7 @@ def duty_of(amperes: float) -> float:
         ValueError: outside that range.
     """
     if not 6.0 <= amperes <= 80.0:
-        raise ValueError(f"the pilot cannot offer {amperes:g} A; 6 to 80 A it can")
+        raise ValueError(f"the pilot cannot offer {amperes:g} A, only 6 to 80 A")
     return amperes / 0.6 if amperes <= 51.0 else amperes / 2.5 + 64.0
 
 

@@ -91,7 +91,7 @@ def wish_of(said: Mapping[str, object]) -> Wish:
         raise
     except ValueError as why:
         raise PilotError(str(why)) from None
-    raise PilotError(f"unknown wish {short(dict(said))}; there are duty, fault, state and plug")
+    raise PilotError(f"unknown command {short(dict(said))}; choose from duty, fault, state, plug")
 
 
 def abilities(words: Iterable[object]) -> frozenset[str]:
@@ -119,7 +119,7 @@ def _letter(name: object) -> State:
     try:
         return State(name)
     except ValueError:
-        raise PilotError(f"unknown pilot state {short(name)}; there are A to F") from None
+        raise PilotError(f"unknown pilot state {short(name)}; use A to F") from None
 
 
 def _number(key: str, value: object, low: float, high: float) -> float:
@@ -199,7 +199,7 @@ class BoardPilot(Watched):
             self.note(why)
             self.let_go(why)
 
-    def let_go(self, why: str = "the pilot board was let go") -> None:
+    def let_go(self, why: str = "the pilot board was released") -> None:
         """Disconnects from the board on purpose, which is not reported as trouble."""
         if not self.problem:
             self.problem, self.levels = why, (None, None)
@@ -233,7 +233,7 @@ class ChargerBoard(BoardPilot):
         """
         check_duty(duty)
         if duty not in (DIGITAL, STEADY) and CAN_DUTY not in self.can and not self.problem:
-            raise PilotError(f"this pilot board makes 5 and 100 % only, not {duty:g} %")
+            raise PilotError(f"this pilot board supports only 5 and 100 %, not {duty:g} %")
         self.transmit("duty", duty)
 
     def fault(self, state: State) -> None:
@@ -265,7 +265,7 @@ class VehicleBoard(BoardPilot):
         """
         check_vehicle(state)
         if state is State.D and CAN_D not in self.can and not self.problem:
-            raise PilotError("this pilot board cannot show D; B and C it can")
+            raise PilotError("this pilot board can show B and C, but not D")
         self.transmit("state", state)
 
     def plug(self, plugged: bool = True) -> None:
@@ -275,7 +275,7 @@ class VehicleBoard(BoardPilot):
             PilotError: the board cannot.
         """
         if CAN_PLUG not in self.can:
-            raise PilotError("this pilot board cannot pull the connector")
+            raise PilotError("this pilot board cannot unplug the connector")
         self.transmit("plug", float(plugged))
 
 

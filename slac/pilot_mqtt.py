@@ -235,5 +235,5 @@ def _greeting(payload: object) -> frozenset[str] | None:
         raise PilotError(f"the board speaks version {short(version)} of the protocol; it needs firmware for {VERSION}")
     can = said.get("can", [])
     if not isinstance(can, list):
-        raise PilotError(f"can is not a list of words: {short(can)}")
+        raise PilotError(f"'can' is not a list of words: {short(can)}")
     return abilities(can)

@@ -210,7 +210,7 @@ class _Host:
         self._hellos -= 1
         if self._greeted.done():
             if self._hellos < 0:  # not the answer to a hello repeated in vain
-                self._board.lose("pilot board lost: it has restarted")
+                self._board.lose("pilot board lost: it restarted")
             return
         try:
             if words[:1] != [str(VERSION)]:
@@ -287,17 +287,17 @@ def open_tty(path: str, baud: str = str(BAUD)) -> int:
     """
     speed: int | None = getattr(termios, f"B{baud}", None) if baud.isdecimal() and int(baud[:9]) else None
     if speed is None:
-        raise PilotError(f"{short(baud)} is not a baud rate that the system knows; write serial:PATH@19200 or another")
+        raise PilotError(f"{short(baud)} is not a baud rate of this system; write serial:PATH@19200 or another")
     try:
         tty = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except FileNotFoundError:
         raise PilotError(f"{path} does not exist; is the board plugged in? See ls /dev/serial/by-id") from None
     except PermissionError:
-        hint = "join the group that owns it (mostly: sudo usermod -aG dialout $USER)"
+        hint = "join the group that owns it (usually: sudo usermod -aG dialout $USER)"
         raise PilotError(f"no permission for {path}; {hint}") from None
     except (OSError, ValueError) as why:
         busy = isinstance(why, OSError) and why.errno == errno.EBUSY
-        text = "another program has it; close that" if busy else getattr(why, "strerror", None) or str(why)
+        text = "another program uses it; close that program" if busy else getattr(why, "strerror", None) or str(why)
         raise PilotError(f"cannot open {path}: {text}") from None
     try:
         settings = termios.tcgetattr(tty)

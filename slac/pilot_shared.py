@@ -89,7 +89,7 @@ async def _check_free(path: Path) -> None:
         pass
     else:
         writer.close()
-        raise PilotError(f"another charger holds the simulated pilot at {path}; end it, or use --pilot sim:PATH")
+        raise PilotError(f"another charger holds the simulated pilot at {path}; stop it, or use --pilot sim:PATH")
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +105,8 @@ async def attached(path: Path | None = None, notice: Notice | None = None) -> As
             streams = await stack.enter_async_context(open_line(f"unix:{path}"))
         except PilotError:
             raise PilotError(
-                f"nobody holds a simulated pilot at {path}; start the charger first: plugfest secc --pilot sim ..."
+                f"no charger provides a simulated pilot at {path}; start the charger first:"
+                " plugfest secc --pilot sim ..."
             ) from None
         yield await stack.enter_async_context(over_line(VehicleBoard(notice), *streams))
 

@@ -29,7 +29,7 @@ def losses(x: Exchange) -> Cause | None:
     sent = len(set(x.counts))
     wanted = x.start.num_sounds if x.start is not None else x.timing.C_EV_match_MNBC
     if x.sounded and sent < wanted and x.answerers:
-        signs.append(f"{sent} of {wanted} sounds came")
+        signs.append(f"{sent} of {wanted} sounds arrived")
     signs += [
         f"{mac_text(one.mac)} heard {one.num_sounds} of {sent} sounds"
         for one in x.answerers.values()
@@ -44,7 +44,7 @@ def losses(x: Exchange) -> Cause | None:
         return None
     return Cause(
         f"frames are lost on the line: {', '.join(signs[:4])}",
-        "check coupling, level and other talkers; compare a recording of the other end",
+        "check coupling, level and other senders; compare a recording of the other end",
     )
 
 
@@ -59,8 +59,9 @@ def remarks(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
             yield lost
         if x.vendor_profiles and not x.profiles:
             yield Cause(
-                "the charger's modem reports the sounds only in its maker's form (A14E), without CM_ATTEN_PROFILE.IND",
-                "fine with this program; other chargers may read CM_ATTEN_PROFILE.IND alone",
+                "the charger's modem reports the sounds only in its vendor's format (A14E),"
+                " without CM_ATTEN_PROFILE.IND",
+                "fine with plugfest; other chargers may read only CM_ATTEN_PROFILE.IND",
             )
     yield from _other_vehicles(exchanges)
 
@@ -79,7 +80,7 @@ def _other_vehicles(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
         levels.append(f"{mac_text(ev)}{level}{', matched' if any(x.matched for x in rounds) else ''}")
     yield Cause(
         f"{len(vehicles)} vehicles ask on this line: {'; '.join(levels[:6])}",
-        "the one with the least attenuation is on this cable; crosstalk of the others is lowered at their couplings",
+        "the one with the least attenuation is on this cable; reduce the crosstalk of the others at their couplings",
     )
 
 
@@ -94,9 +95,9 @@ def no_vehicle(log: ModemLog | None) -> tuple[Cause, ...]:
     if hears is not None and hears.value:
         found.append(
             Cause(
-                "no vehicle asked, though another modem is on the line: its host does not ask, or it is not heard (one"
-                " direction only)",
-                "watch at the vehicle's host whether it asks; then coupling and level at this end",
+                "no vehicle asked, though another modem is on the line: its host sends no request, or it is not"
+                " heard (one direction only)",
+                "watch on the vehicle's host whether it asks, then check coupling and level at this end",
             )
         )
         return (*found, causes.NO_VEHICLE[-1])

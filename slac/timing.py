@@ -79,13 +79,13 @@ class Timing:
     T_conn_init_HLC: Annotated[float, Rule("EVSE", "5 % to modem ready", 0, 0.2)] = 0.2
     T_conn_max_comm: Annotated[float, Rule("both", "wake-up to communication", 0, 8)] = 8.0
     T_conn_resume: Annotated[float, Rule("both", "wake-up to link, with the old key", 6, 6)] = 6.0
-    T_conn_resetup: Annotated[float, Rule("EV", "loss of the link to the end of trying again", 15, 15)] = 15.0
+    T_conn_resetup: Annotated[float, Rule("EV", "loss of the link to the last retry", 15, 15)] = 15.0
     T_step_EF: Annotated[float, Rule("EVSE", "E or F held", 4, 8)] = 4.0
     T_step_X1: Annotated[float, Rule("EVSE", "X1 held", 3)] = 3.0
 
     # The local modem; our own values, since the standard leaves them to the maker
     modem_answer: Annotated[float, Rule("both", "request to the local modem to its answer")] = 0.5
-    modem_requests: Annotated[int, Rule("both", "requests to the local modem in all")] = 3
+    modem_requests: Annotated[int, Rule("both", "total requests to the local modem")] = 3
     modem_settle: Annotated[float, Rule("both", "change of key to the modem answering again")] = 12.0
     TT_polling_pause: Annotated[float, Rule("both", "between two looks at the link while joining")] = 0.1
     matched_polling: Annotated[float, Rule("both", "between two looks at the link while matched")] = 1.0
@@ -99,7 +99,7 @@ class Timing:
         known = {field.name for field in dataclasses.fields(self)}
         for name, value in values.items():
             if name not in known:
-                raise ValueError(f"there is no SLAC timer {name}; there are {', '.join(sorted(known))}")
+                raise ValueError(f"unknown SLAC timer {name}; choose from {', '.join(sorted(known))}")
             if value < 0:
                 raise ValueError(f"{name}: {value:g} is negative")
         typed = {name: int(value) if isinstance(getattr(self, name), int) else value for name, value in values.items()}

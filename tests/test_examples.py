@@ -30,7 +30,7 @@ BENCHES = {
 
 SAYS = {
     "wrong_order.py": "charger: peer: ServiceDiscoveryReq refused, FAILED_SequenceError",
-    "crosstalk.py": "car 2: waiting for the power line link: it did not come up in TT_match_join (12 s)",
+    "crosstalk.py": "car 2: waiting for the power line link: it did not come up within TT_match_join (12 s)",
 }
 """Words that the output must hold."""
 

@@ -69,7 +69,7 @@ def entered(name: str) -> Iterator[str]:
         place = contextlib.ExitStack()
         device = place.enter_context(namespaces.inside(name))
     except PermissionError:
-        raise SetupError(f"{name} is in another network namespace, which needs root to enter") from None
+        raise SetupError(f"{name} is in another network namespace; entering it needs root") from None
     except OSError as why:
         raise SetupError(
             f"there is no network namespace {namespaces.split(name)[0]} ({why.strerror}); ip netns list shows them"
@@ -127,7 +127,7 @@ def claimed(name: str) -> Iterator[None]:
                     claim.bind(f"\0plugfest-charger-{index}")
                 except OSError as why:
                     if why.errno == errno.EADDRINUSE:
-                        raise SetupError(f"another charger runs on {name}; end it, or use another interface") from None
+                        raise SetupError(f"another charger runs on {name}; stop it, or use another interface") from None
         yield
 
 
@@ -136,7 +136,7 @@ def _find(name: str) -> Interface:
         index = socket.if_nametoindex(name)
     except OSError:
         known = ", ".join(sorted(n for _, n in socket.if_nameindex()))
-        raise SetupError(f"there is no interface {name}; there are {known}") from None
+        raise SetupError(f"no interface {name}; choose from {known}") from None
     system = Path("/sys/class/net") / name
     if _text(system / "operstate") == "down":
         raise SetupError(f"{name} is down; try: ip link set {name} up")

@@ -88,7 +88,7 @@ class Timing:
         for name, seconds in changes.items():
             timer, _, message = name.partition(".")
             if timer not in known or bool(message) != isinstance(getattr(self, timer), Mapping):
-                raise SetupError(f"there is no timer {name!r}; there are {', '.join(sorted(known))}")
+                raise SetupError(f"unknown timer {name!r}; choose from {', '.join(sorted(known))}")
             if message:
                 table = values.get(timer, getattr(self, timer))
                 assert isinstance(table, Mapping)

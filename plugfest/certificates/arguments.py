@@ -40,7 +40,7 @@ def role(text: str | None) -> Role | None:
     try:
         return Role(text) if text else None
     except ValueError:
-        raise UserError(f"no role {text!r}; there are {', '.join(Role)}") from None
+        raise UserError(f"unknown role {text!r}; choose from {', '.join(Role)}") from None
 
 
 def responder(text: str | None) -> str:

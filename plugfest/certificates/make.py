@@ -61,7 +61,9 @@ def issue(args: argparse.Namespace) -> int:
 def _issue(store: Store, role: Role, cn: str, args: argparse.Namespace) -> Entry:
     profile = store.suite.profiles.get(role)
     if profile is None:
-        raise UserError(f"{store.suite.name} has no certificates of role {role}; there are {', '.join(LEAVES_AND_CAS)}")
+        raise UserError(
+            f"{store.suite.name} has no certificates of role {role}; choose from {', '.join(LEAVES_AND_CAS)}"
+        )
     if not profile.issuers:
         raise UserError(f"{role} is a root: `plugfest pki init` makes those")
     if not cn and (role in store or profile.id_kind):

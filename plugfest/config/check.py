@@ -187,7 +187,7 @@ def did_you_mean(name: str, known: Any) -> str:
     )
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; there are {', '.join(sorted(names))}" if 0 < len(names) <= 14 else ""
+    return f"; choose from {', '.join(sorted(names))}" if 0 < len(names) <= 14 else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
     for at, word in enumerate(names):
         if word.lower() not in PROTOCOLS:
             path: Path = ("protocol",) if isinstance(bench.protocol, str) else ("protocol", at)
-            yield path, f"no protocol {word!r}{did_you_mean(word, PROTOCOLS)}"
+            yield path, f"unknown protocol {word!r}{did_you_mean(word, PROTOCOLS)}"
     chosen = {KNOWN[PROTOCOLS[word.lower()]] for word in names if word.lower() in PROTOCOLS}
     if bench.ac and chosen and not any(protocol.can_charge("AC") for protocol in chosen):
         titles = " or ".join(sorted(protocol.title for protocol in chosen))
@@ -150,7 +150,7 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
             ISO2.replace({timer: seconds})
         except SetupError as why:
             near = did_you_mean(timer, _timers())
-            yield ("timer", timer), f"there is no timer {timer!r}{near}" if near else str(why)
+            yield ("timer", timer), f"unknown timer {timer!r}{near}" if near else str(why)
         if not seconds >= 0.0:
             yield ("timer", timer), f"{seconds:g} s cannot be"
 
@@ -167,7 +167,7 @@ def _slac(bench: Bench) -> Iterator[Complaint]:
             STANDARD.replace(**{timer: seconds})
         except ValueError as why:
             near = did_you_mean(timer, [row.name for row in table()])
-            yield ("slac-timer", timer), f"no SLAC timer {timer!r}{near}" if near else str(why)
+            yield ("slac-timer", timer), f"unknown SLAC timer {timer!r}{near}" if near else str(why)
 
 
 def _timers() -> list[str]:
@@ -225,7 +225,7 @@ def _error_code(code: str, path: Path) -> Iterator[Complaint]:
 def _message(name: str, path: Path, *, ending: str | tuple[str, str] = ("Req", "Res")) -> Iterator[Complaint]:
     if name not in message_names() or not name.endswith(ending):
         known = [n for n in message_names() if n.endswith(ending)]
-        yield path, f"no message {name!r}{did_you_mean(name, known)}"
+        yield path, f"unknown message {name!r}{did_you_mean(name, known)}"
 
 
 def _timeline(bench: Bench) -> Iterator[Complaint]:
@@ -316,7 +316,7 @@ def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
         yield (*path, "occurrence"), str(why)
     protocol = deviation.protocol
     if protocol is not None and protocol.lower() not in PROTOCOLS:
-        yield (*path, "protocol"), f"no protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}"
+        yield (*path, "protocol"), f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}"
         return
     if wrong:
         return
@@ -377,7 +377,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
         if code not in codes:
             yield (
                 ("charger", "verdicts", emaid),
-                f"there is no ResponseCode {code!r}{did_you_mean(code, codes)}",
+                f"unknown ResponseCode {code!r}{did_you_mean(code, codes)}",
             )
     for at, plan in enumerate(bench.charger.plans):
         for key, entries in (("schedule", plan.schedule), ("prices", plan.prices), ("discharge", plan.discharge)):

@@ -59,8 +59,8 @@ CONDITIONS = {
 
 def _named(name: str, known: Sequence[str], what: str) -> UserError:
     near = get_close_matches(name, known, 3, 0.5)
-    more = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known[:3])} and others"
-    return UserError(f"no {what} {name!r}{more}")
+    more = f"; did you mean {' or '.join(near)}?" if near else f"; some of them: {', '.join(known[:3])}"
+    return UserError(f"unknown {what} {name!r}{more}")
 
 
 def protocol(name: str) -> Protocol:

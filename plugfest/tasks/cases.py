@@ -25,7 +25,7 @@ def protocol_names(text: str | None) -> set[str] | None:
     for word in text.split(","):
         name = NAMES.get(word.strip().lower())
         if name is None:
-            raise UserError(f"no protocol {word!r}; there are iso2, din, iso20 and slac")
+            raise UserError(f"unknown protocol {word!r}; choose from iso2, din, iso20, slac")
         names.add(name)
     return names
 

@@ -55,7 +55,9 @@ class _Sets:
         own = PROTOCOLS.get(name, name)
         found = (own,) if own in self._sets else tuple(one for one in ORDER if one.startswith(f"{own}-"))
         if not found or (fragment and name not in self._sets and len(found) > 1):
-            raise UserError(f"no protocol {protocol!r}; there are {' '.join(self._sets)}, each also with -fragment")
+            raise UserError(
+                f"unknown protocol {protocol!r}; choose from {' '.join(self._sets)}, each also with -fragment"
+            )
         return tuple(f"{one}{fragment}" for one in found)
 
     def split(self, protocol: str) -> tuple[str, bool]:
@@ -102,7 +104,7 @@ class _Sets:
             return None
         known = {d.name: d for d in (STANDARD, *dialects(name))}
         if wanted not in known:
-            raise UserError(f"no dialect {wanted!r}; there are {' '.join(known)}")
+            raise UserError(f"unknown dialect {wanted!r}; choose from {' '.join(known)}")
         return known[wanted]
 
 

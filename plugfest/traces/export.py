@@ -137,5 +137,5 @@ def export(recording: Recording, source: Path, target: Path, form: str = "") -> 
     """
     form = form or target.suffix.lstrip(".")
     if form not in FORMATS:
-        raise RecordingError(f"no format {form!r}; there are {', '.join(FORMATS)}")
+        raise RecordingError(f"unknown format {form!r}; choose from {', '.join(FORMATS)}")
     FORMATS[form](recording, source, target)

@@ -125,7 +125,7 @@ def test_a_pipe_without_a_writer_is_given_up(
     """Opening it would wait forever."""
     monkeypatch.setattr(read, "PIPE_SECONDS", 0.01)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="a pipe, through which nothing came"):
+    with pytest.raises(InputError, match="a pipe that delivered nothing"):
         reader(tmp_path / "pipe")
 
 

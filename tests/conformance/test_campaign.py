@@ -441,7 +441,7 @@ def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
     run = ["conformance", "run", "--out", str(tmp_path / "x")]
     for words, text in (
         (run, "--sut secc"),
-        ([*run, "--sut", "secc", "-i", "nothing0"], "there is no interface nothing0"),
+        ([*run, "--sut", "secc", "-i", "nothing0"], "no interface nothing0"),
         ([*run, "--sut", "secc", "--address", "::1", "--port", "1"], "--pics FILE is needed"),
         ([*run, "--sut", "secc", "--address", "::1"], "needs a port"),
         ([*run, "--sut", "secc", "--address", "fe80::1", "--port", "1"], "name its interface"),

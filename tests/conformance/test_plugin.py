@@ -229,7 +229,7 @@ def test_what_happened_is_kept_of_a_script_that_fails(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--sut-interface", "nosuch0"), "there is no interface nosuch0"),
+        (("--sut-interface", "nosuch0"), "no interface nosuch0"),
         (("--sut-pics", "nosuch.yaml"), "cannot read nosuch.yaml"),
     ],
 )

@@ -149,7 +149,7 @@ def test_a_directory_of_which_nothing_is_left_says_so(tmp_path: Path) -> None:
 
 
 def test_an_unknown_entry_names_the_known_ones() -> None:
-    with pytest.raises(PkiError, match=r"no vehicle; there are .*secc"):
+    with pytest.raises(PkiError, match=r"no vehicle; choose from .*secc"):
         _ = make("iso2")[Role.VEHICLE]
 
 

@@ -321,7 +321,7 @@ def commands(role: str = "both") -> tuple[Commands, list[Step], list[Step]]:
         (b'{"id": 1, "do": "soc", "percent": "20"}', "'20' is not a number"),
         (b'{"id": 1, "do": "soc", "percent": 20, "volts": 3}', "volts: unknown key"),
         (b'{"id": 1, "do": "limit"}', "max-voltage, max-current or max-power is needed"),
-        (b'{"id": 1, "do": "stop", "at": "NoSuchReq"}', "no message 'NoSuchReq'"),
+        (b'{"id": 1, "do": "stop", "at": "NoSuchReq"}', "unknown message 'NoSuchReq'"),
         (b'{"id": 1, "do": "plug"}', "no hands"),
         (b'{"id": 1, "do": "stop", "x": "' + b"y" * 20_000 + b'"}', "at most 16384"),
     ],

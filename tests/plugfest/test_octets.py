@@ -60,7 +60,7 @@ def test_base64_is_read_too_and_anything_else_refused() -> None:
     assert spelled(base64.b64encode(bytes.fromhex(EXI)).decode()) == bytes.fromhex(EXI)
     with pytest.raises(InputError, match="'what is this' is neither hex nor base64$"):
         spelled("what is this")
-    with pytest.raises(InputError, match="7 hexadecimal digits, which do not make whole octets$"):
+    with pytest.raises(InputError, match="7 hexadecimal digits do not make whole octets$"):
         spelled("80 9a 02 0")
 
 

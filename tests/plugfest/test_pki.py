@@ -159,10 +159,10 @@ def test_issue_checks_ids_and_adds_check_characters(pki: Path, capsys: pytest.Ca
         ("issue", "secc", "ABC"): "EVSE id 'ABC'",
         ("issue", "secc"): "needs an id",
         ("issue", "v2g-root", "x"): "is a root",
-        ("issue", "king", "x"): "no role 'king'",
+        ("issue", "king", "x"): "unknown role 'king'",
         ("issue", "vehicle", "x"): "iso2 has no certificates of role vehicle",
         ("issue", "secc", "DE*ABC*E77"): "--force",
-        ("issue", "secc", "DE*ABC*E78", "--issuer", "nobody"): "has no nobody; there are",
+        ("issue", "secc", "DE*ABC*E78", "--issuer", "nobody"): "has no nobody; choose from",
     }.items():
         assert main(["pki", words[0], str(pki), *words[1:]]) == 2
         err = capsys.readouterr().err
@@ -349,12 +349,12 @@ def test_another_stacks_layout_can_be_written_and_read(
         (("init", "here", "--date", "tomorrow"), "as 2026-05-31"),
         (("init", "here", "--emaid", "x"), "eMAID 'x'"),
         (("show", "text"), "holds no certificate in PEM or DER"),
-        (("show", "made", "nobody"), "has no nobody; there are v2g-root, cpo-sub1"),
+        (("show", "made", "nobody"), "has no nobody; choose from v2g-root, cpo-sub1"),
         (("crl", "made", "secc"), "secc issues no certificates"),
         (("ocsp", "made", "secc"), "--out FILE"),
         (("contract", "made", "DEABC123456789", "--for", "nobody"), "neither an entry of made/iso2 nor a file"),
         (("revoke", "made", "v2g-root"), "remove a root from the trusted roots"),
-        (("variants", "made", "ugly"), "no variant 'ugly'; there are expired"),
+        (("variants", "made", "ugly"), "unknown variant 'ugly'; choose from expired"),
         (("verify", "text"), "trusted roots are needed"),
     ],
 )

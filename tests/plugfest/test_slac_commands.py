@@ -82,10 +82,10 @@ def test_the_doctor_names_step_and_cause(bench: Lab) -> None:
     )  # fmt: skip
     assert alone.returncode == 1
     assert "stopped while looking for chargers (CM_SLAC_PARM)" in alone.stdout
-    assert "likely: no charger listens yet" in alone.stdout
+    assert "likely: no charger is listening yet" in alone.stdout
     wrong = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "evse", "--within", "1")
     assert wrong.returncode == 1
-    assert "PROBLEM  wrong modem role: EVSE wanted" in wrong.stdout
+    assert "PROBLEM  wrong modem role: EVSE is needed" in wrong.stdout
     assert "no vehicle asked" in wrong.stdout
 
 
@@ -123,7 +123,7 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
             ["--fault", "charger-refuses-key"],
             "PROBLEM  the modem did not take the key: it is in network b0f2e695666b03",
         ),
-        (["--fault", "charger-wrong-role"], "PROBLEM  wrong modem role: EVSE wanted"),
+        (["--fault", "charger-wrong-role"], "PROBLEM  wrong modem role: EVSE is needed"),
         (["--power", "charger=0-"], "PROBLEM  no modem answers"),
     ],
 )
@@ -151,11 +151,11 @@ def test_equal_addresses_are_a_problem_though_the_link_comes_up(cables: Lab) -> 
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--fault", "gremlins"], "--fault gremlins: there are no-profiles, "),
-        (["--lose", "CM_SET_KEY.CNF"], "--lose CM_SET_KEY.CNF: there are CM_SLAC_PARM.REQ, "),
+        (["--fault", "gremlins"], "--fault gremlins: unknown fault; choose from no-profiles, "),
+        (["--lose", "CM_SET_KEY.CNF"], "--lose CM_SET_KEY.CNF: unknown message; choose from CM_SLAC_PARM.REQ, "),
         (["--lose", "CM_MNBC_SOUND.IND=x"], "give a number of frames after ="),
         (["--power", "charger=9-3"], "--power charger=9-3: write vehicle=FROM-TO or charger=FROM-TO"),
-        (["--charger-modem", "acme"], "there is no modem acme; there are qca7000, "),
+        (["--charger-modem", "acme"], "unknown modem acme; choose from qca7000, "),
     ],
 )
 def test_mistakes_of_a_line_are_one_line(words: list[str], text: str) -> None:
@@ -253,7 +253,7 @@ def test_the_doctor_sees_a_wrong_key(bench: Lab) -> None:
     charger.communicate()
     assert "waiting for the power line link: it did not come up" in vehicle.stdout, vehicle.stderr
     assert "stopped while setting the network key" in output
-    assert "set another NMK than CM_SLAC_MATCH.CNF gave" in output
+    assert "set a different NMK from the one in CM_SLAC_MATCH.CNF" in output
     assert "likely: wrong key" in output
     assert doctor.returncode == 1
 
@@ -283,9 +283,7 @@ def test_without_a_modem_matching_goes_on_if_asked_to(cables: Lab) -> None:
 def test_interface_mistakes_are_one_line(cables: Lab, words: list[str]) -> None:
     """Missing and down: one line each with what to do."""
     interface = cables.interface("evcc")
-    assert f"there is no interface nosuch0; there are lo, {interface}" in one_line(
-        cables.run("evcc", *words, "-i", "nosuch0")
-    )
+    assert f"no interface nosuch0; choose from lo, {interface}" in one_line(cables.run("evcc", *words, "-i", "nosuch0"))
     subprocess.run(["ip", "-n", cables.namespace("evcc"), "link", "set", interface, "down"], check=True)
     try:
         text = one_line(cables.run("evcc", *words, "-i", interface))
@@ -320,7 +318,7 @@ async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixt
     [
         ("/nowhere/x.pcap", "there is no file /nowhere/x.pcap"),
         ("{text}", "is not a pcap or pcapng file"),
-        ("nosuch0", "there is no interface nosuch0"),
+        ("nosuch0", "no interface nosuch0"),
     ],
 )
 def test_watching_what_is_not_there_is_one_line(tmp_path: Path, source: str, text: str) -> None:

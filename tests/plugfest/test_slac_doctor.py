@@ -97,22 +97,25 @@ async def test_a_good_line_is_good_at_both_ends(capsys: pytest.CaptureFixture[st
 SAYINGS: dict[str, tuple[str | None, str | None]] = {
     "no-profiles": ("no charger reported an attenuation", "the attenuation profile is missing"),
     "no-groups": (None, "0 groups"),
-    "vendor-profiles": (None, "reports the sounds only in its maker's form (A14E)"),
+    "vendor-profiles": (None, "reports the sounds only in its vendor's format (A14E)"),
     "no-key-answer": ("no modem answers CM_SET_KEY", None),
     "refuses-key": ("the vehicle's modem did not take the key: it is in network b0f2e695666b03", "the vehicle's modem"),
     "charger-refuses-key": ("no charger answered", "the modem did not take the key: it is in network b0f2e695666b03"),
     "slow-join": ("the charger's modem does not join", "the vehicle's modem does not join"),
-    "vehicle-wrong-role": ("PROBLEM  wrong modem role: EV wanted", "one direction only: the charger hears the vehicle"),
-    "charger-wrong-role": ("no charger's modem is on the line", "PROBLEM  wrong modem role: EVSE wanted"),
+    "vehicle-wrong-role": (
+        "PROBLEM  wrong modem role: EV is needed",
+        "one direction only: the charger hears the vehicle",
+    ),
+    "charger-wrong-role": ("no charger's modem on the line", "PROBLEM  wrong modem role: EVSE is needed"),
     "vehicle-no-power": ("no modem answer: it has no power", "no vehicle asked: it is not plugged in"),
-    "charger-no-power": ("no charger's modem is on the line", "no modem answer: it has no power"),
+    "charger-no-power": ("no charger's modem on the line", "no modem answer: it has no power"),
     "vehicle-loses-power": (
         "the vehicle's modem was silent for 6.0 s after",
         "the vehicle's modem does not join",
     ),
     "charger-loses-power": ("the charger's modem does not join", "the charger's modem stopped answering"),
     "vehicle-unheard": ("one direction only: the vehicle's modem hears the charger's", "no vehicle asked"),
-    "charger-unheard": ("no charger's modem is on the line", "one direction only: the charger hears the vehicle"),
+    "charger-unheard": ("no charger's modem on the line", "one direction only: the charger hears the vehicle"),
     "same-mac": ("duplicate address: vehicle and charger have the same MAC", "duplicate address"),
     "long-deaf": (None, None),
     "charger-long-deaf": (None, None),
@@ -141,7 +144,7 @@ async def test_a_charger_that_trusts_its_modem_is_found_out_by_the_vehicle(
     well, output = await consult("ev", lambda *_: None, capsys, modem=False)
     assert not well
     assert "no link was seen" in output
-    assert causes_in(output)[0].startswith("the charger's modem does not join: it has another key")
+    assert causes_in(output)[0].startswith("the charger's modem does not join: it has a different key")
     assert "link after 0.00 s" not in output
 
 
@@ -149,7 +152,7 @@ async def test_a_charger_that_trusts_its_modem_is_found_out_by_the_vehicle(
 LOST = {
     "CM_SLAC_PARM.REQ": ("one direction only: the vehicle's modem hears", "no vehicle asked, though another modem"),
     "CM_SLAC_PARM.CNF": ("no charger answered CM_SLAC_PARM.REQ", "one direction only: the charger hears the vehicle"),
-    "CM_START_ATTEN_CHAR.IND": ("no charger reported an attenuation", "frames are lost: sounds came, and none of the"),
+    "CM_START_ATTEN_CHAR.IND": ("no charger reported an attenuation", "frames are lost: sounds arrived, but no"),
     "CM_MNBC_SOUND.IND": ("no charger reported an attenuation", "no sounds are heard"),
     "CM_ATTEN_CHAR.IND": ("no charger reported an attenuation", "the vehicle did not answer CM_ATTEN_CHAR.IND"),
     "CM_ATTEN_CHAR.RSP": ("frames are lost: the charger repeats its report", "did not answer CM_ATTEN_CHAR.IND"),

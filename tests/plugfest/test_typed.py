@@ -64,7 +64,7 @@ def test_a_line_is_an_action(line: str, step: Step) -> None:
         ("nothing 5", "5: KEY=VALUE is needed"),
         ("?", "soc, target, limit"),
         ("? power", "power after= by= power= - Changes the power wanted"),
-        ("? nothing", "no action 'nothing'; there are soc"),
+        ("? nothing", "unknown action 'nothing'; choose from soc"),
         ("", "type a command"),
     ],
 )

@@ -125,6 +125,6 @@ def test_a_failed_handshake_is_explained_at_both_ends(cable: Link, pki: Path) ->
         cable, ["--pki", str(pki), "--set", "charger.tls.deviate.staple=stale"], ["--pki", str(pki)]
     )
     assert code == 3
-    assert "DEPLFE00001: OCSP response: is stale since" in output
+    assert "DEPLFE00001: OCSP response: has been stale since" in output
     assert "the vehicle answered with the alert bad_certificate_status_response (113)" in said
     assert str(pki / "iso2" / "secc.pem") in said

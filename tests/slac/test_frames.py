@@ -406,7 +406,7 @@ def test_keys(passphrase: str, nmk: str, nid: str) -> None:
         assert dak_of(passphrase) != key
     assert nid_of(key) == bytes.fromhex(nid)
     assert nid_of(key, level=1)[6] == nid_of(key)[6] | 0x10
-    with pytest.raises(ValueError, match="an NMK has 16 bytes, this has 15"):
+    with pytest.raises(ValueError, match="an NMK has 16 bytes, this one has 15"):
         nid_of(key[:15])
 
 

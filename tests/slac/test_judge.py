@@ -84,17 +84,17 @@ def test_a_good_matching_has_all_its_steps_in_time() -> None:
 @pytest.mark.parametrize(
     ("sent", "step", "cause"),
     [
-        (ASKED, Step.PARM, "no charger listens yet"),
-        (ANSWERED, Step.SOUNDING, "the vehicle did not get the answer, or did not like it"),
+        (ASKED, Step.PARM, "no charger is listening yet"),
+        (ANSWERED, Step.SOUNDING, "the vehicle did not get the answer, or did not accept it"),
         ([*ANSWERED, *sounds(n=0)], Step.SOUNDING, "no sounds are heard"),
         ([*ANSWERED, *sounds(profiles=False)], Step.ATTENUATION, "the attenuation profile is missing"),
         (SOUNDED, Step.ATTENUATION, "the charger has dropped the vehicle"),
-        (REPORTED, Step.ATTENUATION, "the vehicle did not get the answer, or did not like it"),
+        (REPORTED, Step.ATTENUATION, "the vehicle did not get the answer, or did not accept it"),
         (AGREED, Step.DECISION, "a neighbour wins"),
         (CHOSEN, Step.MATCH, "the charger did not get the request, or does not accept it"),
         (KEYED[:-1], Step.SET_KEY, "no modem answers CM_SET_KEY"),
         (KEYED, Step.LINK, "nothing shows whether the link came up"),
-        (CONFIRMED, Step.LINK, "the recording shows nothing of the modems"),
+        (CONFIRMED, Step.LINK, "the recording does not show the modems"),
     ],
 )
 def test_each_step_where_it_can_stop(sent: list[Sent], step: Step, cause: str) -> None:
@@ -137,7 +137,7 @@ def test_a_wrong_key_is_named() -> None:
     wrong = [(time, s, d, CM_SET_KEY_REQ(nid=NID, new_key=bytes(16)) if time == 2.32 else m) for time, s, d, m in KEYED]
     step, text, causes = failure(wrong)
     assert step is Step.SET_KEY
-    assert "another NMK" in text
+    assert "a different NMK" in text
     assert causes == ["wrong key"]
 
 
@@ -147,8 +147,8 @@ def test_refused_answers_are_suspected_with_the_field() -> None:
     step, text, causes = failure([*ASKED, (1.02, EVSE, EV, answer)])
     assert step is Step.SOUNDING
     assert text == (
-        "CM_SLAC_PARM.CNF of the charger 02:00:00:00:00:02 had NUM_SOUNDS 9, expected 10, and the vehicle did not begin"
-        " to sound"
+        "CM_SLAC_PARM.CNF of the charger 02:00:00:00:00:02 had NUM_SOUNDS 9, expected 10, so the vehicle did not start"
+        " sounding"
     )
     assert causes == ["the receiver may refuse it"]
 

@@ -81,7 +81,7 @@ async def test_interface_goes_away() -> None:
 @pytest.mark.real_time
 async def test_one_line_each() -> None:
     """Missing, down, without carrier, not Ethernet: each is one line that says what to do."""
-    with pytest.raises(LinkError, match=r"^there is no interface plc7; there are .*\blo\b"):
+    with pytest.raises(LinkError, match=r"^no interface plc7; choose from .*\blo\b"):
         open_link("plc7")
     with pytest.raises(LinkError, match="^lo is not an Ethernet interface"):
         open_link("lo")

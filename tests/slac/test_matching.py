@@ -62,7 +62,7 @@ async def test_every_modem(family: str) -> None:
         assert post.attenuation == pytest.approx(17, abs=1)  # invented
         assert any("attenuation groups" in note for note in post.notes)
     if family == "generic":
-        assert any("no maker's message" in note for note in car.notes)
+        assert any("no vendor message" in note for note in car.notes)
 
 
 async def test_without_modem() -> None:
@@ -88,7 +88,7 @@ async def test_validation_by_toggling(patient: bool) -> None:
     first, second = (frame.message for _, frame in bench.frames("car0", "tx", "CM_VALIDATE.REQ"))
     assert (first.timer, second.timer) == (0, 29)
     (said,) = bench.notes("car0", "validation")
-    assert re.fullmatch(rf"{bench.posts[0].mac.hex(':')} saw ([123]) toggles of \1: success", said)
+    assert re.fullmatch(rf"{bench.posts[0].mac.hex(':')} saw ([123]) of \1 toggles: success", said)
 
 
 async def test_repeated_match_request() -> None:

@@ -80,7 +80,7 @@ async def test_restart() -> None:
             assert await modem.settle()
     _, car, _ = world("generic")
     async with Host(car) as vehicle:
-        with pytest.raises(ModemError, match="cannot be told to restart"):
+        with pytest.raises(ModemError, match="cannot be restarted by message"):
             await (await detect(vehicle)).restart()
 
 
@@ -127,7 +127,7 @@ async def test_refused_key() -> None:
         modem = await detect(vehicle)
         assert await modem.set_key(nid_of(KEY), KEY) == 0
     assert [e.name for e in events if e.direction == "tx"].count("CM_SET_KEY.REQ") == 3
-    assert "does not mean that it took it" in next(e.note for e in events if e.name == "set key")
+    assert "does not prove that it took the key" in next(e.note for e in events if e.name == "set key")
 
 
 async def test_strange_answers() -> None:

@@ -289,7 +289,7 @@ def test_a_link_that_a_modem_tells_to_be_down_is_lost() -> None:
     one = only([*framed([*LINKED, *down]), session])
     assert one.lost is not None
     assert one.lost.talking
-    text = "4.00 s after the link came up the vehicle's modem told in the middle of a session that it is down"
+    text = "4.00 s after the link came up the vehicle's modem reported it down in the middle of a session"
     assert f"{text} (VS_PL_LNK_STATUS)" in one.verdict.text
     assert "is down" not in only(framed([*LINKED, *down])).verdict.text
     assert only([*framed([*LINKED, *down[1:]]), session]).lost is None  # it never said "up" in this message
@@ -311,14 +311,15 @@ def altered(sent: list[Sent], kind: type[Message], **fields: object) -> list[Sen
 REPORT = CM_ATTEN_CHAR_IND(EV, RUN, b"\x14" * 58)
 ACKNOWLEDGED = [one for one in CHOSEN if not isinstance(one[3], CM_SLAC_MATCH_REQ)]
 STOPS: dict[str, tuple[list[Sent], End, str]] = {
-    "the first START too late": (shifted(SOUNDED, 1.03, 0.6), End.VEHICLE, "came 640 ms after CM_SLAC_PARM.CNF"),
+    "the first START too late": (shifted(SOUNDED, 1.03, 0.6), End.VEHICLE, "arrived 640 ms after CM_SLAC_PARM.CNF"),
     "the answer too late": (
-        [*ASKED, (1.35, EVSE, EV, CM_SLAC_PARM_CNF(RUN, EV))], End.CHARGER, "came 350 ms after what it answers, 200 ms"
+        [*ASKED, (1.35, EVSE, EV, CM_SLAC_PARM_CNF(RUN, EV))], End.CHARGER, ("arrived 350 ms after its request,"
+            " expected at most 200 ms")
     ),
-    "the report too late": ([*SOUNDED, (2.7, EVSE, EV, REPORT)], End.CHARGER, "came 1640 ms after the first START"),
+    "the report too late": ([*SOUNDED, (2.7, EVSE, EV, REPORT)], End.CHARGER, "arrived 1640 ms after the first START"),
     "the choice too late": (
         [*ACKNOWLEDGED, (14.0, EV, EVSE, CM_SLAC_MATCH_REQ(RUN, EV, EVSE))], End.VEHICLE,
-        "came 12.29 s after CM_ATTEN_CHAR.RSP, 10.00 s",
+        "arrived 12.29 s after CM_ATTEN_CHAR.RSP, expected at most 10.00 s",
     ),
     "the answer to all": (
         [*ASKED, (1.02, EVSE, BROADCAST, CM_SLAC_PARM_CNF(RUN, EV))], End.CHARGER, "destination ff:ff:ff:ff:ff:ff"

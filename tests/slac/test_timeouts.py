@@ -135,7 +135,7 @@ async def test_link_never_up() -> None:
         waiting = asyncio.create_task(charger.match())
         await asyncio.sleep(0)
         key = charger.nmk
-        with pytest.raises(MatchFailed, match=r"did not come up in TT_match_join \(12 s\)") as why:
+        with pytest.raises(MatchFailed, match=r"did not come up within TT_match_join \(12 s\)") as why:
             await bench.match_car()
         assert (why.value.step, why.value.timer) == (Step.LINK, "TT_match_join")
         await asyncio.sleep(2)
@@ -223,9 +223,9 @@ async def test_resume_without_link() -> None:
 @pytest.mark.parametrize(
     ("lost", "own", "step", "timer", "text"),
     [
-        (CM_START_ATTEN_CHAR_IND, 20, Step.SOUNDING, "TT_match_sequence", "no CM_START_ATTEN_CHAR.IND came"),
+        (CM_START_ATTEN_CHAR_IND, 20, Step.SOUNDING, "TT_match_sequence", "no CM_START_ATTEN_CHAR.IND arrived"),
         (CM_MNBC_SOUND_IND, 20, Step.SOUNDING, "TT_EVSE_match_MNBC", "no sounds were heard"),
-        (CM_ATTEN_CHAR_RSP, 20, Step.ATTENUATION, "TT_match_response", "no CM_ATTEN_CHAR.RSP came"),
+        (CM_ATTEN_CHAR_RSP, 20, Step.ATTENUATION, "TT_match_response", "no CM_ATTEN_CHAR.RSP arrived"),
         (CM_SLAC_MATCH_REQ, 20, Step.MATCH, "TT_EVSE_match_session", "neither matched nor validated"),
     ],
 )
@@ -288,7 +288,7 @@ async def test_vehicle_gives_up_validating(result: int) -> None:
             await bench.match_car(0, ONCE, rewrite={CM_VALIDATE_REQ: give_up})
         waiting.cancel()
     assert len(bench.frames("post0", "tx", "CM_VALIDATE.CNF")) == 1
-    assert f"gave it up (result {result})" in bench.notes("post0", "attempt failed")[0]
+    assert f"gave up the validation (result {result})" in bench.notes("post0", "attempt failed")[0]
 
 
 async def test_one_validation_at_a_time() -> None:
@@ -305,7 +305,7 @@ async def test_one_validation_at_a_time() -> None:
             await stranger
     answers = [frame.message for _, frame in bench.frames("post0", "tx", "CM_VALIDATE.CNF")]
     assert CM_VALIDATE_CNF(0, 0) in answers
-    assert any("saw 0 toggles" in note for note in bench.notes("car1", "validation"))
+    assert any("saw 0 of " in note for note in bench.notes("car1", "validation"))
 
 
 async def test_more_sounds_than_there_is_time_for() -> None:
@@ -324,7 +324,7 @@ async def test_toggles_of_nobody() -> None:
     bench.pilots[0].ev.set = lambda state: None  # type: ignore[method-assign]  # the test stands in for it
     why = await _failed(bench)
     assert why.step is Step.VALIDATION
-    assert "saw 0 toggles" in bench.notes("car0", "validation")[0]
+    assert "saw 0 of " in bench.notes("car0", "validation")[0]
     assert "not our vehicle" in bench.notes("post0", "attempt failed")[0]
 
 
@@ -643,7 +643,7 @@ async def test_a_strict_vehicle_says_in_its_last_line_which_field_it_refused(kin
             await bench.match_car(0, ev.Options(strict=True))
         waiting.cancel()
     (field,) = fields
-    assert "properly: at 02:50:4c:00:00:02 " in why.value.text
+    assert "properly: from 02:50:4c:00:00:02: " in why.value.text
     assert field.replace("evse_mac", "EVSE MAC") in why.value.text
 
 

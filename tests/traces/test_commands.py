@@ -130,7 +130,7 @@ def test_export_writes_every_form(trace: Path, tmp_path: Path, capsys: Capture) 
     assert max(float(row["present_voltage_V"] or 0) for row in table) > 300
     code, said = run(capsys, "export", trace, "-o", tmp_path / "x.docx")
     assert code == 2
-    assert "no format 'docx'" in said
+    assert "unknown format 'docx'" in said
 
 
 @each

@@ -404,17 +404,17 @@ def test_options_come_from_plain_data() -> None:
     [
         ({"grups": ["x448"]}, "unknown field `grups`"),
         ({"groups": ["x25520"]}, "no group 'x25520'"),
-        ({"suites": ["ECDHE"]}, "no suite 'ECDHE'"),
-        ({"profile": "iso3"}, "no profile 'iso3'; there are iso2, iso20, both, lab"),
+        ({"suites": ["ECDHE"]}, "unknown suite 'ECDHE'"),
+        ({"profile": "iso3"}, "unknown profile 'iso3'; choose from iso2, iso20, both, lab"),
         ({"staple": "maybe"}, "Invalid enum value 'maybe'"),
         ({"deviate": {"chain": "shuffled"}}, "Invalid enum value 'shuffled'"),
-        ({"deviate": {"at": {"ServerGoodbye": "close"}}}, "no handshake message 'ServerGoodbye'"),
-        ({"deviate": {"at": {"Finished": "explode"}}}, "no action 'explode'"),
+        ({"deviate": {"at": {"ServerGoodbye": "close"}}}, "unknown handshake message 'ServerGoodbye'"),
+        ({"deviate": {"at": {"Finished": "explode"}}}, "unknown action 'explode'"),
         ({"deviate": {"at": {"Finished": "alert oops"}}}, "no alert 'oops'"),
         ({"deviate": {"at": {"Finished": "delay long"}}}, "could not convert"),
         ({"deviate": {"extensions": {"status_request": "zz"}}}, "TLS options"),
         ({"versions": ["1.1"]}, "no version '1.1'"),
-        ({"tolerate": ["expiry"]}, "no check 'expiry'; there are malformed, expired"),
+        ({"tolerate": ["expiry"]}, "unknown check 'expiry'; choose from malformed, expired"),
     ],
 )
 def test_a_mistake_in_the_options_is_named(data: dict[str, object], said: str) -> None:

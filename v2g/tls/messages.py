@@ -228,7 +228,7 @@ def parse_status(body: bytes) -> list[bytes]:
                 raise Fatal("decode_error", f"CertificateStatus: more than {MAX_CHAIN} responses", check="limit")
             found.append(inner.vector(3, "response"))
     else:
-        raise Fatal("decode_error", f"CertificateStatus of type {kind}, known are 1 (ocsp) and 2 (ocsp_multi)")
+        raise Fatal("decode_error", f"CertificateStatus of type {kind}, expected 1 (ocsp) or 2 (ocsp_multi)")
     reader.end()
     return found
 

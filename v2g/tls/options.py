@@ -142,10 +142,10 @@ CONNECTED = "Connected"
 def _check_action(message: str, action: str) -> None:
     if message not in (*tables.MESSAGES, "ChangeCipherSpec", CONNECTED):
         known = ", ".join((*tables.MESSAGES, CONNECTED))
-        raise ValueError(f"deviate.at: no handshake message {message!r}; there are {known}")
+        raise ValueError(f"deviate.at: unknown handshake message {message!r}; choose from {known}")
     word, _, argument = action.partition(" ")
     if word not in ACTIONS:
-        raise ValueError(f"deviate.at.{message}: no action {word!r}; there are {', '.join(ACTIONS)}")
+        raise ValueError(f"deviate.at.{message}: unknown action {word!r}; choose from {', '.join(ACTIONS)}")
     if word in ("alert", "warning"):
         tables.number("alert", argument)
     if word == "delay":
@@ -157,7 +157,7 @@ def _check_tolerated(names: tuple[str, ...]) -> None:
         known = [str(code) for code in Code]
         for name in names:
             if name not in known:
-                raise ValueError(f"tolerate: no check {name!r}; there are {', '.join(known)}")
+                raise ValueError(f"tolerate: unknown check {name!r}; choose from {', '.join(known)}")
 
 
 _FIELD_SUITES = ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
@@ -195,7 +195,7 @@ def options_of(values: Mapping[str, Any]) -> Options:
     values = dict(values)
     name = values.pop("profile", "iso2")
     if name not in PROFILES:
-        raise SetupError(f"TLS options: no profile {name!r}; there are {', '.join(PROFILES)}")
+        raise SetupError(f"TLS options: unknown profile {name!r}; choose from {', '.join(PROFILES)}")
     start = msgspec.to_builtins(PROFILES[name])
     for key, value in values.items():
         if key == "deviate" and isinstance(value, Mapping):

@@ -189,7 +189,7 @@ def number(kind: str, name: str | int) -> int:
         return int(name, 0)
     except ValueError:
         known = ", ".join(dict.fromkeys(_OTHER_NAMES[kind]))
-        raise ValueError(f"no {kind} {name!r}; there are {known}") from None
+        raise ValueError(f"unknown {kind} {name!r}; choose from {known}") from None
 
 
 def numbers(kind: str, names: Iterable[str | int]) -> list[int]:
