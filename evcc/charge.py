@@ -84,7 +84,7 @@ async def find(search: Search, options: Options) -> Channel:
             raise SetupError("the charger insists on TLS; use --tls optional or required")
         return await connect(str(found.address), found.port, interface, search.context, options.observe)
     if search.tls is sdp.TlsPolicy.REQUIRED:
-        raise SetupError("the charger has no TLS, and this vehicle requires it")
+        raise SetupError("the charger has no TLS, but this vehicle requires it")
     return await connect(str(found.address), found.port, interface, None, options.observe)
 
 

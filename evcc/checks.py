@@ -128,12 +128,12 @@ def dc_limits(drive: Drive, parameter: Any) -> Limits:
     least_current = amps(parameter.EVSEMinimumCurrentLimit)
     if not least_voltage <= battery.voltage <= limits.voltage:
         raise Unsuitable(
-            f"the battery is at {battery.voltage:.1f} V, the charger gives {least_voltage:g} to {limits.voltage:g} V"
+            f"the battery is at {battery.voltage:.1f} V, the charger supplies {least_voltage:g} to {limits.voltage:g} V"
         )
     if least_current > min(battery.pack.max_current, limits.current):
         raise Unsuitable(
-            f"the charger gives {least_current:g} to {limits.current:g} A,"
-            f" the battery takes up to {battery.pack.max_current:g} A"
+            f"the charger supplies {least_current:g} to {limits.current:g} A,"
+            f" the battery accepts up to {battery.pack.max_current:g} A"
         )
     return limits
 
@@ -146,7 +146,7 @@ def ac_current(drive: Drive, max_current: float) -> None:
     """
     least = drive.vehicle.onboard.min_current
     if max_current < least:
-        raise Unsuitable(f"the charger gives {max_current:g} A, the onboard charger needs {least:g} A")
+        raise Unsuitable(f"the charger supplies {max_current:g} A, the onboard charger needs {least:g} A")
 
 
 # ---------------------------------------------------------------------------------------------------------------

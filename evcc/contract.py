@@ -188,7 +188,7 @@ def heed_retry_counter(drive: Drive, wallet: Wallet) -> None:
     if counter is None:
         return
     wallet.updates = counter >= 0
-    when = {0: "the next session tries again", -1: "it is not updated any more"}
+    when = {0: "to be tried again in the next session", -1: "it will not be updated again"}
     drive.note(f"RetryCounter {counter}: {when.get(counter, f'to be tried again after {counter} days')}")
     if counter > 0:
         wallet.update_next = False
@@ -227,7 +227,7 @@ def accept(
         raise Undeliverable(str(why)) from why
     contract = Credential(chain, key)
     if plain_id(res.eMAID.value) != contract.emaid:
-        raise Undeliverable(f"eMAID {res.eMAID.value}, but the contract certificate is of {contract.name}")
+        raise Undeliverable(f"eMAID {res.eMAID.value}, but the contract certificate is for {contract.name}")
     return contract
 
 

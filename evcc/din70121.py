@@ -80,7 +80,7 @@ async def discover_service(drive: Drive) -> int:
         raise Unsuitable("the charger offers no external payment")
     offered, wanted = res.ChargeService.EnergyTransferType, [mode for mode in drive.modes if mode in MODES]
     if not wanted or "DC" not in offered:
-        raise Unsuitable(f"the charger offers {offered}, the vehicle takes {', '.join(drive.modes)}")
+        raise Unsuitable(f"the charger offers {offered}, the vehicle accepts {', '.join(drive.modes)}")
     drive.mode = offered if offered in MODES else wanted[0]
     if offered not in MODES:
         drive.session.tolerate("other-dc-mode", f"{offered} instead of {' or '.join(MODES)}")

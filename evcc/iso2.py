@@ -86,9 +86,11 @@ async def set_up(drive: Drive) -> None:
         session.tolerate("zero-session-id", f"the charger's session id is {session.id.hex() or 'empty'} [V2G2-750]")
     joined = session.id == asked and res.ResponseCode != "OK_NewSessionEstablished"
     if res.ResponseCode == "OK_OldSessionJoined" and not (drive.resume and joined):
-        session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")
+        session.tolerate(
+            "unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, but {asked.hex()} was requested"
+        )
     if drive.resume and not joined:
-        drive.note("the charger does not know the paused session; a new one begins")
+        drive.note("the charger does not know the paused session; a new session begins")
         drive.forget_pause()
     drive.started = drive.now if drive.resume is None or drive.resume.started is None else drive.resume.started
 
@@ -109,7 +111,7 @@ async def discover_services(drive: Drive) -> iso2.ServiceDiscoveryRes:
         if mode:
             drive.session.tolerate("other-dc-mode", f"{mode} instead of {' or '.join(wanted)}")
     if not mode:
-        raise Unsuitable(f"the charger offers {', '.join(offered)}, the vehicle takes {', '.join(wanted)}")
+        raise Unsuitable(f"the charger offers {', '.join(offered)}, the vehicle accepts {', '.join(wanted)}")
     drive.mode = mode
     return res
 
@@ -240,7 +242,7 @@ def choose_schedule(
     need = schedule.Need(drive.energy_request, number(most_power(drive)), drive.departure)
     chosen = schedule.choose(offered, need)
     if chosen.end < SHORTEST:
-        raise Unsuitable(f"schedule {chosen.tuple_id} covers {chosen.end:g} s only")
+        raise Unsuitable(f"schedule {chosen.tuple_id} covers only {chosen.end:g} s")
     return schedule.plan(chosen, need, watt)
 
 
@@ -258,7 +260,7 @@ def falls_asleep(drive: Drive, terms: Terms) -> Ending | None:
     if shortest is None or until is None or until - drive.now < shortest:
         return None
     if math.isinf(until):
-        return Ending("pause", "the schedule allows no power any more")
+        return Ending("pause", "the schedule no longer allows any power")
     return Ending("pause", f"the schedule allows no power for {until - drive.now:.0f} s", until=until)
 
 

@@ -53,7 +53,7 @@ async def run(drive: Drive) -> None:
         while ending.how == "service":
             changes, since = changes + 1 if drive.now - since < SETTLED else 1, drive.now
             if changes > MOST_CHANGES:
-                raise Unsuitable(f"the charger asks for another service again and again, {changes} times")
+                raise Unsuitable(f"the charger asked for another service {changes} times in a row")
             await drive.beside.stop(RENEGOTIATION)
             await drive.ask(common.SessionStopReq(ChargingSession="ServiceRenegotiation"))
             ending = await charge(drive, await select_service(drive))
@@ -99,16 +99,18 @@ async def set_up(drive: Drive) -> Control | None:
     """SessionSetup: a new session, or a paused one by its id; returns the selection of a session that is resumed."""
     session = drive.session
     if drive.resume is not None and drive.resume.binding and drive.resume.binding != binding(drive):
-        drive.note("this is another charger than the one of the paused session; a new one begins")
+        drive.note("this is not the charger of the paused session; a new session begins")
         drive.forget_pause()
     resume = drive.resume
     session.id = asked = resume.session_id if resume else NEW
     res = await drive.ask(common.SessionSetupReq(EVCCID=evccid(drive)))
     joined = res.ResponseCode == "OK_OldSessionJoined"
     if joined and (resume is None or session.id != asked):
-        session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")
+        session.tolerate(
+            "unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, but {asked.hex()} was requested"
+        )
     if joined and (resume is None or resume.control is None):
-        raise Unsuitable("OK_OldSessionJoined, and this vehicle does not know what was selected in that session")
+        raise Unsuitable("OK_OldSessionJoined, but this vehicle does not know what was selected in that session")
     if res.ResponseCode == "OK":
         session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
     if not any(session.id):
@@ -118,7 +120,7 @@ async def set_up(drive: Drive) -> Control | None:
         drive.parks = resume.parks if resume is not None else frozenset()
         drive.contract = resume.contract if resume is not None else None
         return resume.control if resume is not None else None
-    drive.note("the charger does not know the paused session; a new one begins")
+    drive.note("the charger does not know the paused session; a new session begins")
     drive.forget_pause()
     return None
 
@@ -142,7 +144,7 @@ async def authorize(drive: Drive) -> None:
         if res.ResponseCode == "WARNING_AuthorizationSelectionInvalid":
             break  # there is no other method to select
         if attempt < drive.options.authorization_retries:
-            drive.note(f"the charger refuses: {res.ResponseCode}; asked again")
+            drive.note(f"the charger refuses: {res.ResponseCode}; asking again")
             await drive.breathe()
             drive.still_wanted()
     raise Unsuitable(f"the charger refuses: {res.ResponseCode}")
@@ -163,7 +165,7 @@ async def select_service(drive: Drive) -> Control:
         raise Unsuitable(f"the vehicle wants {energy.title(service.number)}, the charger offers {listed}")
     detail = await drive.ask(common.ServiceDetailReq(ServiceID=service.number))
     if detail.ServiceID != service.number:
-        text = f"details of service {detail.ServiceID}, asked for {service.number}"
+        text = f"details of service {detail.ServiceID}, but those of {service.number} were requested"
         drive.session.tolerate("other-service-details", text)
     control = choose(drive, service, detail.ServiceParameterList.ParameterSet)
     drive.parks = frozenset()
@@ -201,7 +203,7 @@ def digital(drive: Drive) -> None:
     """
     reading = drive.vehicle.pilot.reading
     if reading.offer is not None and reading.offer[0] is not Offer.DIGITAL:
-        drive.session.tolerate("duty", f"charge parameters are due, and the control pilot is at {reading.label}")
+        drive.session.tolerate("duty", f"charge parameters are due, but the control pilot is at {reading.label}")
 
 
 async def leave(drive: Drive, why: BaseException) -> None:

@@ -116,7 +116,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     same_kind(offer, ac_members(control).offers)
     given = at_least_zero("EVSEMaximumChargePower", even(offer, "EVSEMaximumChargePower", count))
     if given < least or not given:
-        raise Unsuitable(f"the charger gives {given:g} W, the onboard charger needs {least:g} W")
+        raise Unsuitable(f"the charger supplies {given:g} W, the onboard charger needs {least:g} W")
     terms.most = min(own, given)
     if control.bidirectional:
         taken = abs(even(offer, "EVSEMaximumDischargePower", count))

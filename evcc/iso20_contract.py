@@ -37,7 +37,7 @@ async def pays(drive: Drive, setup: common.AuthorizationSetupRes) -> bool:
     if drive.options.payment == "contract":
         raise Unsuitable(f"payment by contract is not possible: {obstacle}")
     if "EIM" not in setup.AuthorizationServices:
-        raise Unsuitable(f"the charger takes contracts only: {obstacle}")
+        raise Unsuitable(f"the charger accepts only contracts: {obstacle}")
     if drive.options.payment == "auto" and wallet is not None:
         drive.note(f"external payment: {obstacle}")
     return False
@@ -106,7 +106,7 @@ async def authorize(drive: Drive, contract: Credential, challenge: bytes, wallet
     """AuthorizationReq with one contract until it is finished; returns the ResponseCode."""
     subs = sub_certificates(contract.chain)
     if subs is None:
-        drive.note(f"contract {contract.emaid} is not tried: its sub-CAs are missing")
+        drive.note(f"contract {contract.emaid} is skipped: its sub-CAs are missing")
         return "WARNING_CertificateValidationError"
     request = common.AuthorizationReq(
         SelectedAuthorizationService="PnC",

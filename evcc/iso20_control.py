@@ -152,7 +152,10 @@ def adopt(drive: Drive, said: Any) -> None:
         return
     settings, battery, adopted = drive.vehicle.settings, drive.vehicle.battery, []
     if drive.control is None or not drive.control.chosen.by_charger:
-        drive.note("the charger names mobility needs, which are the vehicle's to name", once="needs-not-asked")
+        drive.note(
+            "the charger sets mobility needs, but MobilityNeedsMode 1 leaves them to the vehicle",
+            once="needs-not-asked",
+        )
         return
     if not settings.follows_needs:
         drive.note("the charger's mobility needs are ignored", once="needs-ignored")
@@ -167,7 +170,7 @@ def adopt(drive: Drive, said: Any) -> None:
         settings.minimum_soc, battery.min_soc = told.minimum, told.minimum / 100.0
         adopted.append(f"at least {told.minimum} %")
     if adopted:
-        drive.session.tell("state", "needs", f"of the charger are followed: {', '.join(adopted)}")
+        drive.session.tell("state", "needs", f"adopted from the charger: {', '.join(adopted)}")
 
 
 def minimum_soc(drive: Drive) -> int | None:
@@ -192,7 +195,7 @@ def wishes(drive: Drive, notification: str | None) -> Ending | None:
             obstacle = unchangeable(drive) if drive.options.renegotiates else "it does not renegotiate"
             if not obstacle:
                 return Ending("service", "the charger asked for another service")
-            drive.note(f"the charger asked for another service; the vehicle goes on with this one: {obstacle}")
+            drive.note(f"the charger asked for another service; the vehicle keeps this one: {obstacle}")
     if vehicle.stop.is_set():
         vehicle.stop.clear()
         return Ending("stop", "stopped by the driver")
@@ -200,7 +203,7 @@ def wishes(drive: Drive, notification: str | None) -> Ending | None:
         vehicle.another_service.clear()
         if not (obstacle := unchangeable(drive)):
             return Ending("service", "the driver wants another service")
-        drive.note(f"the vehicle goes on with its service: {obstacle}")
+        drive.note(f"the vehicle keeps its service: {obstacle}")
     if vehicle.battery.full and wants_full(drive):
         return Ending("stop", "charging complete")
     if vehicle.battery.drained and vehicle.settings.target_power < 0.0 and not controlled(drive):

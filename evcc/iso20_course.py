@@ -54,7 +54,7 @@ async def begin_power(
     except Unconfirmed as why:
         if not drive.options.renegotiates:
             raise
-        drive.note(f"{why}; it is asked for another schedule")
+        drive.note(f"{why}; asking it for another schedule")
     else:
         return terms
     beside = drive.on(RENEGOTIATION)
@@ -134,10 +134,10 @@ class Course(Generic[T]):
         obstacle = ""
         if self.control.dynamic:
             if notification != "Pause":
-                obstacle = "in dynamic mode the charger has to ask for it (standby is the vehicle's to begin)"
+                obstacle = "in dynamic mode only the charger can ask for a pause (the vehicle can only go to standby)"
         elif self.plan.power(drive.now, math.inf, math.inf):
             if not drive.options.renegotiates or self._again == math.inf:
-                obstacle = "the power profile is not 0 W, and it cannot be renegotiated"
+                obstacle = "the power profile is not 0 W and cannot be renegotiated"
             elif not drive.pausing or drive.beside.busy(RENEGOTIATION):
                 return None  # until a profile of 0 W is agreed
             else:

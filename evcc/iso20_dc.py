@@ -80,7 +80,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     least = at_least_zero("EVSEMinimumVoltage", number(offer.EVSEMinimumVoltage))
     terms = updated(Terms(0.0, 0.0, 0.0), offer)
     if not least <= battery.voltage <= terms.voltage:
-        text = f"the battery is at {battery.voltage:.1f} V, the charger gives {least:g} to {terms.voltage:g} V"
+        text = f"the battery is at {battery.voltage:.1f} V, the charger supplies {least:g} to {terms.voltage:g} V"
         raise Unsuitable(text)
     if (
         drive.stream == MAIN
@@ -360,12 +360,12 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
         return protects(drive, f"{current:g} A, at most {pack.max_current:g} A")
     most = pack.max_discharge_current if drive.bidirectional else 0.0
     if -current > most * checks.OVER + checks.OVER_AMPS:
-        return protects(drive, f"{current:g} A, and {most:g} A may be taken out of the battery")
+        return protects(drive, f"{current:g} A, but the battery supplies at most {most:g} A")
     if -current > checks.OVER_AMPS and voltage < pack.min_voltage / checks.OVER:
         return protects(drive, f"{current:g} A at {voltage:g} V, at least {pack.min_voltage:g} V")
     if -current > checks.OVER_AMPS and drive.vehicle.battery.soc < drive.vehicle.battery.min_soc - DRAINED:
         return protects(
-            drive, f"{current:g} A, and the battery is at its minimum of {percent(drive.vehicle.battery.min_soc)} %"
+            drive, f"{current:g} A, but the battery is at its minimum of {percent(drive.vehicle.battery.min_soc)} %"
         )
     return None
 
@@ -401,4 +401,4 @@ async def until_dead(drive: Drive) -> None:
             processing = "Finished"
             continue
         await drive.breathe()
-    drive.note(f"the inlet still has {drive.vehicle.inlet_voltage:.0f} V: is a contactor welded?")
+    drive.note(f"the inlet is still at {drive.vehicle.inlet_voltage:.0f} V: is a contactor welded?")

@@ -139,5 +139,5 @@ def profiles(drive: Drive, chain: tuple[bytes, ...]) -> str:
     if suite == "iso2":
         drive.session.tolerate("contract-curve", "a certificate on P-256, where P-521 or Ed448 is expected")
     elif not suite:
-        raise RemoteError("a certificate that is neither on P-521 nor of Ed448")
+        raise RemoteError("a certificate that uses neither P-521 nor Ed448")
     return suite

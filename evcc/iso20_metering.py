@@ -26,7 +26,7 @@ def confirm(drive: Drive, *, dynamic: bool) -> None:
         return
     facts, wallet = drive.session.facts.iso20, drive.options.wallet20
     if facts.meter is None:
-        drive.note("the charger asked for a metering confirmation, and showed no meter")
+        drive.note("the charger asked for a metering confirmation without sending a meter reading")
         return
     request = common.MeteringConfirmationReq(
         SignedMeteringData=common.SignedMeteringDataType(

@@ -100,11 +100,11 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
     res = trusted(drive, await until_finished(drive, lambda: asked, "V2G_EVCC_Ongoing_Timeout"))
     if control.dynamic:
         if res.Dynamic_SEResControlMode is None:
-            raise RemoteError("ScheduleExchangeRes of scheduled mode, dynamic was selected")
+            raise RemoteError("ScheduleExchangeRes in scheduled mode, but dynamic mode was selected")
         adopt(drive, res.Dynamic_SEResControlMode)
         return Plan(Schedule(0, base=drive.now))
     if res.Scheduled_SEResControlMode is None:
-        raise RemoteError("ScheduleExchangeRes of dynamic mode, scheduled was selected")
+        raise RemoteError("ScheduleExchangeRes in dynamic mode, but scheduled mode was selected")
     plan = choice(drive, control, res.Scheduled_SEResControlMode.ScheduleTuple, stamp_of(res))
     return replace(plan, pause=invited(drive, plan)) if res.GoToPause else plan
 
@@ -126,7 +126,7 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
     for one in offered:
         if one.tariff is not None and not one.tariff.known:
             name = prices.ALGORITHMS.get(one.tariff.algorithm, "another algorithm")
-            drive.note(f"prices by {name} are not worked out", once="prices-unknown")
+            drive.note(f"prices by {name} are not calculated", once="prices-unknown")
     planned = schedule.plan(schedule.choose(offered, need), need, watt)
     drive.tuple_id = planned.tuple_id
     chosen = next(one for one in tuples if one.ScheduleTupleID == planned.tuple_id)
@@ -153,10 +153,10 @@ def invited(drive: Drive, plan: Plan) -> Ending | None:
     until = plan.schedule.idle_until(drive.now)
     shortest = drive.vehicle.settings.sleeps
     if shortest is None or (until is not None and until - drive.now < shortest):
-        drive.note("the charger has no energy to give soon, and invites to pause")
+        drive.note("the charger has no energy available soon and invites the vehicle to pause")
         return None
     known = until if until is not None and math.isfinite(until) else None
-    return Ending("pause", "the charger has no energy to give soon, and invited to pause", until=known)
+    return Ending("pause", "the charger has no energy available soon and invited the vehicle to pause", until=known)
 
 
 def falls_asleep(drive: Drive, plan: Plan) -> Ending | None:
@@ -369,9 +369,9 @@ def started(drive: Drive, response: common.PowerDeliveryRes) -> None:
     """
     code = response.ResponseCode
     if code == "WARNING_PowerToleranceNotConfirmed":
-        raise Unconfirmed(f"the charger does not begin: the vehicle does not confirm the tolerance ({code})")
+        raise Unconfirmed(f"the charger does not start: the vehicle does not confirm the tolerance ({code})")
     if code.startswith("WARNING"):
-        raise Unsuitable(f"the charger does not begin: {code}")
+        raise Unsuitable(f"the charger does not start: {code}")
     status = response.EVSEStatus
     drive.asked_to_stop = status is not None and status.EVSENotification == "Terminate"
 

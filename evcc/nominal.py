@@ -96,13 +96,13 @@ def _end(vehicle: Vehicle, until: float | None) -> tuple[Cause, str] | None:
     if reading.offer is not None and reading.offer[0] is Offer.DIGITAL:
         return Cause.ABORTED, "the charger asks for digital communication now"
     if reading.offer is not None and reading.offer[0] is Offer.NOTHING:
-        return Cause.COMPLETE, "the charger offers no current any more"
+        return Cause.COMPLETE, "the charger no longer offers current"
     if vehicle.trouble.is_set():
         return Cause.ABORTED, vehicle.trouble_text
     if vehicle.stop.is_set() or vehicle.pause.is_set():
         return Cause.COMPLETE, "stopped by the driver"
     if vehicle.battery.full:
-        return Cause.COMPLETE, "the battery has what it wants"
+        return Cause.COMPLETE, "the battery has reached its target"
     if until is not None and asyncio.get_running_loop().time() >= until:
-        return Cause.COMPLETE, "the driver has enough"
+        return Cause.COMPLETE, "the time for charging is over"
     return None

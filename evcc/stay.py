@@ -162,8 +162,8 @@ async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
             found.set_result(Woken.CHARGER)
         off = off or not _offers(reading)
 
-    how.tell("asleep", "" if not times else f"for {max(min(times) - _now(), 0.0):g} s at most")
-    how.say("asleep" + (f" for {max(min(times) - _now(), 0.0):.0f} s at most" if times else ""))
+    how.tell("asleep", "" if not times else f"for at most {max(min(times) - _now(), 0.0):g} s")
+    how.say("asleep" + (f" for at most {max(min(times) - _now(), 0.0):.0f} s" if times else ""))
     vehicle.trouble.clear()
     vehicle.wake.clear()
     hands = [asyncio.create_task(event.wait()) for event in (vehicle.stop, vehicle.trouble, vehicle.wake)]

@@ -393,7 +393,7 @@ class Vehicle:
                 assumed = within if loaded else min(_ASSUMED_DOWN, within)
                 await asyncio.sleep(assumed)
                 self._told = self._told._replace(current=0.0)
-                self._note(f"current taken as gone {assumed:g} s after pilot B: the inlet is not measured")
+                self._note(f"current assumed to be zero {assumed:g} s after pilot B: the inlet is not measured")
             else:
                 most = math.inf if within > AT_ONCE else CURRENT_DOWN
                 rundown = Rundown(self.sense()[1], self._clock(), within, most)

@@ -125,7 +125,7 @@ async def until_dead(drive: Drive, make: Callable[[], Request[Measured]]) -> Non
         if drive.vehicle.inlet_voltage < DEAD:
             return
         await drive.breathe()
-    drive.note(f"the inlet still has {drive.vehicle.inlet_voltage:.0f} V: is a contactor welded?")
+    drive.note(f"the inlet is still at {drive.vehicle.inlet_voltage:.0f} V: is a contactor welded?")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -195,7 +195,9 @@ def rundown(drive: Drive, ending: Ending) -> Rundown | None:
 def still_flows(drive: Drive) -> None:
     """Notes a current that still flows after the ramp."""
     if abs(drive.vehicle.current) > NO_CURRENT:
-        drive.note(f"the charger still gives {drive.vehicle.current:.0f} A, and the vehicle asks for none", once="ramp")
+        drive.note(
+            f"the charger still delivers {drive.vehicle.current:.0f} A, but the vehicle asks for none", once="ramp"
+        )
 
 
 async def ramp_down(

@@ -52,7 +52,7 @@ STEPS = 20.0
 """s for the charger's steps through E or F and X1 (T_step_EF, T_step_X1)."""
 
 NO_SLAC = "on a plain cable use --no-slac (in a bench file slac: false)"
-DOCTOR = "plugfest slac doctor looks closer"
+DOCTOR = "plugfest slac doctor finds out why"
 
 
 def check(name: str) -> None:

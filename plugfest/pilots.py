@@ -31,7 +31,7 @@ def user_errors(hint: str = "") -> Iterator[None]:
     except ModemMissing as why:
         raise UserError(f"{why}; {hint}" if hint else str(why)) from why
     except ModemError as why:
-        raise UserError(f"{why}; plugfest slac doctor looks closer") from why
+        raise UserError(f"{why}; plugfest slac doctor finds out why") from why
     except (LinkError, PilotError, SetupError) as why:
         raise UserError(str(why)) from why
 

@@ -124,12 +124,14 @@ def watch(visit: Visit) -> None:
     if flows < 0.0:
         declared = min(ac.max_discharge_current, visit.line.declared_discharge_current)
         if _beyond(-flows, declared):
-            _cut(visit, f"the vehicle gives back {-flows:.1f} A per phase, both sides have declared {declared:.1f} A")
+            _cut(
+                visit, f"the vehicle gives back {-flows:.1f} A per phase; both sides declared at most {declared:.1f} A"
+            )
             return
     if flows >= 0.0 and _beyond(flows, offered):
-        text = f"the vehicle draws {flows:.1f} A per phase, offered are {offered:.1f} A"
+        text = f"the vehicle draws {flows:.1f} A per phase, but only {offered:.1f} A is offered"
     elif flows < 0.0 and _beyond(-flows, back):
-        text = f"the vehicle gives back {-flows:.1f} A per phase, agreed are {back:.1f} A"
+        text = f"the vehicle gives back {-flows:.1f} A per phase, but only {back:.1f} A was agreed"
     else:
         visit.over("overdraw", "overdraw told")
         return

@@ -99,7 +99,10 @@ def _same_again(visit: Visit, received: Received, response: Any) -> None:
     if type(before) is type(request):
         changed = ", ".join(name for name in names if getattr(before, name) != getattr(request, name))
         if changed:
-            text = f"{type(request).__name__} was repeated with another {changed} while the charger was at work"
+            text = (
+                f"{type(request).__name__} was repeated with a different {changed} while the charger was"
+                " still processing it"
+            )
             visit.tell(f"changed-{type(request).__name__}", text)
 
 

@@ -166,7 +166,7 @@ class Arrivals:
                 try:
                     return matching.result(), None
                 except MatchFailed as why:
-                    follows = "the nominal duty follows" if self.evse else "plugfest slac doctor looks closer"
+                    follows = "the nominal duty follows" if self.evse else "plugfest slac doctor finds out why"
                     self.say(f"no vehicle was matched while {why}; {follows}")
                     after = Entry.THROUGH_X1 if side.options.repeat_pilot else Entry.THROUGH_BOTH
                     return None, after if self.evse else None

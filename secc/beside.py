@@ -78,7 +78,9 @@ async def _renegotiation(visit: Visit, answers: Answers) -> None:
         if stream.outdated:
             stream.begin_anew()
             if not visit.delivering:
-                visit.tell("late-side-request", f"{type(received.message).__name__} came after the end, and is dropped")
+                visit.tell(
+                    "late-side-request", f"{type(received.message).__name__} arrived after the end and is dropped"
+                )
                 visit.session.forget(RENEGOTIATION)
                 continue
         await stream.answer(received, iso20_renegotiation.check(visit))

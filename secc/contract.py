@@ -223,7 +223,7 @@ def payment_details(visit: Visit, request: iso2.PaymentDetailsReq) -> iso2.Payme
     leaf = check_chain(visit, chain, contracts.roots, Role.CONTRACT, contracts.revoked)
     emaid = plain_id(request.eMAID)
     if emaid != plain_id(common_name(leaf)):
-        raise Refusal(BROKEN, f"eMAID {request.eMAID}, but the certificate is of {common_name(leaf)}")
+        raise Refusal(BROKEN, f"eMAID {request.eMAID}, but the certificate is for {common_name(leaf)}")
     verdict = contracts.verdicts.get(emaid, "")
     if verdict in AT_PAYMENT:
         raise Refusal(verdict, f"contract {emaid} is not accepted")

@@ -57,9 +57,9 @@ def accept(visit: Visit, limits: Ceiling, requirement: str = "") -> None:
         text = f"limits of {limits.voltage:g} V, {limits.current:g} A, {limits.power:g} W [{requirement}]"
         raise Refusal("FAILED_WrongChargeParameter", text)
     if limits.voltage < output(visit).limits.min_voltage:
-        raise Refusal("FAILED_WrongChargeParameter", f"{limits.voltage:g} V is below what this charger can give")
+        raise Refusal("FAILED_WrongChargeParameter", f"{limits.voltage:g} V is below what this charger can supply")
     if limits.current == 0 or limits.power == 0:
-        text = f"the vehicle takes nothing: {limits.current:g} A, {limits.power:g} W"
+        text = f"the vehicle accepts no power: {limits.current:g} A, {limits.power:g} W"
         visit.session.tell("tolerance", "zero-limit", text)
     output(visit).declare(limits)
 
@@ -130,7 +130,7 @@ def check_tested(power: LimitedOutput) -> None:
         Refusal: the pilot or a fault has switched it off since the cable check.
     """
     if not power.tested:
-        raise Refusal("FAILED", "the output was switched off since the cable check, and stays off without another")
+        raise Refusal("FAILED", "the output was switched off after the cable check and stays off until the next one")
 
 
 def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> LimitedOutput:
@@ -181,7 +181,7 @@ async def switch_off(visit: Visit, *, for_good: bool = True) -> None:
         await asyncio.sleep(LOOKS)
         visit.evse.meter.read()
     if abs(power.current) >= NO_CURRENT:
-        visit.tell("slow-off", f"{power.current:.1f} A still flow {GONE_WITHIN:g} s after the output was switched off")
+        visit.tell("slow-off", f"{power.current:.1f} A still flows {GONE_WITHIN:g} s after the output was switched off")
 
 
 def targets(

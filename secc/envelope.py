@@ -56,9 +56,9 @@ class Kind(enum.Enum):
     OWN_POWER = "target power above the vehicle's own limit"
     CHARGER_VOLTAGE = "target voltage above the charger's limit"
     CHARGER_CURRENT = "target current above the charger's limit"
-    OWN_DISCHARGE = "target current of discharging above the vehicle's own limit"
-    OWN_DISCHARGE_POWER = "target power of discharging above the vehicle's own limit"
-    CHARGER_DISCHARGE = "target current of discharging above the charger's limit"
+    OWN_DISCHARGE = "discharge current target above the vehicle's own limit"
+    OWN_DISCHARGE_POWER = "discharge power target above the vehicle's own limit"
+    CHARGER_DISCHARGE = "discharge current target above the charger's limit"
     RAISED = "limit raised in the loop above the one declared"
 
 
@@ -171,7 +171,7 @@ class LimitedOutput:
         limits = _rounded(limits)
         tested = self._declared.voltage
         if self.driver.on and 0.0 < tested < limits.voltage:
-            self._clipped(Kind.RAISED, f"{limits.voltage:g} V, the insulation was tested for {tested:g} V")
+            self._clipped(Kind.RAISED, f"{limits.voltage:g} V, but the insulation was tested at {tested:g} V")
             limits = limits._replace(voltage=tested)
         self._declared = self._vehicle = limits
         self._changed()
@@ -197,9 +197,9 @@ class LimitedOutput:
             return
         for value, most, unit in zip(asked[:-1], declared[:-1], UNITS, strict=True):
             if value > most + STEP:
-                self._clipped(Kind.RAISED, f"{value:g} {unit}, declared {most:g} {unit}")
+                self._clipped(Kind.RAISED, f"{value:g} {unit}, but {most:g} {unit} was declared")
         if asked.least_voltage < declared.least_voltage - STEP:
-            text = f"discharging down to {asked.least_voltage:g} V, declared {declared.least_voltage:g} V"
+            text = f"discharging down to {asked.least_voltage:g} V, but {declared.least_voltage:g} V was declared"
             self._clipped(Kind.RAISED, text)
         self._vehicle = lower(asked, declared)
         self._changed()

@@ -300,9 +300,9 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
         visit.session.tell("state", "stopping", f"the vehicle says: {' / '.join(said)}")
     before_profile = visit.delivering
     if request.ChargingSession == "Pause" and (before_profile or not iso20_schedule.may_pause(visit)):
-        raise Refusal("FAILED_PauseNotAllowed", "neither does the profile allow it now, nor did the charger ask for it")
+        raise Refusal("FAILED_PauseNotAllowed", "the profile does not allow it now, and the charger did not ask for it")
     if request.ChargingSession == "ServiceRenegotiation" and not visit.allows_another_service:
-        text = "this charger does not renegotiate services, and has said so"
+        text = "this charger does not renegotiate services, as it announced"
         raise Refusal("FAILED_NoServiceRenegotiationSupported", text)
     await stop(visit)
     if request.ChargingSession == "ServiceRenegotiation":

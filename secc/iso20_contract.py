@@ -91,7 +91,7 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
     again = visit.contract
     found = _signature(visit, request, leaf)
     if not visit.challenge or block.GenChallenge != visit.challenge:
-        text = f"GenChallenge {block.GenChallenge.hex()}, sent was {visit.challenge.hex() or 'none'}"
+        text = f"GenChallenge {block.GenChallenge.hex()} instead of {visit.challenge.hex() or 'none'}"
         raise Refusal("WARNING_ChallengeInvalid", text)
     emaid = plain_id(common_name(leaf))
     if contracts.providers and provider_of(emaid) not in map(provider_of, contracts.providers):
@@ -130,7 +130,7 @@ def profiles(visit: Visit, chain: Sequence[bytes]) -> str:
     if suite == "iso2" and visit.session.tolerant:
         visit.session.tolerate("contract-curve", "a certificate on P-256, where P-521 or Ed448 is expected")
     elif not suite or suite == "iso2":
-        raise Refusal(CODES.broken, "a certificate that is neither on P-521 nor of Ed448")
+        raise Refusal(CODES.broken, "a certificate that uses neither P-521 nor Ed448")
     return suite
 
 

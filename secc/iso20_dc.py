@@ -148,7 +148,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     visit.evse.meter.read()  # it integrates between readings, whether the vehicle wants to see them or not
     power, control, asked = output(visit), chosen(visit), request.CLReqControlMode
     if type(asked) is not dc_members(control).asks:
-        raise Refusal("FAILED", f"{type(asked).__name__}, {dc_members(control).asks.__name__} was selected")
+        raise Refusal("FAILED", f"{type(asked).__name__} instead of {dc_members(control).asks.__name__}")
     first, visit.charged = not visit.charged, True
     what = agreed.now(visit)
     power.agree(what.watts, what.least)

@@ -105,19 +105,19 @@ def _problem(visit: Visit, request: common.MeteringConfirmationReq) -> str:
     """What is wrong with a confirmation, or ""."""
     signed = request.SignedMeteringData
     if signed.SessionID != visit.session.id:
-        return f"a receipt for session {signed.SessionID.hex()}, this is {visit.session.id.hex()}"
+        return f"a receipt for session {signed.SessionID.hex()} in session {visit.session.id.hex()}"
     readings = [one for one in visit.metering.shown if one.meter == signed.MeterInfo]
     if not readings:
         last = visit.metering.shown[-1].meter.ChargedEnergyReadingWh if visit.metering.shown else "nothing"
-        return f"MeterInfo is not as sent: {signed.MeterInfo.ChargedEnergyReadingWh} Wh, sent was {last}"
+        return f"MeterInfo differs from what was sent: {signed.MeterInfo.ChargedEnergyReadingWh} Wh instead of {last}"
     if all(one.receipt != signed.Receipt for one in readings):
-        return "Receipt is not as sent"
+        return "Receipt differs from what was sent"
     mode = signed.Scheduled_SMDTControlMode
     dynamic = visit.control is not None and visit.control.dynamic
     if (mode is None) != dynamic:
-        return f"a receipt of the other control mode, {'dynamic' if dynamic else 'scheduled'} was selected"
+        return f"a receipt for the wrong control mode; {'dynamic' if dynamic else 'scheduled'} was selected"
     if mode is not None and mode.SelectedScheduleTupleID != visit.terms.tuple_id:
-        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, chosen was {visit.terms.tuple_id}"
+        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, but {visit.terms.tuple_id} was chosen"
     assert visit.contract is not None
     try:
         made = contract.check_signature(visit, request, visit.contract.chain[0], SET)

@@ -60,7 +60,7 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
     if profile is None:
         raise Refusal("FAILED_EVPowerProfileInvalid", "Start without EVPowerProfile")
     if (profile.Dynamic_EVPPTControlMode is not None) != chosen(visit).dynamic:
-        raise Refusal("FAILED_EVPowerProfileInvalid", "EVPowerProfile of the other control mode")
+        raise Refusal("FAILED_EVPowerProfileInvalid", "EVPowerProfile for the wrong control mode")
     channel, terms = selected_channel(visit, request), visit.terms
     if profile.Scheduled_EVPPTControlMode is None:
         terms.schedule, terms.discharge, terms.profile, terms.channel = {}, {}, (), channel
@@ -68,7 +68,7 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
     tuple_id = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
     if tuple_id not in terms.schedule:
         offered = ", ".join(map(str, terms.schedule))
-        raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id}, offered: {offered}")
+        raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id} was not offered ({offered})")
     steps = steps_of(visit, profile, tuple_id, stamp_of(request))
     answer = profile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
     tolerance = terms.plans[tuple_id].tolerance
@@ -146,11 +146,11 @@ def selected_channel(visit: Visit, request: common.PowerDeliveryReq) -> common.c
         return None
     if channel is None:
         raise Refusal(
-            "FAILED_PowerDeliveryNotApplied", "Start without BPT_ChannelSelection, the channels are separated"
+            "FAILED_PowerDeliveryNotApplied", "Start without BPT_ChannelSelection, although the channels are separated"
         )
     flows = visit.evse.watts
     if visit.delivering and visit.terms.channel not in (None, channel) and abs(flows) > MARGIN:
-        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the direction changes with {flows:.0f} W flowing")
+        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the direction changes while {flows:.0f} W flows")
     return channel
 
 
@@ -191,10 +191,10 @@ def deviation(visit: Visit) -> tuple[str, str]:
     flows, now = visit.evse.watts, agreed.now(visit)
     margin = MARGIN if visit.terms.tolerance is None else max(visit.terms.tolerance, MARGIN)
     if not now.least * OVER - margin <= flows <= now.watts * OVER + margin:
-        return f"{flows:.0f} W flow, the profile allows {now.least:.0f} to {now.watts:.0f} W", ""
+        return f"{flows:.0f} W flows, the profile allows {now.least:.0f} to {now.watts:.0f} W", ""
     if visit.terms.tolerance is None:
         return "", ""
     meant = now.watts if now.watts > 0.0 else now.least
     if abs(flows - meant) > margin + abs(meant) * (OVER - 1.0):
-        return "", f"{flows:.0f} W flow, the profile says {meant:.0f} W, the tolerance is {visit.terms.tolerance:g} W"
+        return "", f"{flows:.0f} W flows, the profile says {meant:.0f} W, the tolerance is {visit.terms.tolerance:g} W"
     return "", ""

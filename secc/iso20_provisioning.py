@@ -83,7 +83,7 @@ async def install(visit: Visit, request: common.CertificateInstallationReq) -> c
     """The next contract, Ongoing, or a warning."""
     backend = visit.contracts.backend20 if visit.contracts is not None else None
     if backend is None:
-        raise Refusal("FAILED_SequenceError", "this charger installs no certificates, and has said so")
+        raise Refusal("FAILED_SequenceError", "this charger installs no certificates, as it announced")
     try:
         found = await _answer(visit, backend, request)
         if found is not None:
@@ -143,12 +143,12 @@ async def _answer(visit: Visit, backend: Backend, request: common.CertificateIns
         if lasted + PATIENCE < limit:
             return None
         state.stop()
-        raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s")
+        raise Refusal(OUT_OF_REACH, f"no answer from the back end within {limit:g} s")
     state.task = None
     try:
         return task.result()
     except OSError as why:
-        raise Refusal(OUT_OF_REACH, f"the back end is out of reach: {why}") from why
+        raise Refusal(OUT_OF_REACH, f"the back end cannot be reached: {why}") from why
     except LocalError as why:  # our own back end, with an unsuitable key
         raise Refusal(OUT_OF_REACH, str(why)) from why
 
@@ -219,7 +219,7 @@ class LocalBackend:
             raise Refusal("WARNING_NoContractMatchingPCIDFound", f"no contract for the vehicle {pcid}")
         emaid = left[0]
         if self.providers and provider_of(emaid) not in map(provider_of, self.providers):
-            raise Refusal("WARNING_eMSPUnknown", f"provider {provider_of(emaid)} of contract {emaid} is not known")
+            raise Refusal("WARNING_eMSPUnknown", f"provider {provider_of(emaid)} of contract {emaid} is unknown")
         if (verdict := self.verdicts.get(emaid)) is not None:
             raise Refusal(verdict, f"contract {emaid} is not delivered")
         await asyncio.sleep(self.delay)

@@ -28,7 +28,7 @@ def check(visit: Visit) -> Callable[[Any], None]:
     def look(request: Any) -> None:
         flows = visit.delivering and visit.charged
         if visit.control is None or not (flows or visit.unconfirmed):
-            raise Refusal("FAILED_SequenceError", "a schedule is renegotiated in the charge loop only")
+            raise Refusal("FAILED_SequenceError", "a schedule can be renegotiated only in the charge loop")
         if visit.control.dynamic:
             raise Refusal("FAILED_SequenceError", "in dynamic mode there is no schedule to renegotiate")
 

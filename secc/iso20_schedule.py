@@ -40,7 +40,7 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
     dynamic = chosen(visit).dynamic
     if (request.Dynamic_SEReqControlMode is not None) != dynamic:
         mode = "dynamic" if dynamic else "scheduled"
-        raise Refusal("FAILED", f"ScheduleExchangeReq of the other control mode, {mode} was selected")
+        raise Refusal("FAILED", f"ScheduleExchangeReq for the wrong control mode; {mode} was selected")
     ready = visit.planned()
     response = common.ScheduleExchangeRes(ResponseCode="OK", EVSEProcessing="Finished" if ready else "Ongoing")
     visit.terms = Terms(

@@ -38,7 +38,7 @@ def unsaid(visit: Visit, notification: types.evseNotificationType) -> str:
     """Why the charger must not ask for this in the session, or ""."""
     dynamic = visit.control is not None and visit.control.dynamic
     if notification == "ScheduleRenegotiation" and dynamic:
-        return "in dynamic mode there is no schedule, changes travel in the loop"
+        return "in dynamic mode there is no schedule; changes are sent in the loop"
     if notification == "Pause" and not dynamic:
         return "in scheduled mode the vehicle's power profile decides on pauses"
     if notification == "ServiceRenegotiation" and not visit.allows_another_service:

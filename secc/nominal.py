@@ -197,7 +197,7 @@ class Nominal:
             return Cause.ABORTED, f"the control pilot went to {label}"
         if self.before_last.state in READY:
             return Cause.ABORTED, "unplugged while the vehicle was ready"
-        return (Cause.COMPLETE, "completed") if self.charged else (Cause.ABORTED, "unplugged before it charged")
+        return (Cause.COMPLETE, "completed") if self.charged else (Cause.ABORTED, "unplugged before charging")
 
     def _must_stop(self) -> tuple[Cause, str] | None:
         evse = self.evse

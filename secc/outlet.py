@@ -211,11 +211,11 @@ class Outlet:
         same = self.matched or (bool(new.peer) and new.peer == old.peer)
         needed = silence(self.newcomers, same=same, spoke=old.spoke)
         if self._newcomer is not None:
-            return self._refuse(new, "another one is waiting already")
+            return self._refuse(new, "another one is already waiting")
         if needed is None:
-            return self._refuse(new, "a session is under way, and nothing but its own end ends it")
+            return self._refuse(new, "a session is in progress and is not interrupted for a newcomer")
         if needed - (self._now() - old.heard) > WAITS:
-            return self._refuse(new, f"the vehicle of the session under way was heard {self._quiet(old)} ago")
+            return self._refuse(new, f"the vehicle of the running session was heard {self._quiet(old)} ago")
         self._newcomer = new
         try:
             self._tell("tcp", "second-connection-waits", f"{new.description}: nothing was heard for {self._quiet(old)}")
@@ -225,7 +225,7 @@ class Outlet:
                     await self._idle.wait()
             if self._channel is old:
                 if needed and old.heard != heard:
-                    return self._refuse(new, "the vehicle of the session under way has gone on")
+                    return self._refuse(new, "the vehicle of the running session has continued")
                 who = "the vehicle came back" if same else "another vehicle came"
                 await self.hang_up(f"{who} on a new connection, after {self._quiet(old)} of silence on this one")
             return not new.gone

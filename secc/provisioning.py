@@ -104,9 +104,9 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
         async with asyncio.timeout(limit):
             signed = await answer
     except TimeoutError:
-        raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", survivable=True) from None
+        raise Refusal(OUT_OF_REACH, f"no answer from the back end within {limit:g} s", survivable=True) from None
     except OSError as why:
-        raise Refusal(OUT_OF_REACH, f"the back end is out of reach: {why}", survivable=True) from why
+        raise Refusal(OUT_OF_REACH, f"the back end cannot be reached: {why}", survivable=True) from why
     except RemoteError as why:
         fields = why.fields if isinstance(why, Refusal) else {}
         raise Refusal(why.response_code, str(why), survivable=True, **fields) from why
@@ -186,7 +186,7 @@ class LocalBackend:
         leaf = contract.check_chain(visit, chain, self.mo_roots, Role.CONTRACT, _revoked(visit))
         emaid = plain_id(request.eMAID)
         if emaid != plain_id(common_name(leaf)):
-            text = f"eMAID {request.eMAID}, but the certificate is of {common_name(leaf)}"
+            text = f"eMAID {request.eMAID}, but the certificate is for {common_name(leaf)}"
             raise Refusal("FAILED_NoCertificateAvailable", text)
         if (verdict := self.verdicts.get(emaid)) is not None:
             raise Refusal(verdict, f"contract {emaid} is not renewed", RetryCounter=self.retry_counter)

@@ -66,7 +66,7 @@ class Remote:
         try:
             leaf = read(res.SignedInstallationData.ContractCertificateChain.Certificate)
         except RemoteError as why:
-            raise Refusal(NOTHING["iso20-common"], f"the service sends {why}") from why
+            raise Refusal(NOTHING["iso20-common"], f"the service sent {why}") from why
         return Installation(
             plain_id(common_name(leaf)),
             chain_of(res.CPSCertificateChain),
@@ -102,7 +102,7 @@ class Remote:
         if status != "Accepted":
             why = told.get("statusInfo")
             reason = str(why.get("reasonCode", "")) if isinstance(why, Mapping) else ""
-            raise Refusal(nothing, f"the service says {visible(str(status))} {visible(reason)}".rstrip())
+            raise Refusal(nothing, f"the service answered {visible(str(status))} {visible(reason)}".rstrip())
         try:
             data = base64.b64decode(str(told.get("exiResponse", "")), validate=True)
         except (binascii.Error, ValueError) as problem:
@@ -116,7 +116,7 @@ class Remote:
             raise Refusal(code, "the service refuses the request")
         if getattr(found.body, "EVSEProcessing", "Finished") == "Finished" and found.signature is None:
             raise Refusal(nothing, "exiResponse of the service is not signed")
-        visit.session.tell("state", "installation", f"the service answers with {len(data)} bytes")
+        visit.session.tell("state", "installation", f"the service answered with {len(data)} bytes")
         return found.body, found.signature or _UNSIGNED
 
 

@@ -189,7 +189,7 @@ def test_pause_and_resume_with_both_roles(tmp_path: Path, capsys: pytest.Capture
     out, err = capsys.readouterr()
     assert out.count("# action: pause") == 1
     steps = [
-        "asleep for 20 s at most",
+        "asleep for at most 20 s",
         "awake: the vehicle woke up",
         "OK_OldSessionJoined",
         "Terminate ",

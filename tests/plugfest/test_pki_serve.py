@@ -103,7 +103,7 @@ async def test_what_the_pki_does_not_know_is_failed(pki: Path) -> None:
     vehicle, _ = await bench.run()
     assert vehicle.ok
     assert bench.codes("CertificateInstallationRes") == ["WARNING_NoCertificateAvailable"]
-    assert bench.said("se", "the service says Failed WARNING_")
+    assert bench.said("se", "the service answered Failed WARNING_")
 
 
 NOTHING = "WARNING_NoCertificateAvailable"
@@ -112,7 +112,7 @@ NOTHING = "WARNING_NoCertificateAvailable"
 @pytest.mark.parametrize(
     ("outcome", "code", "said"),
     [
-        ("failed", NOTHING, "the service says Failed"),
+        ("failed", NOTHING, "the service answered Failed"),
         ("not-exi", NOTHING, "exiResponse of the service is not"),
         ("other-message", NOTHING, "SessionStopRes"),
         ("unsigned", NOTHING, "is not signed"),

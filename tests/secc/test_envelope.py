@@ -96,7 +96,7 @@ async def test_voltage_is_not_raised_while_the_output_is_on() -> None:
     power.deliver(403, 50)
     power.declare(Ceiling(800, 300, 90_000))
     assert power.vehicle == Ceiling(450, 300, 90_000)
-    assert "tested for 450 V" in power.clips[Kind.RAISED].first
+    assert "tested at 450 V" in power.clips[Kind.RAISED].first
     power.declare(Ceiling(420, 300, 90_000))
     power.declare(Ceiling(450, 300, 90_000))
     assert power.vehicle.voltage == 420
@@ -364,8 +364,7 @@ async def test_clips_of_discharging_say_whose_limit_it_was() -> None:
     power = await sink()
     power.deliver(400, -500)
     assert str(power.clips[Kind.OWN_DISCHARGE]) == (
-        "target current of discharging above the vehicle's own limit: "
-        "500 A out of the vehicle, at most 80 A; clipped once"
+        "discharge current target above the vehicle's own limit: 500 A out of the vehicle, at most 80 A; clipped once"
     )
     weak = await sink(limits=replace(BIDIRECTIONAL, max_discharge_current=30.0))
     weak.deliver(400, -50)

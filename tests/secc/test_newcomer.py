@@ -146,7 +146,7 @@ async def test_another_vehicle_waits_longer() -> None:
         await place.connect(STRANGER)
         await asyncio.sleep(1.0)
         assert place.outcomes == []
-        assert "the session under way was heard 10" in next(
+        assert "the running session was heard 10" in next(
             event.note for event in place.told if event.name == "second-connection-refused"
         )
         await asyncio.sleep(OTHER - 11.0)

@@ -149,7 +149,7 @@ async def test_session_that_only_charges_gives_nothing_back() -> None:
 
     vehicle, charger = await bench.run(during)
     assert charger.cause is Cause.PEER
-    assert "gives back 10.0 A per phase, both sides have declared 0.0 A" in charger.reason
+    assert "gives back 10.0 A per phase; both sides declared at most 0.0 A" in charger.reason
     assert longest[0] < 0.5
     assert not vehicle.ok
     assert bench.safe
@@ -161,7 +161,7 @@ async def test_vehicle_that_gives_more_than_agreed_is_cut_off() -> None:
     assert bench.supply is not None
     bench.supply.load = lambda: -12.0 if bench.vehicle.ac_current else 0.0
     _, charger = await bench.run()
-    assert "gives back 12.0 A per phase, agreed are 7.2 A" in charger.reason
+    assert "gives back 12.0 A per phase, but only 7.2 A was agreed" in charger.reason
     assert bench.safe
 
 

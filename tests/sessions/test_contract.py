@@ -450,8 +450,8 @@ FAILURES = [
     (expired_vehicle, "FAILED_CertificateExpired", "expired on"),
     (unknown_maker, "FAILED_CertChainError", "its issuer"),
     (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),
-    (slow, "FAILED", "no answer from the back end in 4.5 s"),
-    (gone, "FAILED", "the back end is out of reach: connection refused"),
+    (slow, "FAILED", "no answer from the back end within 4.5 s"),
+    (gone, "FAILED", "the back end cannot be reached: connection refused"),
 ]
 
 
@@ -553,7 +553,7 @@ async def test_a_canceled_contract_is_not_renewed() -> None:
     vehicle, _ = await bench.run()
     assert bench.code("CertificateUpdateRes") == "FAILED_ContractCanceled"
     assert vehicle.ok
-    assert vehicle.notes[1] == "RetryCounter 0: the next session tries again"
+    assert vehicle.notes[1] == "RetryCounter 0: to be tried again in the next session"
     assert bench.messages("CertificateUpdateRes")[0].RetryCounter == 0
     bench.wallet.update_next = True
     bench.ev.rewrite[iso2.CertificateUpdateReq] = lambda m: msgspec.structs.replace(m, eMAID="DEPLFC99999999")
@@ -643,7 +643,7 @@ def late_provider(bench: PncBench) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (other_emaid, "eMAID DEPLFC99999999, but the contract certificate is of"),
+        (other_emaid, "eMAID DEPLFC99999999, but the contract certificate is for"),
         (altered_key, "the decrypted contract key"),
         (altered_point, "DHpublickey is not an uncompressed point"),
         (altered_after_signing, "digest mismatch in reference #id4: eMAID"),

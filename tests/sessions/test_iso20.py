@@ -299,7 +299,7 @@ async def test_vehicle_wants_the_5_percent_duty_before_charge_parameters(duty: f
     assert vehicle.ok, vehicle
     odd = [e.note for e in bench.events["ev"] if e.layer == "tolerance" and e.name == "duty"]
     assert len(odd) == (duty != 5.0)
-    assert all("charge parameters are due, and the control pilot is at " in one for one in odd)
+    assert all("charge parameters are due, but the control pilot is at " in one for one in odd)
 
 
 @pytest.mark.parametrize(("plug", "wanted"), [(2, 2), (1, 1)])

@@ -341,7 +341,7 @@ async def test_a_charger_that_takes_contracts_only() -> None:
     bench.wallet.contracts = []
     vehicle, _ = await bench.run()
     assert asked(bench) == []
-    assert "the charger takes contracts only: the vehicle's contract is missing" in vehicle.reason
+    assert "the charger accepts only contracts: the vehicle's contract is missing" in vehicle.reason
 
 
 async def test_external_payment_is_chosen_where_the_driver_wants_it() -> None:

@@ -328,7 +328,7 @@ def no_room(bench: PncBench20, backend: Any) -> None:
         (no_contract, "WARNING_NoContractMatchingPCIDFound", "no contract for the vehicle"),
         (provider_unknown, "WARNING_eMSPUnknown", "provider DEPLF"),
         (not_delivered, "WARNING_NoCertificateAvailable", "is not delivered"),
-        (silent, "WARNING_NoCertificateAvailable", "no answer from the back end in"),
+        (silent, "WARNING_NoCertificateAvailable", "no answer from the back end within"),
         (no_room, "WARNING_NoCertificateAvailable", "room for 0 contracts"),
     ],
 )

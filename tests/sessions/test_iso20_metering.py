@@ -125,7 +125,7 @@ def another_contract(bench: PncBench20) -> None:
 WRONG = [
     (change(MeterInfo=types.MeterInfoType(MeterID="X", ChargedEnergyReadingWh=1)), "MeterInfo is not as sent"),
     (change(SessionID=bytes(8)), "a receipt for session 0000000000000000"),
-    (change(Receipt=types.ReceiptType(TimeAnchor=1)), "Receipt is not as sent"),
+    (change(Receipt=types.ReceiptType(TimeAnchor=1)), "Receipt differs from what was sent"),
     (
         change(Scheduled_SMDTControlMode=None, Dynamic_SMDTControlMode=common.Dynamic_SMDTControlModeType()),
         "a receipt of the other control mode",

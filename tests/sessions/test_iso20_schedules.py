@@ -75,7 +75,7 @@ async def test_prices_by_another_algorithm_are_named_and_do_not_decide() -> None
     bench.evse.plans = [Plan([Slot(0, 5_000.0)], tariff=stacked), Plan(tariff=flat(0.90))]
     vehicle, _ = await bench.run()
     assert chosen(bench) == 2
-    assert "prices by 3-StackedEnergy are not worked out" in vehicle.notes
+    assert "prices by 3-StackedEnergy are not calculated" in vehicle.notes
 
 
 async def test_vehicle_gives_back_while_it_is_paid_for() -> None:

@@ -74,7 +74,7 @@ async def test_a_changed_limit_is_followed() -> None:
     assert changes[-1][0] - changes[-2][0] >= 5.0
     pair.supply.max_current = 5.0
     car = await vehicle
-    assert (car.cause, car.reason) == (Cause.COMPLETE, "the charger offers no current any more")
+    assert (car.cause, car.reason) == (Cause.COMPLETE, "the charger no longer offers current")
     pair.wire.unplug()
     assert (await charger).ok
 
@@ -160,7 +160,7 @@ async def test_nothing_is_offered_before_somebody_pays() -> None:
     await asyncio.sleep(30.0)
     assert refused.wire.ev.reading.label == "B1"
     refused.wire.unplug()
-    assert (await charger).reason == "unplugged before it charged"
+    assert (await charger).reason == "unplugged before charging"
 
 
 async def test_the_battery_ends_it() -> None:
@@ -168,7 +168,7 @@ async def test_the_battery_ends_it() -> None:
     pair = Pair(soc=0.799)
     charger, vehicle = pair.begin(duration=None)
     car = await vehicle
-    assert car.reason == "the battery has what it wants"
+    assert car.reason == "the battery has reached its target"
     assert pair.wire.ev.reading.label == "B2"
     charger.cancel()
     await asyncio.gather(charger, return_exceptions=True)

@@ -128,7 +128,7 @@ def out_of_reach(answer: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (failed, "the service says Failed NoContract"),
+        (failed, "the service answered Failed NoContract"),
         (no_base64, "is not base64"),
         (another_message, "is not a CertificateInstallationRes: SessionStopRes"),
         (out_of_reach, "out of reach"),

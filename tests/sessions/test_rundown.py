@@ -164,7 +164,7 @@ async def test_a_current_that_stands_is_not_waited_for(mode: str) -> None:
     [(amps, when)] = opened(bench)
     assert abs(amps) <= NO_CURRENT
     assert when - asked[0] < 4.0
-    assert any("still gives" in note for note in ev.notes)
+    assert any("still delivers" in note for note in ev.notes)
     assert bench.safe
 
 

@@ -214,7 +214,7 @@ async def test_a_link_that_does_not_come_back_is_matched_again() -> None:
 
 @pytest.mark.parametrize("how", ["unplug", "stop"])
 async def test_a_pause_can_end_the_stay(how: str) -> None:
-    """The plug is pulled, or the driver has enough: the network is left, the outcome is that of the pause."""
+    """The plug is pulled, or the time for charging is over: the network is left, the outcome is that of the pause."""
     bench = Cable(wakes_after=600.0)
 
     async def meanwhile() -> None:
