@@ -156,7 +156,7 @@ class Channel:
         except _GONE as why:
             if isinstance(why, TimeoutError) and limit.expired():
                 self.abort()
-                text = f"the peer has not taken what was sent to it within {MAX_TAKING:g} s"
+                text = f"the peer did not read what was sent to it within {MAX_TAKING:g} s"
                 raise ConnectionLost(self._why or text, Loss.UNREACHABLE) from why
             raise self._broken(why) from why
 

@@ -172,7 +172,7 @@ async def search(
     on = where.rpartition("%")[2]
     if problems:
         raise NothingFound(f"the charger's SDP answer cannot be used: {problems[-1]}", problems[-1])
-    raise NothingFound(f"no charger answered {tries} SDP requests ({kind}) on {on}; is it powered, and the link up?")
+    raise NothingFound(f"no charger answered {tries} SDP requests ({kind}) on {on}; is it powered, and is the link up?")
 
 
 async def _answer(

@@ -161,7 +161,7 @@ class MemoryNetwork:
         """Like :func:`v2g.channel.connect`."""
         listener = self._listeners.get(port)
         if listener is None or not self.up() or IPv6Address(address.partition("%")[0]) != CHARGER.address:
-            raise SetupError(f"cannot connect to [{address}]:{port}: nobody listens there")
+            raise SetupError(f"cannot connect to [{address}]:{port}: nobody is listening there")
         charger, vehicle = await memory_pair()
         task = asyncio.create_task(_accept(listener, charger))
         listener.tasks.add(task)

@@ -133,9 +133,9 @@ def sign(
     ids = [element.element.Id for element in elements]
     most = _most(schema_set)
     if not elements or len(elements) > most:
-        raise LocalError(f"{len(elements)} elements to sign, 1 to {most} are possible [V2G2-909]")
+        raise LocalError(f"{len(elements)} elements to sign, but only 1 to {most} are possible [V2G2-909]")
     if not all(ids) or len(set(ids)) != len(ids):
-        raise LocalError(f"elements to sign need an Id each, all different; they have {ids}")
+        raise LocalError(f"each element to sign needs its own Id; they have {ids}")
     references = []
     for element in elements:
         try:
@@ -308,7 +308,7 @@ def _check_references(references: Sequence[xmldsig.ReferenceType], elements: Seq
     by_id: dict[str, Part] = {}
     for element in elements:
         if not element.element.Id:
-            raise SignatureError("reference", f"{element.name} has no Id, so that no reference can point at it")
+            raise SignatureError("reference", f"{element.name} has no Id, so no reference can point to it")
         uri = f"#{element.element.Id}"
         if uri in by_id:
             raise SignatureError("reference", f"{element.name} and {by_id[uri].name} share the Id {element.element.Id}")
@@ -316,7 +316,7 @@ def _check_references(references: Sequence[xmldsig.ReferenceType], elements: Seq
     uris = [reference.URI or "" for reference in references]
     for uri in uris:
         if uri not in by_id or uris.count(uri) > 1:
-            problem = "points at nothing that is to be signed" if uri not in by_id else "comes twice"
+            problem = "points to nothing that must be signed" if uri not in by_id else "appears twice"
             raise SignatureError(
                 "reference", f"reference {uri or '(empty)'} {problem}; expected {' '.join(by_id)}", uri
             )
@@ -339,7 +339,7 @@ def _check_digest(schema_set: Schema, suite: Suite, reference: xmldsig.Reference
     raise SignatureError(
         "digest",
         f"digest mismatch in reference {reference.URI}: {element.name} has {expected.hex()},"
-        f" signed was {reference.DigestValue.hex()}",
+        f" but {reference.DigestValue.hex()} was signed",
         reference.URI or "",
     )
 

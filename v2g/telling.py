@@ -102,7 +102,7 @@ def _delivery(body: common.PowerDeliveryReq) -> Iterator[str]:
 def _loop(body: Any) -> Iterator[str]:
     mode = getattr(body, "CLReqControlMode", None) or getattr(body, "CLResControlMode", None)
     if isinstance(mode, dc.Scheduled_DC_CLReqControlModeType):
-        yield f"asks {number(mode.EVTargetVoltage):g} V {number(mode.EVTargetCurrent):g} A"
+        yield f"asks for {number(mode.EVTargetVoltage):g} V {number(mode.EVTargetCurrent):g} A"
     taken, target = total(mode, "EVPresentActivePower"), total(mode, "EVSETargetActivePower")
     if taken is not None:
         yield f"{'gives' if taken < 0.0 else 'takes'} {abs(taken):g} W"

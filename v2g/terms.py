@@ -17,7 +17,7 @@ from v2g.physical import number
 
 NOTIFICATIONS = {
     "Pause": "wants a pause",
-    "ExitStandby": "wants the end of the standby",
+    "ExitStandby": "wants standby to end",
     "Terminate": "wants to stop",
     "ScheduleRenegotiation": "wants another schedule",
     "ServiceRenegotiation": "wants another service",

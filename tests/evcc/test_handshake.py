@@ -69,7 +69,7 @@ async def test_a_missing_schema_id_with_two_offers_chooses_nothing() -> None:
     bench.ev.protocols = (ISO2, DIN)
     result = await spoil(bench, HANDSHAKE, lambda *_: selection("OK_SuccessfulNegotiation", None))
     assert result.outcome.cause is Cause.PEER
-    assert "without SchemaID, to several offers" in result.outcome.reason
+    assert "without SchemaID in answer to several offers" in result.outcome.reason
     assert_safe(result)
     assert_silent(result)
 

@@ -305,7 +305,7 @@ charger(
 )
 charger(
     "20-negative-discharge",
-    "limits of discharging are negative numbers",
+    "discharge limits are negative numbers",
     tuple(name for name in (*ALL, *LIMITS) if "BPT" in name),
     plant(negative_discharge_limits=True),
 )
@@ -404,7 +404,7 @@ def _of_before(name: str) -> Callable[[Any], Any]:
 
 charger("20-commands-one-later", "a command follows the vehicle's limits one message later", POWER_AC,
         saying(AC_ChargeLoopRes=_of_before("CLResControlMode")))  # fmt: skip
-charger("20-negative-back", "limits of discharging are negative numbers", (*POWER, *POWER_AC),
+charger("20-negative-back", "discharge limits are negative numbers", (*POWER, *POWER_AC),
         plant(negative_discharge_limits=True))  # fmt: skip
 
 
@@ -517,7 +517,7 @@ vehicle(
 )
 vehicle(
     "20-negative-discharge-ev",
-    "limits of discharging are negative numbers",
+    "discharge limits are negative numbers",
     (f"{EV}Content_Signs_BPT#1", f"{EV}Dynamic_Follow_BPT#1", f"{EV}Dynamic_Follow_BPT#4"),
     _options(negative_discharge_limits=True),
 )

@@ -167,7 +167,7 @@ def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> Non
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     needs = "leaves in 1:00:00   at least 30 %   target 80 %"
     schedule = "schedule 4: -7 to 11 kW   0.3 EUR/kWh"
-    wish = "the charger wants the end of the standby"
+    wish = "the charger wants standby to end"
     assert f"DC_BPT dynamic   standby   {needs}   {schedule}   {wish}" in plain
     assert re.search(r"wanted\s+-10.00 kW", plain)
     assert re.search(r"given\s+1.234 kWh", plain)

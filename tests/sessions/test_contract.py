@@ -370,7 +370,7 @@ async def test_a_recorded_authorization_cannot_be_replayed() -> None:
         ({"MeterInfo": iso2.MeterInfoType(MeterID="X", MeterReading=1)}, "MeterInfo is not as sent"),
         ({"SessionID": bytes(8)}, "a receipt for session 0000000000000000"),
         ({"SAScheduleTupleID": 7}, "schedule 7, chosen was 1"),
-        ({"Id": "id2"}, "reference #id1 points at nothing that is to be signed"),
+        ({"Id": "id2"}, "reference #id1 points to nothing that must be signed"),
     ],
 )
 @pytest.mark.parametrize("insists", [True, False])
@@ -446,7 +446,7 @@ def going_on(bench: PncBench) -> None:
 
 
 FAILURES = [
-    (bad_signature, "FAILED_SignatureError", "reference #id1 points at nothing"),
+    (bad_signature, "FAILED_SignatureError", "reference #id1 points to nothing"),
     (expired_vehicle, "FAILED_CertificateExpired", "expired on"),
     (unknown_maker, "FAILED_CertChainError", "its issuer"),
     (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),

@@ -128,7 +128,7 @@ WRONG = [
     (change(Receipt=types.ReceiptType(TimeAnchor=1)), "Receipt differs from what was sent"),
     (
         change(Scheduled_SMDTControlMode=None, Dynamic_SMDTControlMode=common.Dynamic_SMDTControlModeType()),
-        "a receipt of the other control mode",
+        "a receipt for the wrong control mode",
     ),
     (
         change(Scheduled_SMDTControlMode=common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=7)),

@@ -152,7 +152,7 @@ QUIRKS = (
         mode="iso20-ac", rule="connector"),
     Quirk(26, "the charger names a parameter twice, and one of its own", {"ServiceDetailRes": parameters(lambda old: [
         *old, old[0], parameter("DetectionMethodGridCodeIslanding", 1)])}, rule="parameters"),
-    Quirk(28, "the charger tells phases to a vehicle that told sums", {"AC_ChargeParameterDiscoveryRes": both(
+    Quirk(28, "the charger sends phases to a vehicle that sent sums", {"AC_ChargeParameterDiscoveryRes": both(
         at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower_L2", r(3680)),
         at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower_L3", r(3680)))},
         mode="iso20-ac", rule="phases-unasked"),

@@ -76,8 +76,8 @@ def test_an_altered_message_is_named(session: Events) -> None:
     events = changed(session, "MeteringReceiptReq", other_reading)
     assert "digest mismatch in reference #id1: MeteringReceiptReq" in findings(events, "signature")[0]
     assert findings(events, "receipt") == [
-        "violation evcc MeterInfo is not as sent: 6 Wh of PLUGFEST-1 at 1700000005, sent was 5 Wh of PLUGFEST-1 at"
-        " 1700000005"
+        "violation evcc MeterInfo differs from what was sent: 6 Wh of PLUGFEST-1 at 1700000005 instead of 5 Wh of"
+        " PLUGFEST-1 at 1700000005"
     ]
 
     def other_emaid(document: Any) -> None:

@@ -52,7 +52,7 @@ async def test_a_peer_that_takes_nothing_is_gone_after_a_while() -> None:
     charger, vehicle = await memory_pair()
     charger._streams[1].transport.get_protocol().pause_writing()  # what a full send buffer does
     began = asyncio.get_running_loop().time()
-    with pytest.raises(ConnectionLost, match="not taken what was sent to it within 10 s"):
+    with pytest.raises(ConnectionLost, match="not read what was sent to it within 10 s"):
         await charger.write(v2gtp.pack(0x8001, b"hello"))
     assert asyncio.get_running_loop().time() - began == pytest.approx(10)
     await vehicle.read_frame()

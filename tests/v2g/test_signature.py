@@ -280,8 +280,8 @@ def no_transform(made: xmldsig.SignatureType) -> None:
         (short_value, "value", "SignatureValue of 63 bytes, expected 64"),
         (der_value, "value", "SignatureValue in DER form, expected 64"),
         (wrong_set, "value", "written with the iso2 schema set instead of xmldsig alone"),
-        (other_uri, "reference", "reference #id9 points at nothing that is to be signed; expected #id1"),
-        (twice, "reference", "reference #id1 comes twice"),
+        (other_uri, "reference", "reference #id9 points to nothing that must be signed; expected #id1"),
+        (twice, "reference", "reference #id1 appears twice"),
         (five, "reference", "5 references, at most 4"),
         (sha1, "algorithm", "#id1: DigestMethod http://www.w3.org/2000/09/xmldsig#sha1, expected"),
         (rsa, "algorithm", "SignatureMethod http://www.w3.org/2001/04/xmldsig-more#rsa-sha256, expected"),
@@ -327,7 +327,7 @@ def test_parts_that_v2g_forbids_are_reported() -> None:
 
 
 def test_what_cannot_be_signed_is_our_own_error() -> None:
-    with pytest.raises(LocalError, match="need an Id each"):
+    with pytest.raises(LocalError, match="needs its own Id"):
         sig.sign_message(iso2.AuthorizationReq(GenChallenge=bytes(16)), KEY)
     with pytest.raises(LocalError, match="0 elements"):
         sig.sign_message(iso2.ChargingStatusReq(), KEY)

@@ -427,4 +427,4 @@ def test_every_alert_has_a_meaning() -> None:
     from v2g.tls.tables import ALERTS, alert_text
 
     assert len(ALERT_CODES) == len(ALERTS)
-    assert alert_text(48) == "unknown_ca (48): it does not hold the root of our chain, or a sub-CA was missing"
+    assert alert_text(48) == "unknown_ca (48): it does not have the root of our chain, or a sub-CA was missing"

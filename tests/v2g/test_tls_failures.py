@@ -34,7 +34,7 @@ CHARGER_DEVIATES: list[tuple[dict[str, Any], tuple[str, str, str] | None]] = [
     ({"staple": "forged"}, ("ocsp-invalid", "bad_certificate_status_response", "signature")),
     ({"staple": "garbage"}, ("ocsp-invalid", "bad_certificate_status_response", "cannot be read")),
     ({"select_suite": "0xC02B"}, ("suite-not-offered", "illegal_parameter", "AES_128_GCM_SHA256 with TLS 1.2")),
-    ({"select_group": "secp384r1"}, ("group-not-offered", "illegal_parameter", "chose secp384r1, offered is")),
+    ({"select_group": "secp384r1"}, ("group-not-offered", "illegal_parameter", "chose secp384r1, but we offered")),
     ({"select_signature": "ecdsa_secp521r1_sha512"},
      ("signature-not-offered", "illegal_parameter", "signs with ecdsa_secp521r1_sha512")),
     ({"select_version": "1.3"}, ("*", "*", "")),
@@ -98,7 +98,7 @@ CHARGER_DEVIATES_13: list[tuple[dict[str, Any], tuple[str, str, str] | None]] = 
     ({"at": {"CertificateVerify": "corrupt"}}, ("handshake-signature", "decrypt_error", "CertificateVerify")),
     ({"at": {"CertificateVerify": "omit"}}, ("unexpected_message", "unexpected_message", "CertificateVerify was due")),
     ({"at": {"Finished": "corrupt"}}, ("finished", "decrypt_error", "different handshakes")),
-    ({"at": {"EncryptedExtensions": "alert access_denied"}}, ("access_denied", "", "does not want to talk")),
+    ({"at": {"EncryptedExtensions": "alert access_denied"}}, ("access_denied", "", "is not allowed access")),
     ({"record_size": 50}, None),
 ]
 

@@ -20,15 +20,18 @@ def _names(given: Any) -> str:
     return ", ".join(str(one) for one in given) or "nothing"
 
 
-@rule("service-detail", "details are asked of services on offer", EVCC, "ServiceDetailReq",
+@rule("service-detail", "details are requested only for services on offer", EVCC, "ServiceDetailReq",
       code="FAILED_ServiceIDInvalid", iso2="V2G2-425")  # fmt: skip
 def service_detail(facts: Facts, body: Any) -> str:
     if facts.services is None or body.ServiceID in (*facts.services, facts.charge_service):
         return ""
-    return f"details of service {body.ServiceID}, on offer are {_names((facts.charge_service, *facts.services))}"
+    return (
+        f"details of service {body.ServiceID}, but the charger offered"
+        f" {_names((facts.charge_service, *facts.services))}"
+    )
 
 
-@rule("service-detail-other", "details are of the service that was asked for", SECC, "ServiceDetailRes")
+@rule("service-detail-other", "details are those of the service requested", SECC, "ServiceDetailRes")
 def service_detail_other(facts: Facts, body: Any) -> str:
     asked = getattr(facts.request, "ServiceID", None)
     if type(facts.request).__name__ != "ServiceDetailReq" or asked == body.ServiceID:
@@ -36,17 +39,17 @@ def service_detail_other(facts: Facts, body: Any) -> str:
     return f"details of service {body.ServiceID}, but those of {asked} were requested"
 
 
-@rule("payment-not-offered", "the payment option chosen is on offer", EVCC, "PaymentServiceSelectionReq",
+@rule("payment-not-offered", "the payment option chosen was offered", EVCC, "PaymentServiceSelectionReq",
       "ServicePaymentSelectionReq", code="FAILED_PaymentSelectionInvalid", iso2="V2G2-465",
       din="V2G-DC-252")  # fmt: skip
 def payment_not_offered(facts: Facts, body: Any) -> str:
     chosen = str(body.SelectedPaymentOption)
     if facts.payments is None or chosen in facts.payments:
         return ""
-    return f"the vehicle chooses {chosen}, on offer is {_names(facts.payments)}"
+    return f"the vehicle chooses {chosen}, but the charger offered {_names(facts.payments)}"
 
 
-@rule("service-not-offered", "the services chosen are on offer", EVCC, "PaymentServiceSelectionReq",
+@rule("service-not-offered", "the services chosen were offered", EVCC, "PaymentServiceSelectionReq",
       code="FAILED_ServiceSelectionInvalid", iso2="V2G2-467")  # fmt: skip
 def service_not_offered(facts: Facts, body: Any) -> str:
     if facts.services is None:
@@ -57,11 +60,11 @@ def service_not_offered(facts: Facts, body: Any) -> str:
         if number not in known:
             if number in STANDARD_SERVICES and facts.charge_service not in chosen:
                 break  # merely not offered; the missing charge service matters more
-            return f"the vehicle chooses service {number}, on offer is {_names(known)}"
+            return f"the vehicle chooses service {number}, but the charger offered {_names(known)}"
     return ""
 
 
-@rule("parameter-set-not-offered", "the parameter sets chosen are on offer", EVCC, "PaymentServiceSelectionReq",
+@rule("parameter-set-not-offered", "the parameter sets chosen were offered", EVCC, "PaymentServiceSelectionReq",
       code="FAILED_ServiceSelectionInvalid", iso2="V2G2-467")  # fmt: skip
 def parameter_set_not_offered(facts: Facts, body: Any) -> str:
     for service in body.SelectedServiceList.SelectedService:
@@ -93,16 +96,16 @@ def no_charge_service(facts: Facts, body: Any) -> str:
     return f"the vehicle chooses services {_names(sorted(chosen))} without charging"
 
 
-@rule("service-not-offered", "the charge service alone is chosen", EVCC, "ServicePaymentSelectionReq",
+@rule("service-not-offered", "only the charge service is chosen", EVCC, "ServicePaymentSelectionReq",
       code="FAILED_ServiceSelectionInvalid", din="V2G-DC-635")  # fmt: skip
 def charge_service_alone(facts: Facts, body: Any) -> str:
     chosen = [service.ServiceID for service in body.SelectedServiceList.SelectedService]
     if facts.charge_service is None or chosen == [facts.charge_service]:
         return ""
-    return f"the vehicle chooses services {_names(chosen)}, on offer is {facts.charge_service}"
+    return f"the vehicle chooses services {_names(chosen)}, but the charger offered {facts.charge_service}"
 
 
-@rule("mode-not-offered", "the energy transfer mode asked for is on offer", EVCC, "ChargeParameterDiscoveryReq",
+@rule("mode-not-offered", "the energy transfer mode requested was offered", EVCC, "ChargeParameterDiscoveryReq",
       code="FAILED_WrongEnergyTransferMode", din_code="FAILED_WrongEnergyTransferType", iso2="V2G2-476",
       din="V2G-DC-397")  # fmt: skip
 def mode_not_offered(facts: Facts, body: Any) -> str:
@@ -112,16 +115,16 @@ def mode_not_offered(facts: Facts, body: Any) -> str:
     mode = str(body.RequestedEnergyTransferMode)
     if facts.modes is None or mode in facts.modes:
         return ""
-    return f"the vehicle asks for {mode}, on offer is {_names(facts.modes)}"
+    return f"the vehicle asks for {mode}, but the charger offered {_names(facts.modes)}"
 
 
-@rule("schedule-not-offered", "the schedule chosen is on offer", EVCC, "PowerDeliveryReq",
+@rule("schedule-not-offered", "the schedule chosen was offered", EVCC, "PowerDeliveryReq",
       code="FAILED_TariffSelectionInvalid", iso2="V2G2-479", din="V2G-DC-400")  # fmt: skip
 def schedule_not_offered(facts: Facts, body: Any) -> str:
     chosen = tuple_of(body)
     if progress(body) != "Start" or facts.schedules is None or chosen is None or chosen in facts.schedules:
         return ""
-    return f"the vehicle chooses schedule {chosen}, on offer is {_names(facts.schedules)}"
+    return f"the vehicle chooses schedule {chosen}, but the charger offered {_names(facts.schedules)}"
 
 
 @rule("schedule-other", "a vehicle that stops or renegotiates names the schedule that it follows", EVCC,
@@ -130,4 +133,4 @@ def schedule_other(facts: Facts, body: Any) -> str:
     chosen = tuple_of(body)
     if progress(body) == "Start" or not facts.delivering or facts.tuple_id is None or chosen == facts.tuple_id:
         return ""
-    return f"PowerDeliveryReq({progress(body)}) names schedule {chosen}, chosen was {facts.tuple_id}"
+    return f"PowerDeliveryReq({progress(body)}) names schedule {chosen}, but {facts.tuple_id} was chosen"

@@ -22,15 +22,15 @@ def offer_twice(facts: Facts, body: Any) -> str:
     for field in ("SchemaID", "Priority"):
         given = [getattr(entry, field) for entry in body.AppProtocol]
         if len(set(given)) < len(given):
-            return f"{field}s offered are {', '.join(map(str, given))}"
+            return f"the values of {field} offered are not unique: {', '.join(map(str, given))}"
     return ""
 
 
-@rule("offer-common", "messages common to all energies are not offered by themselves", EVCC,
+@rule("offer-common", "the messages common to all energies are not offered on their own", EVCC,
       "supportedAppProtocolReq", severity="warning", live=Live.TOLD)  # fmt: skip
 def offer_common(facts: Facts, body: Any) -> str:
     common = any(entry.ProtocolNamespace == COMMON for entry in body.AppProtocol)
-    return f"{COMMON} is offered: each set of energy messages has a namespace of its own" if common else ""
+    return f"{COMMON} is offered, but each set of energy messages has its own namespace" if common else ""
 
 
 @rule("schema-id", "the charger chooses one of the SchemaIDs offered", SECC, "supportedAppProtocolRes")
@@ -38,16 +38,18 @@ def schema_id(facts: Facts, body: Any) -> str:
     if facts.offers is None or body.SchemaID in facts.offers:
         return ""
     if body.SchemaID is None:
-        return "" if len(facts.offers) == 1 else f"{body.ResponseCode} without SchemaID, to several offers"
+        return "" if len(facts.offers) == 1 else f"{body.ResponseCode} without SchemaID in answer to several offers"
     offered = ", ".join(map(str, facts.offers)) or "none"
     return f"the charger chose SchemaID {body.SchemaID}, which was not offered ({offered})"
 
 
-@rule("missing-schema-id", "a charger that agrees names a SchemaID, even to a single offer", SECC,
+@rule("missing-schema-id", "a charger that agrees names a SchemaID, even if there is only one offer", SECC,
       "supportedAppProtocolRes", severity="warning", live=Live.TOLERATED)  # fmt: skip
 def missing_schema_id(facts: Facts, body: Any) -> str:
     single = facts.offers is None or len(facts.offers) == 1
-    return f"{body.ResponseCode} without SchemaID, to a single offer" if body.SchemaID is None and single else ""
+    return (
+        f"{body.ResponseCode} without SchemaID in answer to a single offer" if body.SchemaID is None and single else ""
+    )
 
 
 def _known(entry: AppProtocolType) -> tuple[int, int] | None:
@@ -55,7 +57,7 @@ def _known(entry: AppProtocolType) -> tuple[int, int] | None:
     return next((p.version for p in PROTOCOLS.values() if p.namespace == entry.ProtocolNamespace), None)
 
 
-@rule("minor-deviation", "a minor deviation is announced where the minor versions differ, and only there", SECC,
+@rule("minor-deviation", "a minor deviation is announced if and only if the minor versions differ", SECC,
       "supportedAppProtocolRes", severity="warning", live=Live.TOLD)  # fmt: skip
 def minor_deviation(facts: Facts, body: Any) -> str:
     if facts.offers is None or body.SchemaID not in facts.offers:
@@ -67,9 +69,9 @@ def minor_deviation(facts: Facts, body: Any) -> str:
     same, announced = version[1] == entry.VersionNumberMinor, str(body.ResponseCode) == MINOR_DEVIATION
     offered = f"{entry.VersionNumberMajor}.{entry.VersionNumberMinor}"
     if same and announced:
-        return f"{MINOR_DEVIATION} for version {offered}, which is the protocol's own"
+        return f"{MINOR_DEVIATION} although version {offered} is the protocol's own"
     if not same and not announced:
-        return f"{body.ResponseCode} for version {offered}, the protocol's own is {version[0]}.{version[1]}"
+        return f"{body.ResponseCode} for version {offered}, but the protocol's own is {version[0]}.{version[1]}"
     return ""
 
 
@@ -87,4 +89,4 @@ def timestamp(facts: Facts, body: Any) -> str:
     optional = type(body).__name__ == "SessionSetupRes" or str(body.ResponseCode).startswith("FAILED")
     if (given == 0 and optional) or 0 < given < 1e11:
         return ""
-    return f"{type(body).__name__} has a time of {given}, which cannot be seconds since 1970"
+    return f"{type(body).__name__} has a time of {given}, which is not in seconds since 1970"

@@ -42,7 +42,7 @@ def target_voltage(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVTargetVoltage), facts.evse_volts.at(facts.now)
     if limit is None or limit <= 0 or value <= limit * OVER:
         return ""
-    return f"{type(body).__name__}.EVTargetVoltage {value:g} V, EVSEMaximumVoltageLimit is {limit:g} V"
+    return f"{type(body).__name__}.EVTargetVoltage {value:g} V, but EVSEMaximumVoltageLimit is {limit:g} V"
 
 
 @rule("target-current", "targets stay within the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
@@ -51,7 +51,7 @@ def target_current(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVTargetCurrent), facts.evse_amps.at(facts.now)
     if limit is None or limit <= 0 or value <= limit * OVER:
         return ""
-    return f"{type(body).__name__}.EVTargetCurrent {value:g} A, EVSEMaximumCurrentLimit is {limit:g} A"
+    return f"{type(body).__name__}.EVTargetCurrent {value:g} A, but EVSEMaximumCurrentLimit is {limit:g} A"
 
 
 @rule("target-voltage", "precharge keeps the limits of both sides", EVCC, "PreChargeReq",
@@ -61,7 +61,7 @@ def precharge_target(facts: Facts, body: Any) -> str:
     for whose, ceiling in (("charger", facts.evse_volts), ("vehicle", facts.ev_volts)):
         limit = ceiling.at(facts.now)
         if limit is not None and value > limit + STEP:
-            return f"precharge to {value:g} V, the limit of the {whose} is {limit:g} V"
+            return f"precharge to {value:g} V, but the limit of the {whose} is {limit:g} V"
     return ""
 
 
@@ -76,7 +76,9 @@ def target_own_limit(facts: Facts, body: Any) -> str:
         limit = number(own) if own is not None else ceiling.at(facts.now)
         value = number(getattr(body, field))
         if limit is not None and value > limit * OVER:
-            return f"{type(body).__name__}.{field} is {value:g} {unit}, the vehicle's own {said} is {limit:g} {unit}"
+            return (
+                f"{type(body).__name__}.{field} is {value:g} {unit}, but the vehicle's own {said} is {limit:g} {unit}"
+            )
     return ""
 
 
@@ -92,7 +94,7 @@ def over_voltage(facts: Facts, body: Any) -> str:
         return ""
     if abs(number(body.EVSEPresentCurrent)) <= NO_CURRENT and value <= (facts.declared_volts or limit):
         return ""  # the battery's own voltage, above a limit that was lowered in the loop
-    return f"the charger reports {value:g} V, EVMaximumVoltageLimit is {limit:g} V"
+    return f"the charger reports {value:g} V, but EVMaximumVoltageLimit is {limit:g} V"
 
 
 @rule("over-current", "the output keeps the vehicle's limits", SECC, "CurrentDemandRes", live=Live.PROTECTED,
@@ -102,10 +104,10 @@ def over_current(facts: Facts, body: Any) -> str:
     falls = facts.comes_down(value)
     if limit is None or limit < 0 or value <= max(limit * OVER, limit + SMALL_CURRENT) or falls:
         return ""
-    return f"the charger reports {value:g} A, EVMaximumCurrentLimit is {limit:g} A"
+    return f"the charger reports {value:g} A, but EVMaximumCurrentLimit is {limit:g} A"
 
 
-@rule("current-unasked", "no more current flows than was asked for", SECC, "CurrentDemandRes", live=Live.PROTECTED,
+@rule("current-unasked", "no more current flows than was requested", SECC, "CurrentDemandRes", live=Live.PROTECTED,
       error="FAILED_ChargingCurrentdifferential")  # fmt: skip
 def current_unasked(facts: Facts, body: Any) -> str:
     value, asked = number(body.EVSEPresentCurrent), facts.target_amps.at(facts.now)
@@ -118,7 +120,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
     return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A was requested"
 
 
-@rule("voltage-unasked", "no more voltage is given than was asked for", SECC, "CurrentDemandRes",
+@rule("voltage-unasked", "no more voltage is supplied than was requested", SECC, "CurrentDemandRes",
       live=Live.PROTECTED, error="FAILED_ChargingVoltageOutOfRange")  # fmt: skip
 def voltage_unasked(facts: Facts, body: Any) -> str:
     value, asked = number(body.EVSEPresentVoltage), facts.target_volts.at(facts.now)
@@ -128,10 +130,10 @@ def voltage_unasked(facts: Facts, body: Any) -> str:
     seconds = facts.lasts("voltage", flows and value > asked * OVER)
     if seconds < LASTING:
         return ""
-    return f"the charger reports {value:g} V for {seconds:.1f} s, but {asked:g} V were requested"
+    return f"the charger reports {value:g} V for {seconds:.1f} s, but {asked:g} V was requested"
 
 
-@rule("own-limit", "the charger delivers no more than it says that it can", SECC, "CurrentDemandRes",
+@rule("own-limit", "the charger delivers no more than its own limits", SECC, "CurrentDemandRes",
       severity="warning", live=Live.UNSEEN)  # fmt: skip
 def own_limit(facts: Facts, body: Any) -> str:
     for field, ceiling, unit, slack in (
@@ -140,7 +142,7 @@ def own_limit(facts: Facts, body: Any) -> str:
     ):
         value, limit = number(getattr(body, field)), ceiling.at(facts.now)
         if limit is not None and limit > 0 and value > max(limit * OVER, limit + slack):
-            return f"the charger reports {value:g} {unit}, its own limit is {limit:g} {unit}: is its sensor right?"
+            return f"the charger reports {value:g} {unit}, but its own limit is {limit:g} {unit}: is its sensor right?"
     return ""
 
 
@@ -148,7 +150,7 @@ def own_limit(facts: Facts, body: Any) -> str:
 # What schedule and profile allow
 
 
-@rule("line-current", "the current on offer keeps what schedule and profile grant", SECC, "ChargingStatusRes",
+@rule("line-current", "the current offered is within what schedule and profile allow", SECC, "ChargingStatusRes",
       severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def line_current(facts: Facts, body: Any) -> str:
     volts, phases, watts = facts.nominal_volts, facts.phases, facts.granted(LATE)
@@ -160,7 +162,9 @@ def line_current(facts: Facts, body: Any) -> str:
     if value <= granted * AC_OVERDRAW + AC_OVERDRAW_AMPS:
         return ""
     text = f"EVSEMaxCurrent is {value:g} A on {phases} phase{'s' * (phases > 1)} of {line:.0f} V"
-    return f"{text}: {value * line * phases / 1000.0:.1f} kW, schedule and profile grant {watts / 1000.0:.1f} kW"
+    return (
+        f"{text}: {value * line * phases / 1000.0:.1f} kW, but schedule and profile allow only {watts / 1000.0:.1f} kW"
+    )
 
 
 def _tolerated(factor: float, least: float) -> Callable[[float], float]:
@@ -171,7 +175,7 @@ TOLERATED = {True: _tolerated(1.1, 700.0), False: _tolerated(1.15, 3000.0)}
 """W that a meter may show, by whether it is AC: 1 A more on three phases; a DC meter may sit ahead of the losses."""
 
 
-@rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *LOOP,
+@rule("metered-power", "the meter shows no more power than schedule and profile allow", "", *LOOP,
       severity="warning", live=Live.TOLD)  # fmt: skip
 def metered_power(facts: Facts, body: Any) -> str:
     info = getattr(body, "MeterInfo", None)
@@ -184,8 +188,8 @@ def metered_power(facts: Facts, body: Any) -> str:
     if found is None:
         return ""
     text = f"the charger's meter shows {found.watts / 1000.0:.1f} kW over {found.seconds:.0f} s"
-    whose = "the vehicle draws more than was agreed, and the charger lets it" if ac else "more flows than was agreed"
-    return f"{text}, schedule and profile grant {found.granted / 1000.0:.1f} kW: {whose}"
+    whose = "the vehicle draws more than was agreed, and the charger allows it" if ac else "more flows than was agreed"
+    return f"{text}, but schedule and profile allow only {found.granted / 1000.0:.1f} kW: {whose}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ def metered_power(facts: Facts, body: Any) -> str:
 def evse_id(facts: Facts, body: Any) -> str:
     if facts.evse_id is None or facts.evse_id == body.EVSEID:
         return ""
-    return f"{type(body).__name__} with another EVSEID than SessionSetupRes"
+    return f"{type(body).__name__} with a different EVSEID from SessionSetupRes"
 
 
 @rule("schedule-echo", "the charger names the schedule that was chosen", SECC, *LOOP, severity="warning",
@@ -204,17 +208,17 @@ def evse_id(facts: Facts, body: Any) -> str:
 def schedule_echo(facts: Facts, body: Any) -> str:
     if facts.tuple_id is None or body.SAScheduleTupleID == facts.tuple_id:
         return ""
-    return f"{type(body).__name__} names schedule {body.SAScheduleTupleID}, chosen was {facts.tuple_id}"
+    return f"{type(body).__name__} names schedule {body.SAScheduleTupleID}, but {facts.tuple_id} was chosen"
 
 
-@rule("meter", "one meter, which does not run backwards", SECC, *LOOP, severity="warning", live=Live.TOLD,
+@rule("meter", "there is one meter, and it does not run backwards", SECC, *LOOP, severity="warning", live=Live.TOLD,
       only=(ISO2,))  # fmt: skip
 def meter(facts: Facts, body: Any) -> str:
     now, before = body.MeterInfo, facts.meter
     if now is None or before is None:
         return ""
     if now.MeterID != before.MeterID:
-        return "MeterID is another one than before"
+        return "MeterID differs from the one before"
     if now.MeterReading is not None and before.MeterReading is not None and now.MeterReading < before.MeterReading:
         return f"the meter runs backwards: {now.MeterReading} Wh after {before.MeterReading} Wh"
     return ""

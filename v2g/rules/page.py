@@ -13,10 +13,10 @@ it live, and `plugfest trace check` reports it in recordings. A rule judges mess
 charger (`secc`), or says of both together what is worth knowing.
 
 - **refused**: the charger answers with the code and ends the session; the vehicle ends the session.
-- **tolerated and told; refused by a strict role**: see [deviations](deviations.md) and `--strict`.
+- **tolerated and reported; refused by a strict role**: see [deviations](deviations.md) and `--strict`.
 - **the vehicle disconnects and stops charging**: pilot to B, contactors open, PowerDelivery(Stop) with the error code.
-- **told**: a line in the trace and in the summary, no more.
-- **only a check says so**: the roles do not care.
+- **reported**: a line in the trace and in the summary, no more.
+- **reported by a check only**: the roles ignore it.
 
 Severity is that of a finding in a recording: a violation is forbidden and the session depends on it, a warning is
 tolerated or in doubt, a note is worth knowing.
@@ -46,7 +46,11 @@ def _row(rule: Rule) -> str:
 
 def page() -> str:
     """docs/rules.md."""
-    lines = [HEAD, "| rule | in | side | messages | asks that | severity | live | code | source |", "|" + "---|" * 9]
+    lines = [
+        HEAD,
+        "| rule | in | side | messages | requires that | severity | live | code | source |",
+        "|" + "---|" * 9,
+    ]
     return "\n".join([*lines, *(_row(rule) for rule in RULES), ""])
 
 

@@ -24,7 +24,7 @@ def _kind(part: Any) -> str:
     return name[:2] if name.startswith(("AC_", "DC_")) else ""
 
 
-@rule("parameters-of-other-mode", "charge parameters are of the mode asked for", EVCC, "ChargeParameterDiscoveryReq",
+@rule("parameters-of-other-mode", "charge parameters are for the mode requested", EVCC, "ChargeParameterDiscoveryReq",
       code="FAILED_WrongChargeParameter", iso2="V2G2-477", din="V2G-DC-398")  # fmt: skip
 def vehicle_parameters(facts: Facts, body: Any) -> str:
     mode = str(getattr(body, "RequestedEnergyTransferMode", "") or getattr(body, "EVRequestedEnergyTransferType", ""))
@@ -34,7 +34,7 @@ def vehicle_parameters(facts: Facts, body: Any) -> str:
     return f"{type(parameter).__name__} for {mode}"
 
 
-@rule("parameters-of-other-mode", "charge parameters are of the mode asked for", SECC, "ChargeParameterDiscoveryRes",
+@rule("parameters-of-other-mode", "charge parameters are for the mode requested", SECC, "ChargeParameterDiscoveryRes",
       code="FAILED_WrongChargeParameter")  # fmt: skip
 def charger_parameters(facts: Facts, body: Any) -> str:
     parameter = body.EVSEChargeParameter
@@ -43,7 +43,7 @@ def charger_parameters(facts: Facts, body: Any) -> str:
     return f"{type(parameter).__name__} for {facts.mode}"
 
 
-@rule("status-of-other-mode", "a status is of the mode asked for", SECC, "PowerDeliveryRes", "MeteringReceiptRes",
+@rule("status-of-other-mode", "a status is for the mode requested", SECC, "PowerDeliveryRes", "MeteringReceiptRes",
       severity="warning", live=Live.TOLD)  # fmt: skip
 def charger_status(facts: Facts, body: Any) -> str:
     status = getattr(body, "EVSEStatus", None) or getattr(body, "AC_EVSEStatus", None)
@@ -52,7 +52,7 @@ def charger_status(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} with {type(status).__name__} for {facts.mode}"
 
 
-@rule("delivery-of-other-mode", "a vehicle speaks of its battery in DC alone", EVCC, "PowerDeliveryReq",
+@rule("delivery-of-other-mode", "a vehicle sends its battery's status only in DC", EVCC, "PowerDeliveryReq",
       severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def delivery_parameter(facts: Facts, body: Any) -> str:
     if facts.ac and body.EVPowerDeliveryParameter is not None:
@@ -85,7 +85,7 @@ def schedule_missing(facts: Facts, body: Any) -> str:
 @rule("schedule-ids", "schedules have unique ids", SECC, "ChargeParameterDiscoveryRes")
 def schedule_ids(facts: Facts, body: Any) -> str:
     ids = [one.SAScheduleTupleID for one in _tuples(body)]
-    return f"schedules {', '.join(map(str, ids))} are not all different" if len(set(ids)) < len(ids) else ""
+    return f"schedules {', '.join(map(str, ids))} are not unique" if len(set(ids)) < len(ids) else ""
 
 
 @rule("schedule-order", "the entries of a schedule begin one after the other, by relative times", SECC,
@@ -110,22 +110,22 @@ def schedule_entries(facts: Facts, body: Any) -> str:
     for one in _tuples(body):
         count = len(one.PMaxSchedule.PMaxScheduleEntry)
         if most and count > most:
-            return f"schedule {one.SAScheduleTupleID} has {count} entries, at most {most} are allowed"
+            return f"schedule {one.SAScheduleTupleID} has {count} entries, but at most {most} are allowed"
     return ""
 
 
-@rule("schedule-durations", "the last entry of a schedule alone has a duration", SECC, "ChargeParameterDiscoveryRes",
+@rule("schedule-durations", "only the last entry of a schedule has a duration", SECC, "ChargeParameterDiscoveryRes",
       severity="note", live=Live.UNSEEN, iso2="V2G2-331", only=(ISO2,))  # fmt: skip
 def schedule_durations(facts: Facts, body: Any) -> str:
     for one in _tuples(body):
         for entry in one.PMaxSchedule.PMaxScheduleEntry[:-1]:
             if getattr(entry.TimeInterval, "duration", None) is not None:
                 start = getattr(entry.TimeInterval, "start", None)
-                return f"schedule {one.SAScheduleTupleID}: the entry at {start} s has a duration and is not the last"
+                return f"schedule {one.SAScheduleTupleID}: the entry at {start} s has a duration but is not the last"
     return ""
 
 
-@rule("schedule-coverage", "a schedule reaches from now to the departure, or over 24 hours", SECC,
+@rule("schedule-coverage", "a schedule reaches from now to the departure, or covers 24 hours", SECC,
       "ChargeParameterDiscoveryRes", severity="note", live=Live.TOLD, iso2="V2G2-303", only=(ISO2,))  # fmt: skip
 def schedule_coverage(facts: Facts, body: Any) -> str:
     if not _finished(body):
@@ -138,14 +138,17 @@ def schedule_coverage(facts: Facts, body: Any) -> str:
         if start is None or begins is None:
             continue
         if start > 0:
-            return f"schedule {one.SAScheduleTupleID} begins in {start} s only: until then nothing is allowed"
+            return f"schedule {one.SAScheduleTupleID} begins only in {start} s: until then nothing is allowed"
         if last.duration is not None and begins + last.duration < wanted:
             end = begins + last.duration
-            return f"schedule {one.SAScheduleTupleID} ends after {end} s of {wanted} s: the vehicle has to ask again"
+            return (
+                f"schedule {one.SAScheduleTupleID} ends after {end} s instead of {wanted} s:"
+                " the vehicle has to ask again"
+            )
     return ""
 
 
-@rule("tariff", "the entries of a tariff follow each other, with levels within those announced", SECC,
+@rule("tariff", "the entries of a tariff follow one another, with levels within those announced", SECC,
       "ChargeParameterDiscoveryRes", severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def tariff(facts: Facts, body: Any) -> str:
     for one in _tuples(body):
@@ -211,7 +214,7 @@ def profile_phases(facts: Facts, body: Any) -> str:
     for entry in profile.ProfileEntry if profile is not None else ():
         phases = entry.ChargingProfileEntryMaxNumberOfPhasesInUse
         if phases not in (None, 1, 3):
-            return f"the profile has an entry of {phases} phases, 1 and 3 are possible"
+            return f"the profile has an entry of {phases} phases, but only 1 or 3 are possible"
     return ""
 
 
@@ -228,16 +231,16 @@ def profile_above_pmax(facts: Facts, body: Any) -> str:
     if second is None:
         return ""
     asked, given = wanted.at(second), schedule.at(second)
-    return f"the profile asks for {asked:g} W from {second} s on, schedule {chosen} allows {given:g} W"
+    return f"the profile asks for {asked:g} W from {second} s on, but schedule {chosen} allows {given:g} W"
 
 
-@rule("second-start", "power is started once, or after a renegotiation", EVCC, "PowerDeliveryReq",
+@rule("second-start", "power is started only once, or after a renegotiation", EVCC, "PowerDeliveryReq",
       only=(ISO2,))  # fmt: skip
 def second_start(facts: Facts, body: Any) -> str:
     return "a second Start without renegotiation" if progress(body) == "Start" and facts.delivering else ""
 
 
-@rule("second-start", "power is not started again once current was asked for", EVCC, "PowerDeliveryReq", only=(DIN,))
+@rule("second-start", "power is not started again once current was requested", EVCC, "PowerDeliveryReq", only=(DIN,))
 def start_after_demand(facts: Facts, body: Any) -> str:
     if progress(body) == "Start" and facts.charged:
         return "PowerDelivery(true) after CurrentDemand has started"
@@ -252,7 +255,7 @@ def renegotiation_before_start(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("no-cable-check", "no DC without a cable check", EVCC, "PowerDeliveryReq", code="FAILED_SequenceError",
+@rule("no-cable-check", "DC starts only after a cable check", EVCC, "PowerDeliveryReq", code="FAILED_SequenceError",
       only=(ISO2,))  # fmt: skip
 def no_cable_check(facts: Facts, body: Any) -> str:
     if progress(body) == "Start" and facts.begun and facts.ac is False and not facts.checked:
@@ -281,7 +284,7 @@ def precharge_voltage(facts: Facts, body: Any) -> str:
     wanted, there = facts.precharge_volts, facts.present_volts
     if progress(body) != "Start" or wanted is None or there is None or abs(there - wanted) <= PRECHARGE_DIFFERENCE:
         return ""
-    return (f"power is asked for at {there:g} V of {wanted:g} V: the difference is more than"
+    return (f"power is requested at {there:g} V instead of {wanted:g} V: the difference is more than"
             f" {PRECHARGE_DIFFERENCE:g} V")  # fmt: skip
 
 
@@ -289,12 +292,12 @@ PRECHARGE_DIFFERENCE = 20.0
 """V: largest difference between battery and output when contactors close (IEC 61851-23)."""
 
 
-@rule("precharge-current", "precharge at 2 A at most", EVCC, "PreChargeReq")
+@rule("precharge-current", "precharge uses at most 2 A", EVCC, "PreChargeReq")
 def precharge_current(facts: Facts, body: Any) -> str:
     amps = number(body.EVTargetCurrent)
     if amps <= PRECHARGE_CURRENT:
         return ""
-    return f"PreChargeReq.EVTargetCurrent {amps:g} A, at most {PRECHARGE_CURRENT:g} A"
+    return f"PreChargeReq.EVTargetCurrent {amps:g} A, but at most {PRECHARGE_CURRENT:g} A"
 
 
 PRECHARGE_CURRENT = 2.0

@@ -16,7 +16,7 @@ CHALLENGE_LENGTH = 16
 CERTIFICATE_SERVICE, INTERNET_SERVICE = 2, 3
 
 
-@rule("contract-without-tls", "contracts are offered over TLS only", SECC, "ServiceDiscoveryRes",
+@rule("contract-without-tls", "contracts are offered only over TLS", SECC, "ServiceDiscoveryRes",
       live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def contract_without_tls(facts: Facts, body: Any) -> str:
     if facts.secure is not False or "Contract" not in body.PaymentOptionList.PaymentOption:
@@ -24,7 +24,7 @@ def contract_without_tls(facts: Facts, body: Any) -> str:
     return "the charger offers payment by contract without TLS"
 
 
-@rule("service-without-tls", "certificates and Internet access are offered over TLS only", SECC,
+@rule("service-without-tls", "certificates and Internet access are offered only over TLS", SECC,
       "ServiceDiscoveryRes", severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
 def service_without_tls(facts: Facts, body: Any) -> str:
     if facts.secure is not False or body.ServiceList is None:
@@ -33,7 +33,7 @@ def service_without_tls(facts: Facts, body: Any) -> str:
     return f"the charger offers service {found[0]} without TLS" if found else ""
 
 
-@rule("contract-in-din", "DIN SPEC 70121 has external payment only", SECC, "ServiceDiscoveryRes", severity="warning",
+@rule("contract-in-din", "DIN SPEC 70121 has only external payment", SECC, "ServiceDiscoveryRes", severity="warning",
       live=Live.TOLD, din="V2G-DC-252", only=(DIN,))  # fmt: skip
 def contract_in_din(facts: Facts, body: Any) -> str:
     offered = list(body.PaymentOptions.PaymentOption)
@@ -53,7 +53,7 @@ def _to_prove(facts: Facts, body: Any) -> bool:
     return facts.contract_details or body.GenChallenge is not None or body.Id is not None
 
 
-@rule("signature", "the first AuthorizationReq in payment by contract is signed", EVCC, "AuthorizationReq",
+@rule("signature", "the first AuthorizationReq with a contract is signed", EVCC, "AuthorizationReq",
       code="FAILED_SignatureError", iso2="V2G2-684", only=(ISO2,))  # fmt: skip
 def authorization_unsigned(facts: Facts, body: Any) -> str:
     if facts.payment != "Contract" or not _to_prove(facts, body) or (facts.signed and body.Id is not None):
@@ -69,7 +69,7 @@ def challenge_returned(facts: Facts, body: Any) -> str:
     if body.GenChallenge == facts.challenge:
         return ""
     found = "no GenChallenge" if body.GenChallenge is None else f"GenChallenge {body.GenChallenge.hex()}"
-    return f"{found}, sent was {facts.challenge.hex()}"
+    return f"{found}, but {facts.challenge.hex()} was sent"
 
 
 @rule("challenge", "GenChallenge is random, and comes back as it was sent", EVCC, "AuthorizationReq",
@@ -78,38 +78,40 @@ def challenge_returned_iso20(facts: Facts, body: Any) -> str:
     given = getattr(body.PnC_AReqAuthorizationMode, "GenChallenge", None)
     if given is None or facts.challenge is None or given == facts.challenge:
         return ""
-    return f"GenChallenge {given.hex()}, sent was {facts.challenge.hex()}"
+    return f"GenChallenge {given.hex()}, but {facts.challenge.hex()} was sent"
 
 
-@rule("authorization-external", "in external payment nothing is signed", EVCC, "AuthorizationReq",
+@rule("authorization-external", "nothing is signed with external payment", EVCC, "AuthorizationReq",
       severity="warning", live=Live.TOLD, iso2="V2G2-845", only=(ISO2,))  # fmt: skip
 def authorization_external(facts: Facts, body: Any) -> str:
     if facts.payment != "ExternalPayment" or (body.GenChallenge is None and body.Id is None):
         return ""
-    return "AuthorizationReq with GenChallenge or Id in external payment"
+    return "AuthorizationReq with GenChallenge or Id although payment is external"
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Receipts
 
 
-@rule("receipt-external", "no receipt is asked for in external payment", SECC, *LOOP, live=Live.TOLD,
+@rule("receipt-external", "no receipt is requested with external payment", SECC, *LOOP, live=Live.TOLD,
       iso2="V2G2-691", only=(ISO2,))  # fmt: skip
 def receipt_external(facts: Facts, body: Any) -> str:
     if facts.payment != "ExternalPayment" or not body.ReceiptRequired:
         return ""
-    return f"{type(body).__name__} asks for a receipt in external payment"
+    return f"{type(body).__name__} asks for a receipt although payment is external"
 
 
-@rule("receipt-required-missing", "ReceiptRequired says false in external payment", SECC, *LOOP,
+@rule("receipt-required-missing", "ReceiptRequired is false with external payment", SECC, *LOOP,
       severity="warning", live=Live.TOLD, iso2="V2G2-691", only=(ISO2,))  # fmt: skip
 def receipt_required_missing(facts: Facts, body: Any) -> str:
     if facts.payment != "ExternalPayment" or body.ReceiptRequired is not None:
         return ""
-    return f"{type(body).__name__} leaves ReceiptRequired out, which says false in external payment; taken as false"
+    return (
+        f"{type(body).__name__} leaves out ReceiptRequired, which must be false with external payment; taken as false"
+    )
 
 
-@rule("receipt-without-meter", "a receipt is asked for with the reading to acknowledge", SECC, *LOOP, only=(ISO2,))
+@rule("receipt-without-meter", "a request for a receipt carries the reading to acknowledge", SECC, *LOOP, only=(ISO2,))
 def receipt_without_meter(facts: Facts, body: Any) -> str:
     if body.ReceiptRequired and body.MeterInfo is None:
         return f"{type(body).__name__} asks for a receipt without MeterInfo"
@@ -125,11 +127,13 @@ def receipt(facts: Facts, body: Any) -> str:
 def receipt_problem(facts: Facts, body: Any) -> str:
     """What is wrong with a receipt, apart from its signature; a charger may still accept it [V2G2-481]."""
     if facts.session_id is not None and body.SessionID != facts.session_id:
-        return f"a receipt for session {body.SessionID.hex()}, this is {facts.session_id.hex()}"
+        return f"a receipt for session {body.SessionID.hex()} in session {facts.session_id.hex()}"
     if facts.asked_meter is not None and body.MeterInfo != facts.asked_meter:
-        return f"MeterInfo is not as sent: {_reading(body.MeterInfo)}, sent was {_reading(facts.asked_meter)}"
+        return (
+            f"MeterInfo differs from what was sent: {_reading(body.MeterInfo)} instead of {_reading(facts.asked_meter)}"
+        )
     if facts.tuple_id is not None and body.SAScheduleTupleID not in (None, facts.tuple_id):
-        return f"a receipt for schedule {body.SAScheduleTupleID}, chosen was {facts.tuple_id}"
+        return f"a receipt for schedule {body.SAScheduleTupleID}, but {facts.tuple_id} was chosen"
     return ""
 
 

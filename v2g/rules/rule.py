@@ -34,10 +34,10 @@ class Live(Enum):
 
     REFUSED = "refused"
     """The charger refuses the request; the vehicle ends the session."""
-    TOLERATED = "tolerated and told; refused by a strict role"
+    TOLERATED = "tolerated and reported; refused by a strict role"
     PROTECTED = "the vehicle disconnects and stops charging"
-    TOLD = "told"
-    UNSEEN = "only a check says so"
+    TOLD = "reported"
+    UNSEEN = "reported by a check only"
 
 
 @dataclass(frozen=True, slots=True)

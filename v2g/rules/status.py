@@ -71,9 +71,9 @@ def _status(body: Any) -> Any:
     )
 
 
-@rule("isolation-fault", "an isolation fault ends the charging: FAILED, or a status that ends it", SECC,
+@rule("isolation-fault", "an isolation fault ends charging: FAILED, or a status that ends it", SECC,
       "CableCheckRes", "PreChargeRes", "PowerDeliveryRes")  # fmt: skip
-@rule("isolation-fault", "an isolation fault ends the charging: FAILED, or a status that ends it", SECC,
+@rule("isolation-fault", "an isolation fault ends charging: FAILED, or a status that ends it", SECC,
       "CurrentDemandRes", live=Live.PROTECTED)  # fmt: skip
 def isolation_fault(facts: Facts, body: Any) -> str:
     status = _status(body)
@@ -85,7 +85,7 @@ def isolation_fault(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} {body.ResponseCode} with EVSEIsolationStatus Fault: the charger goes on"
 
 
-@rule("cable-check", "a cable check ends with a valid insulation", SECC, "CableCheckRes")
+@rule("cable-check", "a cable check ends with valid insulation", SECC, "CableCheckRes")
 def cable_check(facts: Facts, body: Any) -> str:
     isolation = str(body.DC_EVSEStatus.EVSEIsolationStatus)
     if str(body.EVSEProcessing) == "Finished" and isolation == "Invalid":
@@ -136,7 +136,7 @@ def vehicle_error(facts: Facts, body: Any) -> str:
     return f"the vehicle reports {code}" if code != "NO_ERROR" else ""
 
 
-@rule("told", "an error of the vehicle is worth knowing", EVCC, severity="note", live=Live.UNSEEN)
+@rule("told", "an error of the vehicle is noted", EVCC, severity="note", live=Live.UNSEEN)
 def vehicle_tells(facts: Facts, body: Any) -> str:
     part = getattr(body, "EVPowerDeliveryParameter", None) or getattr(body, "EVChargeParameter", None) or body
     error = getattr(getattr(part, "DC_EVStatus", None), "EVErrorCode", None)
@@ -145,7 +145,7 @@ def vehicle_tells(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__}: EVErrorCode {error}"
 
 
-@rule("told", "an alarm or a wish of the charger is worth knowing", SECC, severity="note", live=Live.UNSEEN,
+@rule("told", "an alarm or a request of the charger is noted", SECC, severity="note", live=Live.UNSEEN,
       failed=True)  # fmt: skip
 def charger_tells(facts: Facts, body: Any) -> str:
     status = _status(body)

@@ -46,7 +46,9 @@ def unit_of_information(facts: Facts, body: Any) -> str:
 def impossible(facts: Facts, body: Any) -> str:
     for found in facts.odd(body):
         if found.has_unit:
-            return f"{type(body).__name__}.{found.path} is {found.amount:g} {found.quantity.unit}, which cannot be"
+            return (
+                f"{type(body).__name__}.{found.path} is {found.amount:g} {found.quantity.unit}, which is not possible"
+            )
     return ""
 
 
@@ -95,7 +97,7 @@ def _above(part: Any, low: str, high: str) -> str:
     return f"{low} {number(least):g} is more than {high} {number(most):g}"
 
 
-@rule("limits", "the vehicle's limits fit each other, and voltage and current are more than zero", EVCC,
+@rule("limits", "the vehicle's limits are consistent, and voltage and current are above zero", EVCC,
       "ChargeParameterDiscoveryReq", code=BAD, iso2="V2G2-477", din="V2G-DC-398")  # fmt: skip
 def limits_of_vehicle(facts: Facts, body: Any) -> str:
     part = body.EVChargeParameter
@@ -104,11 +106,11 @@ def limits_of_vehicle(facts: Facts, body: Any) -> str:
         return above
     voltage = getattr(part, "EVMaximumVoltageLimit", None) or getattr(part, "EVMaxVoltage", None)
     if voltage is not None and number(voltage) <= 0:
-        return f"the vehicle's largest voltage is {number(voltage):g} V"
+        return f"the vehicle's maximum voltage is {number(voltage):g} V"
     return ""
 
 
-@rule("limits", "the charger's limits fit each other, and voltage is more than zero", SECC,
+@rule("limits", "the charger's limits are consistent, and voltage is above zero", SECC,
       "ChargeParameterDiscoveryRes")  # fmt: skip
 def limits_of_charger(facts: Facts, body: Any) -> str:
     part = body.EVSEChargeParameter
@@ -123,7 +125,7 @@ def limits_of_charger(facts: Facts, body: Any) -> str:
     return f"the charger's voltage is {number(voltage):g} V" if voltage is not None and number(voltage) <= 0 else ""
 
 
-@rule("ripple", "ripple and tolerance are less than the largest current", SECC, "ChargeParameterDiscoveryRes",
+@rule("ripple", "ripple and tolerance are less than the maximum current", SECC, "ChargeParameterDiscoveryRes",
       severity="warning", live=Live.TOLD)  # fmt: skip
 def ripple(facts: Facts, body: Any) -> str:
     part = body.EVSEChargeParameter
@@ -141,7 +143,7 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-@rule("energy", "the energy asked for fits into the battery", EVCC, "ChargeParameterDiscoveryReq",
+@rule("energy", "the energy requested fits into the battery", EVCC, "ChargeParameterDiscoveryReq",
       severity="note", live=Live.UNSEEN)  # fmt: skip
 def energy(facts: Facts, body: Any) -> str:
     return _above(body.EVChargeParameter, "EVEnergyRequest", "EVEnergyCapacity")
@@ -164,8 +166,8 @@ def limits_apart(facts: Facts, body: Any) -> str:
     least = getattr(part, "EVSEMinimumVoltageLimit", None)
     most = facts.ev_volts.at(facts.now)
     if least is not None and most is not None and number(least) > most:
-        return f"the charger gives {number(least):g} V at least, the vehicle takes {most:g} V at most"
+        return f"the charger supplies {number(least):g} V or more, the vehicle accepts at most {most:g} V"
     least, most = getattr(part, "EVSEMinimumCurrentLimit", None), facts.ev_amps.at(facts.now)
     if least is not None and most is not None and number(least) > most:
-        return f"the charger gives {number(least):g} A at least, the vehicle takes {most:g} A at most"
+        return f"the charger supplies {number(least):g} A or more, the vehicle accepts at most {most:g} A"
     return ""

@@ -79,7 +79,7 @@ def _suites(c: Endpoint, offered: ClientHello) -> list[Suite]:
     if forced is not None:
         found = SUITES.get(number("suite", forced))
         if found is None:
-            raise Fatal("internal_error", f"deviate.select_suite: {forced} cannot be used, only offered")
+            raise Fatal("internal_error", f"deviate.select_suite: {forced} can only be offered, not used")
         return [found]
     known = [SUITES[code] for code in c.context.numbers.suites if code in SUITES and SUITES[code].version == c.version]
     common = [suite for suite in known if suite.code in offered.suites]
@@ -154,7 +154,7 @@ def _check_client(c: Endpoint, sent: Certificates) -> Any:
     """The key of the vehicle's certificate, or None if it sent none."""
     c.peer_chain = sent.chain
     if sent.context:
-        raise Fatal("illegal_parameter", "the vehicle's Certificate has another context than the request")
+        raise Fatal("illegal_parameter", "the vehicle's Certificate has a different context from the request")
     if sent.chain:
         return check_peer(c)
     if _wants_client(c) == "require":

@@ -113,7 +113,7 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
             raise Fatal(alert, f"{wrong[0]}, as stapled by the charger", check=str(wrong[0].code), certificate=who)
         c.tell("staple", "rx", staple, f"{who}: {'tolerated' if fatal(found) else 'good'}")
     if missing and c.options.status_request != "none" and not _private(chain, roots):
-        text = f"the charger stapled no OCSP response for {', '.join(missing)}, though it was asked to [V2G2-871]"
+        text = f"the charger stapled no OCSP response for {', '.join(missing)}, although it was asked to [V2G2-871]"
         c.tell("certificate-deviation", note=f"ocsp-missing: {text}")
 
 

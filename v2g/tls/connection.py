@@ -89,14 +89,16 @@ class Connection(Endpoint):
                 self._late12(name, message[4:])
         if len(buffer) >= 4 and int.from_bytes(buffer[1:4], "big") > MAX_MESSAGE:
             length = int.from_bytes(buffer[1:4], "big")
-            raise Fatal("decode_error", f"a handshake message of {length} bytes, at most {MAX_MESSAGE} are accepted")
+            raise Fatal(
+                "decode_error", f"a handshake message of {length} bytes, but at most {MAX_MESSAGE} are accepted"
+            )
 
     def _late12(self, name: str, body: bytes) -> None:
         """Declines the peer's request to renegotiate with a warning (RFC 5246 7.4.1.1)."""
         if name != ("HelloRequest" if self.role == "client" else "ClientHello"):
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} after the handshake")
         if name == "HelloRequest" and body:
-            raise Fatal("decode_error", f"a HelloRequest of {len(body)} bytes, which has to be empty")
+            raise Fatal("decode_error", f"a HelloRequest of {len(body)} bytes, which must be empty")
         self.tell("alert", "tx", bytes((WARNING, ALERT_CODES["no_renegotiation"])), "no_renegotiation")
         self.send_record(ALERT, bytes((WARNING, ALERT_CODES["no_renegotiation"])))
 
@@ -110,9 +112,9 @@ class Connection(Endpoint):
         if len(body) != 1:
             raise Fatal("decode_error", f"a KeyUpdate of {len(body)} bytes, expected 1")
         if body[0] > 1:
-            raise Fatal("illegal_parameter", f"a KeyUpdate of {body[0]}; 0 and 1 exist")
+            raise Fatal("illegal_parameter", f"a KeyUpdate of {body[0]}, expected 0 or 1")
         if self._handshake_bytes:
-            raise Fatal("unexpected_message", "a handshake message runs over a change of keys")
+            raise Fatal("unexpected_message", "a handshake message continues across a change of keys")
         self._opening.update()
         if body[0]:
             self.tell("KeyUpdate", "tx", bytes((24, 0, 0, 1, 0)))

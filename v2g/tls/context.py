@@ -237,7 +237,7 @@ class Context:
         """The first chain whose root the vehicle names; if there is none, the first chain [V2G2-923]."""
         first = fitting[0]
         if ignore_roots:
-            return Chosen(first, f"{first.file}: the first chain, whatever roots the vehicle names, as configured")
+            return Chosen(first, f"{first.file}: the first chain, whichever roots the vehicle names, as configured")
         keys = offered.extensions.get(ext.TRUSTED_CA_KEYS)
         authorities = offered.extensions.get(ext.CERTIFICATE_AUTHORITIES)
         if keys is None and authorities is None:

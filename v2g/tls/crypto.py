@@ -44,7 +44,7 @@ def key_name(key: Any) -> str:
 def point(key: Any) -> bytes:
     """The public key of a certificate as an uncompressed point, for static ECDH."""
     if not group_of(key):
-        raise Fatal("unsupported_certificate", f"static ECDH needs an EC key, the certificate has {key_name(key)}")
+        raise Fatal("unsupported_certificate", f"static ECDH needs an EC key, but the certificate has {key_name(key)}")
     form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     data: bytes = key.public_bytes(*form)
     return data
@@ -62,7 +62,7 @@ class KeyShare:
         elif group in _RAW:
             self._private = _RAW[group][0].generate()
         else:
-            raise Fatal("handshake_failure", f"group {group_name(group)} cannot be used, only offered")
+            raise Fatal("handshake_failure", f"group {group_name(group)} can only be offered, not used")
         raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
         point = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
         self.public: bytes = self._private.public_key().public_bytes(*(point if group in _CURVES else raw))

@@ -207,7 +207,7 @@ class Endpoint:
             self._check_head(head, kind, version)
             longest = records.MAX_PLAIN if kind == CHANGE_CIPHER_SPEC else self._opening.longest
             if length > longest:
-                raise Fatal("record_overflow", f"a record of {length} bytes, at most {longest} are allowed")
+                raise Fatal("record_overflow", f"a record of {length} bytes, but at most {longest} are allowed")
             body = await self._reader.readexactly(length)
         except GONE as why:
             raise PeerClosed(str(why)) from why
@@ -218,7 +218,7 @@ class Endpoint:
         if kind not in KINDS:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent a record of the unknown type {kind}")
         if len(data) > self._limit:
-            raise Fatal("record_overflow", f"a record of {len(data)} bytes, at most {self._limit} are allowed")
+            raise Fatal("record_overflow", f"a record of {len(data)} bytes, but at most {self._limit} are allowed")
         return kind, data
 
     def _check_head(self, head: bytes, kind: int, version: int) -> None:
@@ -268,7 +268,7 @@ class Endpoint:
         """Limits what a peer may send without making progress."""
         self._idle += 1
         if self._idle > MAX_WARNINGS:
-            raise Fatal("unexpected_message", f"more than {MAX_WARNINGS} {what} one behind the other", check="flood")
+            raise Fatal("unexpected_message", f"more than {MAX_WARNINGS} {what} in a row", check="flood")
 
     def _dropped_change(self, data: bytes) -> bool:
         """Whether a ChangeCipherSpec is TLS 1.3's compatibility message, which is ignored from the first hello until
@@ -304,7 +304,7 @@ class Endpoint:
             if name != "HelloRequest" or self.role != "client" or self.version == TLS13:
                 break
             if len(message) > 4:
-                raise Fatal("decode_error", f"a HelloRequest of {len(message) - 4} bytes, which has to be empty")
+                raise Fatal("decode_error", f"a HelloRequest of {len(message) - 4} bytes, which must be empty")
             self._wasted("HelloRequests")  # ignored during a handshake (RFC 5246 7.4.1.1)
         self._idle = 0
         if name not in expected:
@@ -326,7 +326,7 @@ class Endpoint:
             if len(buffer) >= 4 and int.from_bytes(buffer[1:4], "big") > MAX_MESSAGE:
                 length = int.from_bytes(buffer[1:4], "big")
                 raise Fatal(
-                    "decode_error", f"a handshake message of {length} bytes, at most {MAX_MESSAGE} are accepted"
+                    "decode_error", f"a handshake message of {length} bytes, but at most {MAX_MESSAGE} are accepted"
                 )
             kind, data = await self._next()
             if kind != HANDSHAKE:
@@ -368,7 +368,7 @@ class Endpoint:
 
     def open_with(self, protection: Protection) -> None:
         if self._handshake_bytes:
-            raise Fatal("unexpected_message", "a handshake message runs over a change of keys")
+            raise Fatal("unexpected_message", "a handshake message continues across a change of keys")
         self._opening = protection
 
     def limit(self, length: int) -> None:

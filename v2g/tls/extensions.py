@@ -36,7 +36,7 @@ def read_extensions(reader: Reader) -> Extensions:
             raise Fatal("decode_error", f"{reader.where}: more than {MAX_EXTENSIONS} extensions", check="limit")
         code = inner.integer(2)
         if code in found:
-            raise Fatal("illegal_parameter", f"{inner.where}: {_extension_name(code)} comes twice")
+            raise Fatal("illegal_parameter", f"{inner.where}: {_extension_name(code)} appears twice")
         found[code] = inner.vector(2, _extension_name(code))
     return found
 

@@ -73,7 +73,7 @@ def of_alert(role: str, code: int, step: str, about: str) -> str:
     """
     text = f"{PEER[role]} answered with the alert {alert_text(code)}"
     if step:
-        text += f"; it came in place of {step}"
+        text += f"; it arrived instead of {step}"
     return text + (f". {about}" if about else "")
 
 

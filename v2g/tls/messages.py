@@ -37,7 +37,7 @@ MAX_CERTIFICATE = 16384
 def _session_id(reader: Reader) -> bytes:
     session_id = reader.vector(1, "session_id")
     if len(session_id) > 32:
-        raise Fatal("decode_error", f"{reader.where}.session_id: {len(session_id)} bytes, at most 32 are allowed")
+        raise Fatal("decode_error", f"{reader.where}.session_id: {len(session_id)} bytes, but at most 32 are allowed")
     return session_id
 
 
@@ -192,7 +192,7 @@ class Certificates:
             for code in extensions:
                 if code != STATUS_REQUEST or not asked:
                     text = f"certificate {len(found.chain)} has the extension {_extension_name(code)}"
-                    raise Fatal("unsupported_extension", f"{text}, which was not asked for")
+                    raise Fatal("unsupported_extension", f"{text}, which was not requested")
             found.staples.append(parse_status(extensions[STATUS_REQUEST])[0] if extensions else b"")
         return found
 
@@ -204,7 +204,7 @@ class Certificates:
         if not der:
             raise Fatal("decode_error", f"Certificate: {where} is empty")
         if len(der) > MAX_CERTIFICATE:
-            text = f"{where} has {len(der)} octets, at most {MAX_CERTIFICATE} are accepted"
+            text = f"{where} has {len(der)} octets, but at most {MAX_CERTIFICATE} are accepted"
             raise Fatal("bad_certificate", text, check="limit", certificate=where)
         self.chain.append(der)
 

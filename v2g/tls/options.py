@@ -218,7 +218,7 @@ def parse_changes(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise SetupError(f"TLS option {text!r}: KEY=VALUE is needed")
+            raise SetupError(f"TLS option {text!r}: use KEY=VALUE")
         try:
             parsed = parse_yaml(value, f"TLS option {key}")
         except InputError as why:

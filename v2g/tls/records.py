@@ -28,7 +28,7 @@ MAX_SEALED_13 = MAX_PLAIN + 256
 
 
 def _bad() -> Fatal:
-    return Fatal("bad_record_mac", "a record of the peer does not decrypt: the keys differ, or it was damaged")
+    return Fatal("bad_record_mac", "a record from the peer cannot be decrypted: the keys differ, or it was damaged")
 
 
 class Protection(Protocol):
@@ -178,7 +178,7 @@ class Aead13:
             if kind == ALERT and self._sequence == 0 and len(body) == 2:
                 return kind, body
             name = KINDS.get(kind, str(kind))
-            raise Fatal("unexpected_message", f"an unencrypted record ({name}) where it had to be encrypted")
+            raise Fatal("unexpected_message", f"an unencrypted record ({name}) where it must be encrypted")
         head = bytes((kind,)) + version.to_bytes(2, "big") + len(body).to_bytes(2, "big")
         try:
             plain: bytes = self._aead.decrypt(self._nonce(), body, head)
@@ -187,7 +187,7 @@ class Aead13:
         self._sequence += 1
         if len(plain) > MAX_PLAIN + 1:
             raise Fatal(
-                "record_overflow", f"a record of {len(plain)} bytes inside, at most {MAX_PLAIN + 1} are allowed"
+                "record_overflow", f"a record of {len(plain)} bytes inside, but at most {MAX_PLAIN + 1} are allowed"
             )
         plain = plain.rstrip(b"\0")
         if not plain:

@@ -40,7 +40,9 @@ def client_hello(hello: ClientHello, version: int, ours: list[int]) -> None:
     if PRE_SHARED_KEY in codes[:-1]:
         raise Fatal("illegal_parameter", "pre_shared_key is not the last extension of the hello")
     if FALLBACK_SCSV in hello.suites and version < max(ours):
-        text = f"the vehicle fell back to {version_name(version)}, though this charger speaks {version_name(max(ours))}"
+        text = (
+            f"the vehicle fell back to {version_name(version)}, although this charger speaks {version_name(max(ours))}"
+        )
         raise Fatal("inappropriate_fallback", text, check="fallback")
     for code, check in _CLIENT_BODIES.items():
         if code in hello.extensions:
@@ -53,7 +55,9 @@ def client_hello(hello: ClientHello, version: int, ours: list[int]) -> None:
 
 def _client_hello12(hello: ClientHello) -> None:
     if 0 not in hello.compression:
-        raise Fatal("illegal_parameter", "the hello does not offer to leave compression out, which every hello has to")
+        raise Fatal(
+            "illegal_parameter", "the hello does not offer the null compression method, which every hello must offer"
+        )
     if ext.POINT_FORMATS in hello.extensions:
         ext.check_points(hello.extensions[ext.POINT_FORMATS])
     if ext.RENEGOTIATION_INFO in hello.extensions:
@@ -62,7 +66,9 @@ def _client_hello12(hello: ClientHello) -> None:
 
 def _client_hello13(hello: ClientHello) -> None:
     if hello.compression != b"\0":
-        raise Fatal("illegal_parameter", f"the hello offers compression ({hello.compression.hex()}), TLS 1.3 has none")
+        raise Fatal(
+            "illegal_parameter", f"the hello offers compression ({hello.compression.hex()}), but TLS 1.3 has none"
+        )
     needed = (ext.SUPPORTED_GROUPS, ext.KEY_SHARE, ext.SIGNATURE_ALGORITHMS)
     if missing := [_name(code) for code in needed if code not in hello.extensions]:
         raise Fatal("missing_extension", f"the hello lacks {', '.join(missing)}, without which TLS 1.3 does not work")
@@ -96,7 +102,7 @@ def _fragment_length(body: bytes) -> None:
     if len(body) != 1:
         raise Fatal("decode_error", f"max_fragment_length of {len(body)} bytes, expected 1")
     if body[0] not in ext.FRAGMENT_LENGTHS.values():
-        raise Fatal("illegal_parameter", f"max_fragment_length {body[0]}; 1 to 4 exist")
+        raise Fatal("illegal_parameter", f"max_fragment_length {body[0]}, expected 1 to 4")
 
 
 _CLIENT_BODIES = {
@@ -123,22 +129,22 @@ def second_hello(first: ClientHello, second: ClientHello, group: int) -> None:
         ("compression methods", first.compression, second.compression),
     ):
         if one != other:
-            raise Fatal("illegal_parameter", f"the second ClientHello has another {what} than the first")
+            raise Fatal("illegal_parameter", f"the second ClientHello has a different {what} from the first")
     if EARLY_DATA in second.extensions:
         raise Fatal("illegal_parameter", "the second ClientHello offers early data")
     free = {ext.KEY_SHARE, ext.COOKIE, PRE_SHARED_KEY, EARLY_DATA, PADDING}
     for code in {*first.extensions, *second.extensions} - free:
         if first.extensions.get(code) != second.extensions.get(code):
-            text = f"the second ClientHello has another {_name(code)} than the first"
+            text = f"the second ClientHello has a different {_name(code)} from the first"
             raise Fatal("illegal_parameter", text)
     if ext.COOKIE in second.extensions:
-        raise Fatal("illegal_parameter", "the second ClientHello has a cookie, and none was sent")
+        raise Fatal("illegal_parameter", "the second ClientHello has a cookie, but none was sent")
     if ext.KEY_SHARE not in second.extensions:
         raise Fatal("missing_extension", "the second ClientHello lacks key_share")
     shares = ext.read_shares(second.extensions[ext.KEY_SHARE])
     if list(shares) != [group]:
         sent = ", ".join(map(group_name, shares)) or "none"
-        text = f"the second ClientHello has keys of {sent}; one of {group_name(group)} was requested"
+        text = f"the second ClientHello has keys of {sent}, but one of {group_name(group)} was requested"
         raise Fatal("illegal_parameter", text)
 
 
@@ -156,10 +162,10 @@ def server_version(hello: ClientHello, answer: ServerHello, ours: list[int]) -> 
         raise Fatal("protocol_version", "the charger answers with SSL 3.0")
     if ext.SUPPORTED_VERSIONS in answer.extensions:
         if ext.SUPPORTED_VERSIONS not in hello.extensions:
-            raise Fatal("unsupported_extension", "ServerHello has supported_versions, which was not asked for")
+            raise Fatal("unsupported_extension", "ServerHello has supported_versions, which was not requested")
         version = ext.number16(answer.extensions[ext.SUPPORTED_VERSIONS], "supported_versions")
         if version < TLS13 or version not in ours:
-            text = f"the charger chooses {version_name(version)} in supported_versions; offered is {_names(ours)}"
+            text = f"the charger chooses {version_name(version)} in supported_versions, but we offered {_names(ours)}"
             raise Fatal("illegal_parameter", text, check="protocol_version")
         if answer.version != TLS12:
             text = f"ServerHello of TLS 1.3 says {version_name(answer.version)} at its beginning, expected TLS 1.2"
@@ -168,10 +174,10 @@ def server_version(hello: ClientHello, answer: ServerHello, ours: list[int]) -> 
     if answer.retry and TLS13 in ours:
         raise Fatal("missing_extension", "HelloRetryRequest without supported_versions")
     if answer.version not in ours or answer.version > TLS12:
-        text = f"the charger answers with {version_name(answer.version)}, offered is {_names(ours)}"
+        text = f"the charger answers with {version_name(answer.version)}, but we offered {_names(ours)}"
         raise Fatal("protocol_version", text)
     if TLS13 in ours and answer.random.endswith((messages.DOWNGRADE, messages.DOWNGRADE_11)):
-        text = "the charger could do TLS 1.3 and takes 1.2: somebody altered the hello"
+        text = "the charger supports TLS 1.3 but chose 1.2: somebody altered the hello"
         raise Fatal("illegal_parameter", text, check="downgrade")
     return answer.version
 
@@ -196,7 +202,7 @@ def server_hello(hello: ClientHello, answer: ServerHello, version: int, fragment
         _only(answer.extensions, allowed, hello, what, free=_RETRY if answer.retry else ())
         return
     if hello.session_id and answer.session_id == hello.session_id:
-        raise Fatal("illegal_parameter", "the charger resumes a session that never was: it repeats our session id")
+        raise Fatal("illegal_parameter", "the charger resumes a session that never existed: it repeats our session id")
     free = (ext.RENEGOTIATION_INFO,) if RENEGOTIATION_SCSV in hello.suites else ()
     _only(answer.extensions, _HELLO12, hello, "ServerHello", free=free)
     _bodies(answer.extensions, fragment)
@@ -223,7 +229,7 @@ def _only(
 ) -> None:
     for code in found:
         if code not in hello.extensions and code not in free:
-            raise Fatal("unsupported_extension", f"{what} has the extension {_name(code)}, which was not asked for")
+            raise Fatal("unsupported_extension", f"{what} has the extension {_name(code)}, which was not requested")
         if code not in allowed:
             raise Fatal("illegal_parameter", f"{what} has the extension {_name(code)}, which does not belong there")
 
@@ -237,7 +243,7 @@ def _bodies(extensions: Extensions, fragment: int) -> None:
         elif code == ext.RENEGOTIATION_INFO:
             ext.check_renegotiation(body)
         elif code == ext.MAX_FRAGMENT_LENGTH and body != bytes((ext.FRAGMENT_LENGTHS.get(fragment, 0),)):
-            text = f"max_fragment_length {body.hex() or 'empty'} where {fragment} bytes were asked for"
+            text = f"max_fragment_length {body.hex() or 'empty'} where {fragment} bytes were requested"
             raise Fatal("illegal_parameter", text)
 
 

@@ -117,7 +117,7 @@ class Alert:
 ALERTS: Mapping[int, Alert] = {
     alert.code: alert
     for alert in (
-        Alert(0, "close_notify", "it ended the connection in order"),
+        Alert(0, "close_notify", "it ended the connection normally"),
         Alert(10, "unexpected_message", "it did not expect the message it got at this point"),
         Alert(20, "bad_record_mac", "it could not decrypt what we sent: other keys, or a damaged record"),
         Alert(22, "record_overflow", "a record was longer than it accepts"),
@@ -125,11 +125,11 @@ ALERTS: Mapping[int, Alert] = {
         Alert(42, "bad_certificate", "it could not read a certificate, or its signature does not verify"),
         Alert(43, "unsupported_certificate", "it cannot use this kind of certificate: key type, curve or key usage"),
         Alert(44, "certificate_revoked", "a certificate of our chain is revoked, by its OCSP response or CRL"),
-        Alert(45, "certificate_expired", "by its clock a certificate of our chain is not valid now"),
-        Alert(46, "certificate_unknown", "it refused our certificate for a reason it does not tell"),
+        Alert(45, "certificate_expired", "a certificate of our chain is not valid now by its clock"),
+        Alert(46, "certificate_unknown", "it refused our certificate for a reason it does not give"),
         Alert(47, "illegal_parameter", "a field of our message contradicts another or the standard"),
-        Alert(48, "unknown_ca", "it does not hold the root of our chain, or a sub-CA was missing"),
-        Alert(49, "access_denied", "the certificate is valid, but it does not want to talk to its owner"),
+        Alert(48, "unknown_ca", "it does not have the root of our chain, or a sub-CA was missing"),
+        Alert(49, "access_denied", "the certificate is valid, but its owner is not allowed access"),
         Alert(50, "decode_error", "it could not parse a message of ours"),
         Alert(51, "decrypt_error", "a signature or Finished of ours did not verify: key of another certificate?"),
         Alert(70, "protocol_version", "it does not speak our TLS version: ISO 15118-2 has 1.2, ISO 15118-20 has 1.3"),
@@ -138,13 +138,13 @@ ALERTS: Mapping[int, Alert] = {
         Alert(86, "inappropriate_fallback", "it suspects a downgrade of the version"),
         Alert(90, "user_canceled", "it gave up for a reason outside the protocol"),
         Alert(100, "no_renegotiation", "it does not renegotiate"),
-        Alert(109, "missing_extension", "it misses an extension that it requires"),
+        Alert(109, "missing_extension", "an extension that it requires is missing"),
         Alert(110, "unsupported_extension", "we sent an extension that it did not ask for"),
         Alert(112, "unrecognized_name", "it does not know the server name we sent"),
-        Alert(113, "bad_certificate_status_response", "it did not accept the stapled OCSP response, or missed it"),
+        Alert(113, "bad_certificate_status_response", "it did not accept the stapled OCSP response, or there was none"),
         Alert(115, "unknown_psk_identity", "it does not know the session to resume"),
         Alert(116, "certificate_required", "it insists on a vehicle certificate, as ISO 15118-20 does"),
-        Alert(120, "no_application_protocol", "it knows no application protocol that was offered"),
+        Alert(120, "no_application_protocol", "it supports none of the application protocols offered"),
     )
 }  # fmt: skip
 ALERT_CODES: Mapping[str, int] = {alert.name: code for code, alert in ALERTS.items()}
@@ -218,4 +218,4 @@ def version_name(code: int) -> str:
 def alert_text(code: int) -> str:
     """``unknown_ca (48): it does not hold ...``"""
     alert = ALERTS.get(code)
-    return f"{alert.name} ({code}): {alert.meaning}" if alert else f"alert {code}, which no standard knows"
+    return f"{alert.name} ({code}): {alert.meaning}" if alert else f"alert {code}, which no standard defines"

@@ -163,7 +163,7 @@ def _certified_group(c: Endpoint, leaf: object) -> int:
     group = crypto.group_of(leaf)
     if group not in c.context.numbers.groups:
         ours = ", ".join(map(group_name, c.context.numbers.groups))
-        text = f"static ECDH with a {crypto.key_name(leaf)} key, offered is {ours}"
+        text = f"static ECDH with a {crypto.key_name(leaf)} key, but we offered {ours}"
         raise Fatal("illegal_parameter", text, check="group-not-offered")
     return group
 
@@ -179,7 +179,9 @@ def _server_key_exchange(
     if kind != 3 or group not in c.context.numbers.groups:
         ours = ", ".join(map(group_name, c.context.numbers.groups))
         raise Fatal(
-            "illegal_parameter", f"the charger chose {group_name(group)}, offered is {ours}", check="group-not-offered"
+            "illegal_parameter",
+            f"the charger chose {group_name(group)}, but we offered {ours}",
+            check="group-not-offered",
         )
     if scheme not in c.context.numbers.schemes:
         text = f"the charger signs with {scheme_name(scheme)}, which was not offered"
@@ -204,7 +206,7 @@ async def _retry(
     if ext.KEY_SHARE in answer.extensions:
         group = ext.number16(answer.extensions[ext.KEY_SHARE], "key_share")
         if group not in c.context.numbers.groups or group in shares:
-            text = f"HelloRetryRequest asks for a key of {group_name(group)}, which was not offered or is there already"
+            text = f"HelloRetryRequest asks for a key of {group_name(group)}, which was not offered or was already sent"
             raise Fatal("illegal_parameter", text, check="group-not-offered")
         shares.clear()
         shares[group] = crypto.KeyShare(group)
@@ -224,7 +226,7 @@ async def _retry(
     if again.retry:
         raise Fatal("unexpected_message", "a second HelloRetryRequest")
     if _accept(c, offered, again) is not suite:
-        raise Fatal("illegal_parameter", "the ServerHello has another suite than the HelloRetryRequest before it")
+        raise Fatal("illegal_parameter", "the ServerHello has a different suite from the HelloRetryRequest before it")
     return again
 
 

@@ -176,7 +176,7 @@ def _verdict(recording: Recording, findings: list[Finding], diagnosis: Diagnosis
         return Verdict("empty", sentence, details)
     if diagnosis.failed or violations:
         if not diagnosis.failed and violations:
-            joint = "and" if diagnosis.outcome is Outcome.NOT_CHARGED else "but"
+            joint = "and" if diagnosis.outcome is Outcome.NOT_CHARGED else "however,"
             sentence += f"; {joint} {_broken(violations[0])}"
         return Verdict("failed", sentence, details)
     if diagnosis.outcome is Outcome.OPEN and diagnosis.due_from == SECC and diagnosis.step is not Step.CHARGING:

@@ -547,7 +547,12 @@ def test_certificates_are_not_installed_where_that_is_not_offered() -> None:
         ((1_000, 7_000, 1_000), None, (900, 6_900, 900), ""),
         ((1_000, 7_000, 1_000), None, (900, 900, 3_900), "L3 has 3900 W of 900, 900, 3900 W"),
         ((22_000,), 1_000, (5_000, 5_000, 4_100), ""),
-        ((22_000,), 1_000, (5_000, 5_000, 500), "the phases have 5000, 5000, 500 W, MaximumPowerAsymmetry is 1000 W"),
+        (
+            (22_000,),
+            1_000,
+            (5_000, 5_000, 500),
+            "the phases have 5000, 5000, 500 W, but MaximumPowerAsymmetry is 1000 W",
+        ),
         ((), None, (7_000, 0, 0), ""),
     ],
 )

@@ -128,7 +128,8 @@ def test_a_current_above_what_was_granted_is_the_chargers(ac: Recording) -> None
     amps = iso2.PhysicalValueType(Multiplier=0, Unit="A", Value=32)
     texts = hold(ac, lambda body, _: msgspec.structs.replace(body, EVSEMaxCurrent=amps))
     assert texts[0] == (
-        "line-current|secc|EVSEMaxCurrent is 32 A on 3 phases of 230 V: 22.1 kW, schedule and profile grant 11.0 kW"
+        "line-current|secc|EVSEMaxCurrent is 32 A on 3 phases of 230 V: 22.1 kW,"
+        " but schedule and profile allow only 11.0 kW"
     )
     assert texts[-1].endswith("grant 5.0 kW")
 
@@ -142,4 +143,7 @@ def test_a_meter_at_twice_the_power_is_reported_without_blame(ac: Recording) -> 
 
     texts = hold(ac, faster)
     assert texts[0].startswith("metered-power||the charger's meter shows 2")
-    assert "schedule and profile grant 11.0 kW: the vehicle draws more than was agreed, and the charger" in texts[0]
+    assert (
+        "but schedule and profile allow only 11.0 kW: the vehicle draws more than was agreed, and the charger"
+        in texts[0]
+    )

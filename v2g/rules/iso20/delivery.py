@@ -44,7 +44,7 @@ def profile_unasked(facts: Facts, body: Any) -> str:
     return f"PowerDeliveryReq({body.ChargeProgress}) with EVPowerProfile"
 
 
-@rule("profile-empty", "a power profile says something about some time", EVCC, "PowerDeliveryReq", severity="warning",
+@rule("profile-empty", "a power profile covers some time", EVCC, "PowerDeliveryReq", severity="warning",
       live=Live.TOLD, only=COMMON)  # fmt: skip
 def profile_empty(facts: Facts, body: Any) -> str:
     if body.EVPowerProfile is None:
@@ -53,14 +53,14 @@ def profile_empty(facts: Facts, body: Any) -> str:
     return "" if seconds else "EVPowerProfile covers 0 s"
 
 
-@rule("profile-mode", "a power profile is of the control mode selected", EVCC, "PowerDeliveryReq", code=INVALID,
+@rule("profile-mode", "a power profile is for the control mode selected", EVCC, "PowerDeliveryReq", code=INVALID,
       only=COMMON)  # fmt: skip
 def profile_mode(facts: Facts, body: Any) -> str:
     selected, profile = facts.iso20.mode, body.EVPowerProfile
     if not selected or profile is None or body.ChargeProgress != "Start":
         return ""
     given = "dynamic" if profile.Dynamic_EVPPTControlMode is not None else "scheduled"
-    return f"EVPowerProfile is {given}, {selected} was selected" if given != selected else ""
+    return f"EVPowerProfile is {given}, but {selected} was selected" if given != selected else ""
 
 
 def _chosen(facts: Facts, body: Any) -> tuple[int, Planned | None] | None:
@@ -71,14 +71,14 @@ def _chosen(facts: Facts, body: Any) -> tuple[int, Planned | None] | None:
     return mode.SelectedScheduleTupleID, facts.iso20.plans.get(mode.SelectedScheduleTupleID)
 
 
-@rule("schedule-not-offered", "the schedule chosen is on offer", EVCC, "PowerDeliveryReq",
+@rule("schedule-not-offered", "the schedule chosen was offered", EVCC, "PowerDeliveryReq",
       code="FAILED_ScheduleSelectionInvalid", only=COMMON)  # fmt: skip
 def schedule_not_offered(facts: Facts, body: Any) -> str:
     found = _chosen(facts, body)
     if found is None or found[1] is not None:
         return ""
     offered = ", ".join(map(str, facts.iso20.plans or ())) or "nothing"
-    return f"the vehicle chooses schedule {found[0]}, on offer is {offered}"
+    return f"the vehicle chooses schedule {found[0]}, but the charger offered {offered}"
 
 
 @rule("profile-above-schedule", "a power profile stays within its schedule", EVCC, "PowerDeliveryReq", code=INVALID,
@@ -97,11 +97,11 @@ def profile_above_schedule(facts: Facts, body: Any) -> str:
             continue
         most, least = charging.around(second + since, max), discharging.around(second + since, min)
         if most is not None and asked > most * SLACK:
-            return f"the profile asks for {asked:g} W from {second:.0f} s on, schedule {tuple_id} allows {most:g} W"
+            return f"the profile asks for {asked:g} W from {second:.0f} s on, but schedule {tuple_id} allows {most:g} W"
         if asked < 0.0 and plan.discharging is None:
-            return f"the profile gives {-asked:g} W back, and schedule {tuple_id} has no DischargingSchedule"
+            return f"the profile gives {-asked:g} W back, but schedule {tuple_id} has no DischargingSchedule"
         if least is not None and asked < -abs(least) * SLACK:
-            return (f"the profile gives {-asked:g} W back from {second:.0f} s on, schedule {tuple_id} allows"
+            return (f"the profile gives {-asked:g} W back from {second:.0f} s on, but schedule {tuple_id} allows"
                     f" {abs(least):g} W")  # fmt: skip
     return ""
 
@@ -133,7 +133,7 @@ class _Lookup:
 def profile_points(facts: Facts, body: Any) -> str:
     profile, most = body.EVPowerProfile, facts.iso20.points
     count = len(profile.EVPowerProfileEntries.EVPowerProfileEntry) if profile is not None else 0
-    return f"the profile has {count} entries, MaximumSupportingPoints is {most}" if most and count > most else ""
+    return f"the profile has {count} entries, but MaximumSupportingPoints is {most}" if most and count > most else ""
 
 
 @rule("time-anchor", "what is planned begins now or has begun", EVCC, "PowerDeliveryReq", severity="warning",
@@ -151,7 +151,7 @@ def tolerance_unanswered(facts: Facts, body: Any) -> str:
         return ""
     if body.EVPowerProfile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance is not None:
         return ""
-    return f"schedule {found[0]} has PowerTolerance, and the vehicle does not say whether it keeps it"
+    return f"schedule {found[0]} has PowerTolerance, but the vehicle does not say whether it keeps it"
 
 
 @rule("tolerance-unasked", "a vehicle keeps a tolerance that was offered", EVCC, "PowerDeliveryReq", severity="note",
@@ -161,7 +161,7 @@ def tolerance_unasked(facts: Facts, body: Any) -> str:
     if found is None or found[1] is None or found[1].tolerance:
         return ""
     given = body.EVPowerProfile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
-    return f"{given}, and schedule {found[0]} has no PowerTolerance" if given is not None else ""
+    return f"{given}, but schedule {found[0]} has no PowerTolerance" if given is not None else ""
 
 
 CONFIRMED = "PowerToleranceConfirmed"
@@ -173,9 +173,9 @@ def tolerance_answer(facts: Facts, body: Any) -> str:
     mode = getattr(getattr(facts.request, "EVPowerProfile", None), "Scheduled_EVPPTControlMode", None)
     said, code = getattr(mode, "PowerToleranceAcceptance", None), str(body.ResponseCode)
     if code == "OK_PowerToleranceConfirmed" and said != CONFIRMED:
-        return f"{code}, and the vehicle confirmed no tolerance"
+        return f"{code}, but the vehicle confirmed no tolerance"
     if code == "WARNING_PowerToleranceNotConfirmed" and said == CONFIRMED:
-        return f"{code}, and the vehicle confirmed it"
+        return f"{code}, but the vehicle confirmed it"
     return ""
 
 
@@ -185,7 +185,7 @@ def channel(facts: Facts, body: Any) -> str:
     service = facts.iso20.service
     if service is None or service.bidirectional or body.BPT_ChannelSelection is None:
         return ""
-    return f"BPT_ChannelSelection {body.BPT_ChannelSelection}, and service {service.title} was selected"
+    return f"BPT_ChannelSelection {body.BPT_ChannelSelection}, but service {service.title} was selected"
 
 
 @rule("standby-before-start", "standby comes after a start", EVCC, "PowerDeliveryReq", only=COMMON)
@@ -195,7 +195,7 @@ def standby_before_start(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("no-cable-check", "no DC without a cable check", EVCC, "PowerDeliveryReq",
+@rule("no-cable-check", "DC starts only after a cable check", EVCC, "PowerDeliveryReq",
       code="FAILED_PowerDeliveryNotApplied", only=COMMON)  # fmt: skip
 def no_cable_check(facts: Facts, body: Any) -> str:
     own = facts.iso20
@@ -211,7 +211,7 @@ def precharge_voltage(facts: Facts, body: Any) -> str:
     wanted, there = facts.iso20.precharge_volts, facts.iso20.present_volts
     if not _starts(body) or wanted is None or there is None or abs(there - wanted) <= PRECHARGE_DIFFERENCE:
         return ""
-    return (f"power is asked for at {there:g} V of {wanted:g} V: the difference is more than"
+    return (f"power is requested at {there:g} V instead of {wanted:g} V: the difference is more than"
             f" {PRECHARGE_DIFFERENCE:g} V")  # fmt: skip
 
 
@@ -244,14 +244,14 @@ def pause_unallowed(facts: Facts, body: Any) -> str:
     if body.ChargingSession != "Pause" or own.chosen is None or own.delivering:
         return ""
     if own.chosen.dynamic:
-        return "" if own.pause_asked else "a pause in dynamic mode, and the charger has not asked for one"
+        return "" if own.pause_asked else "a pause in dynamic mode, but the charger did not ask for one"
     watts = own.profile.at(facts.now - own.profiled) if own.profile is not None else None
     return f"a pause while the power profile says {watts:g} W" if watts and not own.invited else ""
 
 
-@rule("renegotiation-unsupported", "another service is asked for where the charger supports it", EVCC,
+@rule("renegotiation-unsupported", "another service is requested only if the charger supports it", EVCC,
       "SessionStopReq", code="FAILED_NoServiceRenegotiationSupported", only=COMMON)  # fmt: skip
 def renegotiation_unsupported(facts: Facts, body: Any) -> str:
     if body.ChargingSession == "ServiceRenegotiation" and facts.iso20.renegotiable is False:
-        return "another service is asked for, and ServiceRenegotiationSupported was false"
+        return "another service is requested, but ServiceRenegotiationSupported was false"
     return ""

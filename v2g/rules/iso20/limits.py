@@ -27,7 +27,7 @@ def _member(body: Any) -> Any:
     return getattr(body, f"{energy}_CPD{ending}EnergyTransferMode")
 
 
-@rule("parameters-of-other-mode", "charge parameters are of the service selected", EVCC, *REQUESTS, code=BAD,
+@rule("parameters-of-other-mode", "charge parameters are for the service selected", EVCC, *REQUESTS, code=BAD,
       only=BOTH)  # fmt: skip
 def vehicle_parameters(facts: Facts, body: Any) -> str:
     service, kind = facts.iso20.service, kind_of(_member(body))
@@ -35,15 +35,15 @@ def vehicle_parameters(facts: Facts, body: Any) -> str:
         return ""
     if (kind.energy, kind.bidirectional) == (service.energy, service.bidirectional):
         return ""
-    return f"charge parameters of {kind}, service {service.title} was selected"
+    return f"charge parameters for {kind}, but service {service.title} was selected"
 
 
-@rule("parameters-of-other-mode", "charge parameters are of the service selected", SECC, *RESPONSES, only=BOTH)
+@rule("parameters-of-other-mode", "charge parameters are for the service selected", SECC, *RESPONSES, only=BOTH)
 def charger_parameters(facts: Facts, body: Any) -> str:
     kind, asked = kind_of(_member(body)), facts.iso20.kind
     if asked is None or kind is None or kind[:2] == asked[:2]:
         return ""
-    return f"charge parameters of {kind} in answer to those of {asked}"
+    return f"charge parameters for {kind} in answer to those for {asked}"
 
 
 LARGEST = {"Power": (MOST_WATTS, "W"), "Current": (MOST_AMPS, "A"), "Voltage": (MOST_VOLTS, "V")}
@@ -62,34 +62,36 @@ def _wrong(part: Any, side: str, names: tuple[str, ...]) -> str:
             continue
         phases = given(part, f"{side}{name}")
         if len(phases) > 1 and min(phases) < 0.0 and ("Discharge" not in name or max(phases) > 0.0):
-            return f"{side}{name} is {', '.join(f'{watts:g}' for watts in phases)} over the phases, which cannot be"
+            return (
+                f"{side}{name} is {', '.join(f'{watts:g}' for watts in phases)} over the phases, which is not possible"
+            )
         if "Discharge" in name:
             most, least = abs(most), None if least is None else abs(least)
         largest, unit = next(bound for what, bound in LARGEST.items() if name.endswith(what))
         if not 0.0 <= most <= largest:
-            return f"{side}{name} is {most:g} {unit}, which cannot be"
+            return f"{side}{name} is {most:g} {unit}, which is not possible"
         if name == "MaximumVoltage" and most == 0.0:
             return f"{side}{name} is 0 V"
         if least is not None and least < 0.0:
-            return f"{side}{name.replace('Maximum', 'Minimum')} is {least:g} {unit}, which cannot be"
+            return f"{side}{name.replace('Maximum', 'Minimum')} is {least:g} {unit}, which is not possible"
         if least is not None and least > most and not (side == "EVSE" and most == 0.0):  # no power to give now
             return f"{side}{name.replace('Maximum', 'Minimum')} {least:g} is more than {side}{name} {most:g}"
     return ""
 
 
-@rule("limits", "the vehicle's limits are possible and fit each other", EVCC, *REQUESTS, code=BAD, only=BOTH)
+@rule("limits", "the vehicle's limits are possible and consistent", EVCC, *REQUESTS, code=BAD, only=BOTH)
 def limits_of_vehicle(facts: Facts, body: Any) -> str:
     return _wrong(_member(body), "EV", _names(body))
 
 
-@rule("limits", "the charger's limits are possible and fit each other", SECC, *RESPONSES, only=BOTH)
+@rule("limits", "the charger's limits are possible and consistent", SECC, *RESPONSES, only=BOTH)
 def limits_of_charger(facts: Facts, body: Any) -> str:
     return _wrong(_member(body), "EVSE", _names(body))
 
 
-@rule("discharge-sign", "limits of discharging are positive", EVCC, *REQUESTS, severity="note", live=Live.UNSEEN,
+@rule("discharge-sign", "discharge limits are positive", EVCC, *REQUESTS, severity="note", live=Live.UNSEEN,
       only=BOTH)  # fmt: skip
-@rule("discharge-sign", "limits of discharging are positive", SECC, *RESPONSES, severity="note", live=Live.UNSEEN,
+@rule("discharge-sign", "discharge limits are positive", SECC, *RESPONSES, severity="note", live=Live.UNSEEN,
       only=BOTH)  # fmt: skip
 def discharge_sign(facts: Facts, body: Any) -> str:
     part = _member(body)
@@ -105,7 +107,7 @@ def limits_apart(facts: Facts, body: Any) -> str:
     least, most = number(_member(body).EVSEMinimumVoltage), facts.iso20.declared["EV"].get("MaximumVoltage")
     if most is None or least <= most:
         return ""
-    return f"the charger gives {least:g} V at least, the vehicle takes {most:g} V at most"
+    return f"the charger supplies at least {least:g} V, the vehicle accepts at most {most:g} V"
 
 
 @rule("power-apart", "vehicle and charger have powers in common", "", *RESPONSES, severity="note", live=Live.UNSEEN,
@@ -116,7 +118,7 @@ def power_apart(facts: Facts, body: Any) -> str:
     wanted = total(least, "EVMinimumChargePower")
     if most is None or wanted is None or most >= wanted:
         return ""
-    return f"the charger gives {most:g} W at most, the vehicle needs {wanted:g} W at least"
+    return f"the charger supplies at most {most:g} W, the vehicle needs at least {wanted:g} W"
 
 
 @rule("frequency", "the grid has 50 or 60 Hz", SECC, "AC_ChargeParameterDiscoveryRes", severity="warning",
@@ -126,9 +128,10 @@ def frequency(facts: Facts, body: Any) -> str:
     return "" if 45.0 <= hertz <= 65.0 else f"EVSENominalFrequency is {hertz:g} Hz"
 
 
-@rule("phases-unasked", "powers of phases go to a vehicle that told its own", SECC, "AC_ChargeParameterDiscoveryRes",
+@rule("phases-unasked", ("powers for each phase go to a vehicle that sent its"
+    " own"), SECC, "AC_ChargeParameterDiscoveryRes",
       severity="note", live=Live.UNSEEN, only=(AC20,))  # fmt: skip
 def phases_unasked(facts: Facts, body: Any) -> str:
     if facts.iso20.phases is not False or not per_phase(_member(body)):
         return ""
-    return "the charger tells powers of phases, the vehicle told sums"
+    return "the charger sends powers for each phase, but the vehicle sent sums"

@@ -23,17 +23,17 @@ OVER = 1.001
 """Factor by which a limit may exceed the declared one: rounding to the 16 bits of a RationalNumber."""
 
 
-@rule("loop-of-other-kind", "the charge loop is of the service and control mode selected", EVCC, *REQUESTS, only=BOTH)
+@rule("loop-of-other-kind", "the charge loop is for the service and control mode selected", EVCC, *REQUESTS, only=BOTH)
 def kind_of_request(facts: Facts, body: Any) -> str:
     kind, expected = kind_of(body.CLReqControlMode), facts.iso20.expected
     if kind is None:
         return f"{type(body).__name__} with {type(body.CLReqControlMode).__name__}"
     if expected is None or kind == expected:
         return ""
-    return f"a charge loop of {kind}, selected was {expected}"
+    return f"a charge loop for {kind}, but {expected} was selected"
 
 
-@rule("loop-of-other-kind", "a charge loop response is of the kind of its request", SECC, *RESPONSES,
+@rule("loop-of-other-kind", "a charge loop response is of the same kind as its request", SECC, *RESPONSES,
       iso20="V2G20-1600", only=BOTH)  # fmt: skip
 def kind_of_response(facts: Facts, body: Any) -> str:
     kind, asked = kind_of(body.CLResControlMode), facts.iso20.kind
@@ -41,7 +41,7 @@ def kind_of_response(facts: Facts, body: Any) -> str:
         return f"{type(body).__name__} with {type(body.CLResControlMode).__name__}"
     if asked is None or asked.dynamic is None or kind == asked:
         return ""
-    return f"a charge loop response of {kind} to a request of {asked}"
+    return f"a charge loop response for {kind} to a request for {asked}"
 
 
 _FIELDS: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str], ...]] = {
@@ -59,29 +59,29 @@ def _raised(own: Facts20, part: Any, side: str, names: tuple[str, ...]) -> str:
             continue
         now = abs(number(value) if names is DECLARED_DC else total(part, field) or 0.0)
         if now > before[name] * OVER:
-            return f"{field} is {now:g} in the loop, declared were {before[name]:g}"
+            return f"{field} is {now:g} in the loop, but {before[name]:g} was declared"
     return ""
 
 
-@rule("limit-raised", "limits of the loop are at most those declared", EVCC, *REQUESTS, severity="warning",
+@rule("limit-raised", "limits in the loop are at most those declared", EVCC, *REQUESTS, severity="warning",
       live=Live.TOLD, only=BOTH)  # fmt: skip
 def limit_of_vehicle_raised(facts: Facts, body: Any) -> str:
     names = DECLARED_DC if facts.protocol == DC20 else POWERS
     return _raised(facts.iso20, body.CLReqControlMode, "EV", names)
 
 
-@rule("limit-raised", "limits of the loop are at most those declared", SECC, "DC_ChargeLoopRes", severity="warning",
+@rule("limit-raised", "limits in the loop are at most those declared", SECC, "DC_ChargeLoopRes", severity="warning",
       live=Live.TOLD, only=(DC20,))  # fmt: skip
 def limit_of_charger_raised(facts: Facts, body: Any) -> str:
     return _raised(facts.iso20, body.CLResControlMode, "EVSE", DECLARED_DC)
 
 
-@rule("limit-negative", "limits of the loop are 0 or more", EVCC, *REQUESTS, only=BOTH)
+@rule("limit-negative", "limits in the loop are 0 or more", EVCC, *REQUESTS, only=BOTH)
 def limit_of_vehicle_negative(facts: Facts, body: Any) -> str:
     return _negative(body.CLReqControlMode, "EV", facts.protocol == DC20)
 
 
-@rule("limit-negative", "limits of the loop are 0 or more", SECC, "DC_ChargeLoopRes", only=(DC20,))
+@rule("limit-negative", "limits in the loop are 0 or more", SECC, "DC_ChargeLoopRes", only=(DC20,))
 def limit_of_charger_negative(facts: Facts, body: Any) -> str:
     return _negative(body.CLResControlMode, "EVSE", dc=True)
 
@@ -94,7 +94,7 @@ def _negative(part: Any, side: str, dc: bool) -> str:
     return ""
 
 
-@rule("needs-by-charger", "the charger names the vehicle's needs where that was selected", SECC, *RESPONSES,
+@rule("needs-by-charger", "the charger sets the vehicle's needs only if that was selected", SECC, *RESPONSES,
       severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
 def needs_by_charger(facts: Facts, body: Any) -> str:
     return named_needs(facts, body.CLResControlMode)
@@ -107,7 +107,7 @@ def discharge_unidirectional(facts: Facts, body: Any) -> str:
     amps = getattr(part, "EVTargetCurrent", None)
     if amps is None or amps.Value >= 0 or kind is None or kind.bidirectional:
         return ""
-    return f"EVTargetCurrent of {number(amps):g} A in a service that only charges, taken as zero"
+    return f"EVTargetCurrent of {number(amps):g} A in a service that only charges; taken as zero"
 
 
 @rule("discharge-beyond", "a vehicle gives back no more than it declared", EVCC, "DC_ChargeLoopReq",
@@ -117,7 +117,7 @@ def discharge_beyond(facts: Facts, body: Any) -> str:
     limit = facts.iso20.declared["EV"].get("MaximumDischargeCurrent")
     if amps is None or amps.Value >= 0 or limit is None or -number(amps) <= limit * OVER:
         return ""
-    return f"EVTargetCurrent of {number(amps):g} A, EVMaximumDischargeCurrent is {limit:g} A"
+    return f"EVTargetCurrent of {number(amps):g} A, but EVMaximumDischargeCurrent is {limit:g} A"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def target_power(facts: Facts, body: Any) -> str:
     limit = _limit_now(facts, name)
     if limit is None or abs(watts) <= limit * OVER + 1.0:
         return ""
-    return f"EVSETargetActivePower is {watts:g} W, EV{name} is {limit:g} W"
+    return f"EVSETargetActivePower is {watts:g} W, but EV{name} is {limit:g} W"
 
 
 def _limit_now(facts: Facts, name: str) -> float | None:
@@ -168,7 +168,7 @@ def target_ignored(facts: Facts, body: Any) -> str:
     drawn = total(body.CLReqControlMode, "EVPresentActivePower") or 0.0
     if drawn <= max(target * SLACK, target + SLACK_WATTS):
         return ""
-    return f"EVPresentActivePower is {drawn:g} W, EVSETargetActivePower has been {target:g} W for some time"
+    return f"EVPresentActivePower is {drawn:g} W, but EVSETargetActivePower has been {target:g} W for some time"
 
 
 @rule("power-implausible", "a vehicle draws no more than it can", EVCC, "AC_ChargeLoopReq", severity="warning",
@@ -180,10 +180,10 @@ def power_implausible(facts: Facts, body: Any) -> str:
     if limit is None or abs(drawn) <= max(limit * SLACK, limit + SLACK_WATTS):
         return ""
     times = ": is its exponent right?" if abs(drawn) > 10 * limit else ""
-    return f"EVPresentActivePower is {drawn:g} W, EV{name} is {limit:g} W{times}"
+    return f"EVPresentActivePower is {drawn:g} W, but EV{name} is {limit:g} W{times}"
 
 
-@rule("phase-overdrawn", "no phase has more than was said for it, or than the others by more than is allowed", EVCC,
+@rule("phase-overdrawn", "no phase exceeds its own limit, or the other phases by more than is allowed", EVCC,
       "AC_ChargeLoopReq", severity="warning", live=Live.TOLD, only=(AC20,))  # fmt: skip
 def phase_overdrawn(facts: Facts, body: Any) -> str:
     drawn = given(body.CLReqControlMode, "EVPresentActivePower")
@@ -192,7 +192,7 @@ def phase_overdrawn(facts: Facts, body: Any) -> str:
     own, slack = facts.iso20, SLACK_WATTS / 3.0
     apart = max(drawn) - min(drawn)
     if own.asymmetry is not None and apart > own.asymmetry * SLACK + slack:
-        return f"the phases have {_listed(drawn)} W, MaximumPowerAsymmetry is {own.asymmetry:g} W"
+        return f"the phases have {_listed(drawn)} W, but MaximumPowerAsymmetry is {own.asymmetry:g} W"
     for place, watts in enumerate(drawn):
         name = "MaximumChargePower" if watts >= 0.0 else "MaximumDischargePower"
         said = own.phase_limits.get(name, ())
@@ -200,7 +200,7 @@ def phase_overdrawn(facts: Facts, body: Any) -> str:
             continue
         limit = abs(said[place])
         if abs(watts) > max(limit * SLACK, limit + slack):
-            return f"L{place + 1} has {watts:g} W of {_listed(drawn)} W, EV{name} is {limit:g} W for it"
+            return f"L{place + 1} has {watts:g} W of {_listed(drawn)} W, but EV{name} is {limit:g} W for it"
     return ""
 
 
@@ -208,9 +208,9 @@ def _listed(amounts: Sequence[float]) -> str:
     return ", ".join(f"{amount:g}" for amount in amounts)
 
 
-@rule("phases-unasked", "powers of phases go to a vehicle that told its own", SECC, "AC_ChargeLoopRes",
+@rule("phases-unasked", "powers for each phase go to a vehicle that sent its own", SECC, "AC_ChargeLoopRes",
       severity="note", live=Live.UNSEEN, only=(AC20,))  # fmt: skip
 def phases_unasked(facts: Facts, body: Any) -> str:
     if facts.iso20.phases is not False or not per_phase(body.CLResControlMode):
         return ""
-    return "the charger tells powers of phases, the vehicle told sums"
+    return "the charger sends powers for each phase, but the vehicle sent sums"

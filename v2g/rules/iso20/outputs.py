@@ -29,7 +29,7 @@ def over_voltage(facts: Facts, body: Any) -> str:
         "MaximumVoltage", limit
     ):
         return ""  # the battery's own voltage, above the output voltage that the vehicle wants now
-    return f"the charger reports {value:g} V, EVMaximumVoltage is {limit:g} V"
+    return f"the charger reports {value:g} V, but EVMaximumVoltage is {limit:g} V"
 
 
 @rule("over-current", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
@@ -42,8 +42,8 @@ def over_current(facts: Facts, body: Any) -> str:
     if limit is None or abs(value) <= max(limit * OVER, limit + SMALL_CURRENT) or falls:
         return ""
     if back:
-        return f"the charger takes {-value:g} A, EVMaximumDischargeCurrent is {limit:g} A"
-    return f"the charger reports {value:g} A, EVMaximumChargeCurrent is {limit:g} A"
+        return f"the charger takes {-value:g} A, but EVMaximumDischargeCurrent is {limit:g} A"
+    return f"the charger reports {value:g} A, but EVMaximumChargeCurrent is {limit:g} A"
 
 
 @rule("over-power", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
@@ -59,10 +59,10 @@ def over_power(facts: Facts, body: Any) -> str:
         return ""
     what = "takes" if back else "delivers"
     name = "EVMaximumDischargePower" if back else "EVMaximumChargePower"
-    return f"the charger {what} {watts:.0f} W for {seconds:.1f} s, {name} is {limit or 0.0:g} W"
+    return f"the charger {what} {watts:.0f} W for {seconds:.1f} s, but {name} is {limit or 0.0:g} W"
 
 
-@rule("current-unasked", "no more current flows than was asked for", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
+@rule("current-unasked", "no more current flows than was requested", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
       iso20=CLAMPS, only=DC)  # fmt: skip
 def current_unasked(facts: Facts, body: Any) -> str:
     value, own = number(body.EVSEPresentCurrent), facts.iso20
@@ -89,7 +89,7 @@ def discharge_unidirectional(facts: Facts, body: Any) -> str:
     return f"the charger takes {-value:g} A in a service that only charges"
 
 
-@rule("own-limit", "the charger delivers no more than it says that it can", SECC, "DC_ChargeLoopRes",
+@rule("own-limit", "the charger delivers no more than its own limits", SECC, "DC_ChargeLoopRes",
       severity="warning", live=Live.UNSEEN, only=DC)  # fmt: skip
 def own_limit(facts: Facts, body: Any) -> str:
     part, before = body.CLResControlMode, facts.iso20.declared["EVSE"]
@@ -104,5 +104,5 @@ def own_limit(facts: Facts, body: Any) -> str:
         said = getattr(part, f"EVSE{name}", None)
         limit = limit if said is None else max(limit, abs(number(said)))
         if limit > 0.0 and value > max(limit * OVER, limit + slack):
-            return f"the charger reports {value:g} {unit}, its own limit is {limit:g} {unit}: is its sensor right?"
+            return f"the charger reports {value:g} {unit}, but its own limit is {limit:g} {unit}: is its sensor right?"
     return ""

@@ -34,19 +34,19 @@ def _mode(body: Any, ending: str) -> str:
 # What the vehicle needs
 
 
-@rule("control-mode", "messages are of the control mode selected", EVCC, "ScheduleExchangeReq", only=COMMON)
+@rule("control-mode", "messages are for the control mode selected", EVCC, "ScheduleExchangeReq", only=COMMON)
 def mode_of_request(facts: Facts, body: Any) -> str:
     selected, given = facts.iso20.mode, _mode(body, "Req")
-    return f"ScheduleExchangeReq is {given}, {selected} was selected" if selected and given != selected else ""
+    return f"ScheduleExchangeReq is {given}, but {selected} was selected" if selected and given != selected else ""
 
 
-@rule("control-mode", "messages are of the control mode selected", SECC, "ScheduleExchangeRes", iso20="V2G20-1600",
+@rule("control-mode", "messages are for the control mode selected", SECC, "ScheduleExchangeRes", iso20="V2G20-1600",
       only=COMMON)  # fmt: skip
 def mode_of_response(facts: Facts, body: Any) -> str:
     if type(facts.request).__name__ != "ScheduleExchangeReq":
         return ""
     asked, given = _mode(facts.request, "Req"), _mode(body, "Res")
-    return f"ScheduleExchangeRes is {given}, the request was {asked}" if asked != given else ""
+    return f"ScheduleExchangeRes is {given}, but the request was {asked}" if asked != given else ""
 
 
 def _needs(body: Any) -> Any:
@@ -60,7 +60,8 @@ def _needs(body: Any) -> Any:
 ENERGIES = ("EVMinimumEnergyRequest", "EVTargetEnergyRequest", "EVMaximumEnergyRequest")
 
 
-@rule("energies", "the least energy is at most the target, and that at most the most", EVCC, "ScheduleExchangeReq",
+@rule("energies", ("the minimum energy is at most the target,"
+    " and the target at most the maximum"), EVCC, "ScheduleExchangeReq",
       "DC_ChargeLoopReq", "AC_ChargeLoopReq", severity="warning", live=Live.TOLD,
       only=(COMMON20, DC20, AC20))  # fmt: skip
 def energies(facts: Facts, body: Any) -> str:
@@ -109,17 +110,17 @@ def v2x_unidirectional(facts: Facts, body: Any) -> str:
     if service is None or service.bidirectional:
         return ""
     if any(getattr(_needs(body), name, None) is not None for name in V2X):
-        return f"V2X energies, and service {service.title} was selected"
-    return f"EVEnergyOffer, and service {service.title} was selected" if _offer(body) is not None else ""
+        return f"V2X energies, but service {service.title} was selected"
+    return f"EVEnergyOffer, but service {service.title} was selected" if _offer(body) is not None else ""
 
 
-@rule("soc-needs", "the least state of charge is at most the target", EVCC, "ScheduleExchangeReq", severity="warning",
+@rule("soc-needs", "the minimum state of charge is at most the target", EVCC, "ScheduleExchangeReq", severity="warning",
       live=Live.TOLD, only=COMMON)  # fmt: skip
 def soc_of_vehicle(facts: Facts, body: Any) -> str:
     return _socs(body.Dynamic_SEReqControlMode)
 
 
-@rule("soc-needs", "the least state of charge is at most the target", SECC, "ScheduleExchangeRes",
+@rule("soc-needs", "the minimum state of charge is at most the target", SECC, "ScheduleExchangeRes",
       severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def soc_of_charger(facts: Facts, body: Any) -> str:
     return _socs(body.Dynamic_SEResControlMode)
@@ -146,7 +147,7 @@ def offer_sign(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("price-rules", "the rules of a price begin at rising powers", EVCC, "ScheduleExchangeReq", severity="warning",
+@rule("price-rules", "price rules begin at rising powers", EVCC, "ScheduleExchangeReq", severity="warning",
       live=Live.TOLD, only=COMMON)  # fmt: skip
 def price_rules_of_vehicle(facts: Facts, body: Any) -> str:
     offer = _offer(body)
@@ -191,7 +192,7 @@ def _entries(part: Part) -> list[Any]:
 @rule("schedule-ids", "schedules have unique ids", SECC, "ScheduleExchangeRes", only=COMMON)
 def schedule_ids(facts: Facts, body: Any) -> str:
     ids = [one.ScheduleTupleID for one in _tuples(body)]
-    return f"schedules {', '.join(map(str, ids))} are not all different" if len(set(ids)) < len(ids) else ""
+    return f"schedules {', '.join(map(str, ids))} are not unique" if len(set(ids)) < len(ids) else ""
 
 
 @rule("schedule-entries", "a schedule has no more entries than the vehicle can read", SECC, "ScheduleExchangeRes",
@@ -202,11 +203,11 @@ def schedule_entries(facts: Facts, body: Any) -> str:
         prices = (len(stacks) for _, stacks in _priced(part.schedule))
         count = max(len(_entries(part)), *prices, 0)
         if most is not None and count > most:
-            return f"{part.name} has {count} entries, MaximumSupportingPoints is {most}"
+            return f"{part.name} has {count} entries, but MaximumSupportingPoints is {most}"
     return ""
 
 
-@rule("schedule-coverage", "a schedule reaches to the departure, or over 24 hours", SECC, "ScheduleExchangeRes",
+@rule("schedule-coverage", "a schedule reaches to the departure, or covers 24 hours", SECC, "ScheduleExchangeRes",
       severity="warning", live=Live.TOLD, iso20="V2G20-1563", only=COMMON)  # fmt: skip
 def schedule_coverage(facts: Facts, body: Any) -> str:
     departure = facts.iso20.departure
@@ -214,7 +215,7 @@ def schedule_coverage(facts: Facts, body: Any) -> str:
     for part in _parts(body):
         covered = sum(entry.Duration for entry in _entries(part))
         if covered < min(wanted, DAY):
-            return f"{part.name} ends after {covered} s of {wanted} s"
+            return f"{part.name} ends after {covered} s instead of {wanted} s"
     return ""
 
 
@@ -232,7 +233,7 @@ def ahead(body: Any, anchor: int) -> str:
     """How a TimeAnchor is later than its message by the same clock, in words, or ""; 0 means now."""
     stamp = stamp_of(body)
     later = seconds_of(anchor) - seconds_of(stamp)
-    return f"begins in {later:.0f} s only" if anchor and stamp and later > LATER else ""
+    return f"begins only in {later:.0f} s" if anchor and stamp and later > LATER else ""
 
 
 @rule("schedule-sign", "charging schedules have powers of 0 W or more, discharging ones of 0 W or less", SECC,
@@ -263,10 +264,10 @@ def discharging_unidirectional(facts: Facts, body: Any) -> str:
     service = facts.iso20.service
     if service is None or service.bidirectional or not any(part.back for part in _parts(body)):
         return ""
-    return f"a DischargingSchedule, and service {service.title} was selected"
+    return f"a DischargingSchedule, but service {service.title} was selected"
 
 
-@rule("needs-by-charger", "the charger names the vehicle's needs where that was selected", SECC,
+@rule("needs-by-charger", "the charger sets the vehicle's needs only if that was selected", SECC,
       "ScheduleExchangeRes", severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def needs_by_charger(facts: Facts, body: Any) -> str:
     return named_needs(facts, body.Dynamic_SEResControlMode)
@@ -278,7 +279,7 @@ def named_needs(facts: Facts, part: Any) -> str:
     if chosen is None or chosen.by_charger:
         return ""
     named = [n for n in ("DepartureTime", "MinimumSOC", "TargetSOC") if getattr(part, n, None) is not None]
-    return f"the charger names {' and '.join(named)}, MobilityNeedsMode is 1" if named else ""
+    return f"the charger sets {' and '.join(named)}, but MobilityNeedsMode is 1" if named else ""
 
 
 @rule("go-to-pause", "an invitation to pause belongs to scheduled mode", SECC, "ScheduleExchangeRes",
@@ -319,7 +320,7 @@ def price_schedule(facts: Facts, body: Any) -> str:
     for part in _parts(body):
         kinds = [kind for kind, _ in _priced(part.schedule)]
         if wanted not in kinds and not part.back:
-            return f"{part.name} without {words[wanted]}, Pricing is {chosen.pricing}"
+            return f"{part.name} without {words[wanted]}, but Pricing is {chosen.pricing}"
     return ""
 
 
@@ -343,7 +344,7 @@ def _ranges(rules: list[Any]) -> str:
     return ""
 
 
-@rule("price-rules", "the rules of a price begin at rising powers", SECC, "ScheduleExchangeRes", severity="warning",
+@rule("price-rules", "price rules begin at rising powers", SECC, "ScheduleExchangeRes", severity="warning",
       live=Live.TOLD, only=COMMON)  # fmt: skip
 def price_rules(facts: Facts, body: Any) -> str:
     for name, schedule in _schedules(body):
@@ -355,7 +356,7 @@ def price_rules(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("price-from-zero", "the first rule of a price begins at 0 W", SECC, "ScheduleExchangeRes", severity="note",
+@rule("price-from-zero", "the first price rule begins at 0 W", SECC, "ScheduleExchangeRes", severity="note",
       live=Live.UNSEEN, only=COMMON)  # fmt: skip
 def price_from_zero(facts: Facts, body: Any) -> str:
     for name, schedule in _schedules(body):
@@ -375,5 +376,5 @@ def price_coverage(facts: Facts, body: Any) -> str:
         for _, stacks in _priced(part.schedule):
             covered = sum(one.Duration for one in stacks)
             if covered < wanted:
-                return f"prices of {part.name} end after {covered} s of {wanted} s"
+                return f"prices of {part.name} end after {covered} s instead of {wanted} s"
     return ""

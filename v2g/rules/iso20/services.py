@@ -36,14 +36,14 @@ def plain_ok(facts: Facts, body: Any) -> str:
     return "OK instead of OK_NewSessionEstablished" if str(body.ResponseCode) == "OK" else ""
 
 
-@rule("unasked-resume", "a session is joined that the vehicle asked for, and a new one has a new id", SECC,
+@rule("unasked-resume", "the session joined is the one the vehicle asked for, and a new one has a new id", SECC,
       "SessionSetupRes", severity="warning", live=Live.TOLERATED, only=COMMON)  # fmt: skip
 def unasked_resume(facts: Facts, body: Any) -> str:
     asked, given = facts.iso20.asked_id, facts.header_id or b""
     if type(facts.request).__name__ != "SessionSetupReq":
         return ""
     if body.ResponseCode == "OK_OldSessionJoined" and given != asked:
-        return f"OK_OldSessionJoined with {given.hex()}, asked for {asked.hex()}"
+        return f"OK_OldSessionJoined with {given.hex()}, but {asked.hex()} was requested"
     if body.ResponseCode == "OK_NewSessionEstablished" and any(asked) and given == asked:
         return f"OK_NewSessionEstablished with the id of the old session, {asked.hex()}"
     return ""
@@ -58,17 +58,17 @@ def timestamp(facts: Facts, body: Any) -> str:
     if stamp < MILLISECONDS:
         return ""
     unit = "milliseconds" if seconds_of(stamp) == stamp / 1e3 else "microseconds"
-    return f"TimeStamp counts {unit}; open stacks count seconds, and no peer should mind"
+    return f"TimeStamp is in {unit}; open stacks use seconds, and no peer should mind"
 
 
-@rule("authorization-block", "the block of AuthorizationSetupRes is that of contracts where these are on offer", SECC,
+@rule("authorization-block", "AuthorizationSetupRes has the block for contracts if these are offered", SECC,
       "AuthorizationSetupRes", severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def authorization_block(facts: Facts, body: Any) -> str:
     offered = _names(body.AuthorizationServices)
     if "PnC" in body.AuthorizationServices and body.PnC_ASResAuthorizationMode is None:
-        return f"AuthorizationSetupRes offers {offered}, without PnC_ASResAuthorizationMode"
+        return f"AuthorizationSetupRes offers {offered} without PnC_ASResAuthorizationMode"
     if "PnC" not in body.AuthorizationServices and body.EIM_ASResAuthorizationMode is None:
-        return f"AuthorizationSetupRes offers {offered}, without EIM_ASResAuthorizationMode"
+        return f"AuthorizationSetupRes offers {offered} without EIM_ASResAuthorizationMode"
     return ""
 
 
@@ -79,41 +79,41 @@ def challenge_given(facts: Facts, body: Any) -> str:
     return "" if block is None or any(block.GenChallenge) else "GenChallenge of zeros is not random"
 
 
-@rule("installation-without-contracts", "certificates are installed where contracts are on offer", SECC,
+@rule("installation-without-contracts", "certificates are installed only if contracts are offered", SECC,
       "AuthorizationSetupRes", severity="note", live=Live.UNSEEN, only=COMMON)  # fmt: skip
 def installation_without_contracts(facts: Facts, body: Any) -> str:
     if body.CertificateInstallationService and "PnC" not in body.AuthorizationServices:
-        return "CertificateInstallationService, and external payment alone"
+        return "CertificateInstallationService, but only external payment is offered"
     return ""
 
 
-@rule("authorization-not-offered", "the authorization chosen is on offer, with its own block", EVCC,
+@rule("authorization-not-offered", "the authorization chosen was offered and has its own block", EVCC,
       "AuthorizationReq", live=Live.TOLD, only=COMMON)  # fmt: skip
 def authorization_not_offered(facts: Facts, body: Any) -> str:
     chosen, offered = str(body.SelectedAuthorizationService), facts.iso20.authorizations
     if offered is not None and chosen not in offered:
-        return f"the vehicle chooses {chosen}, on offer is {_names(offered)}"
+        return f"the vehicle chooses {chosen}, but the charger offered {_names(offered)}"
     if getattr(body, f"{chosen}_AReqAuthorizationMode", None) is None:
-        return f"the vehicle chooses {chosen}, without {chosen}_AReqAuthorizationMode"
+        return f"the vehicle chooses {chosen} without {chosen}_AReqAuthorizationMode"
     return ""
 
 
-@rule("installation-not-offered", "certificates are installed where the charger offers it", EVCC,
+@rule("installation-not-offered", "certificates are installed only if the charger offers it", EVCC,
       "CertificateInstallationReq", code="FAILED_SequenceError", iso20="V2G20-459", only=COMMON)  # fmt: skip
 def installation_not_offered(facts: Facts, body: Any) -> str:
     if facts.iso20.installs is False:
-        return "CertificateInstallationReq, and CertificateInstallationService was false"
+        return "CertificateInstallationReq, but CertificateInstallationService was false"
     return ""
 
 
-@rule("changed-while-ongoing", "a request that is repeated because the charger is at work stays the same", EVCC,
+@rule("changed-while-ongoing", "a request repeated while the charger is processing it stays the same", EVCC,
       "AuthorizationReq", "CertificateInstallationReq", "ScheduleExchangeReq", severity="warning", live=Live.TOLD,
       only=COMMON)  # fmt: skip
 def changed_while_ongoing(facts: Facts, body: Any) -> str:
     before = facts.iso20.unfinished
     if type(before) is not type(body) or _bare(before) == _bare(body):
         return ""
-    return f"{type(body).__name__} is not the one that was answered with Ongoing"
+    return f"{type(body).__name__} differs from the one that was answered with Ongoing"
 
 
 def _bare(body: Any) -> Any:
@@ -125,7 +125,7 @@ def _bare(body: Any) -> Any:
 # Services
 
 
-@rule("service-of-other-energy", "energy services are of the energy that the handshake agreed on", SECC,
+@rule("service-of-other-energy", "energy services have the energy that the handshake agreed on", SECC,
       "ServiceDiscoveryRes", severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def service_of_other_energy(facts: Facts, body: Any) -> str:
     wanted = ENERGY.get(facts.iso20.namespace)
@@ -134,7 +134,7 @@ def service_of_other_energy(facts: Facts, body: Any) -> str:
     if wanted is None or not others:
         return ""
     titles = ", ".join(f"{number} ({energy.SERVICES[number].title})" for number in others)
-    return f"the charger offers service {titles}; the handshake agreed on {wanted}"
+    return f"the charger offers service {titles}, but the handshake agreed on {wanted}"
 
 
 @rule("value-added-energy", "value added services and energy services are in separate lists", SECC,
@@ -153,7 +153,9 @@ def service_filter(facts: Facts, body: Any) -> str:
     if wanted is None or body.VASList is None:
         return ""
     others = [s.ServiceID for s in body.VASList.Service if s.ServiceID not in wanted.ServiceID]
-    return f"value added service {_names(others)}, the request asked for {_names(wanted.ServiceID)}" if others else ""
+    return (
+        f"value added service {_names(others)}, but the request asked for {_names(wanted.ServiceID)}" if others else ""
+    )
 
 
 @rule("renegotiation-changed", "ServiceRenegotiationSupported stays the same", SECC, "ServiceDiscoveryRes",
@@ -162,19 +164,19 @@ def renegotiation_changed(facts: Facts, body: Any) -> str:
     before, now = facts.iso20.renegotiable, body.ServiceRenegotiationSupported
     if before is None or before == now:
         return ""
-    return f"ServiceRenegotiationSupported is {str(now).lower()}, and was {str(before).lower()} in this session"
+    return f"ServiceRenegotiationSupported is {str(now).lower()}, but was {str(before).lower()} earlier in this session"
 
 
-@rule("service-detail", "details are asked of services on offer", EVCC, "ServiceDetailReq",
+@rule("service-detail", "details are requested only for services on offer", EVCC, "ServiceDetailReq",
       code="FAILED_ServiceIDInvalid", iso20="V2G20-464", only=COMMON)  # fmt: skip
 def service_detail(facts: Facts, body: Any) -> str:
     own = facts.iso20
     if own.services is None or body.ServiceID in (*own.services, *own.value_added):
         return ""
-    return f"details of service {body.ServiceID}, on offer are {_names((*own.services, *own.value_added))}"
+    return f"details of service {body.ServiceID}, but the charger offered {_names((*own.services, *own.value_added))}"
 
 
-@rule("service-detail-other", "details are of the service that was asked for", SECC, "ServiceDetailRes",
+@rule("service-detail-other", "details are those of the service requested", SECC, "ServiceDetailRes",
       severity="warning", live=Live.TOLERATED, only=COMMON)  # fmt: skip
 def service_detail_other(facts: Facts, body: Any) -> str:
     asked = getattr(facts.request, "ServiceID", None)
@@ -187,7 +189,7 @@ def service_detail_other(facts: Facts, body: Any) -> str:
       live=Live.TOLD, only=COMMON)  # fmt: skip
 def parameter_set_ids(facts: Facts, body: Any) -> str:
     ids = [one.ParameterSetID for one in body.ServiceParameterList.ParameterSet]
-    return f"parameter sets {_names(ids)} are not all different" if len(set(ids)) < len(ids) else ""
+    return f"parameter sets {_names(ids)} are not unique" if len(set(ids)) < len(ids) else ""
 
 
 ALL = {"ControlMode", "Pricing"}
@@ -213,7 +215,7 @@ def parameters(facts: Facts, body: Any) -> str:
         missing, unknown = sorted(wanted - set(counts)), sorted(set(counts) - wanted)
         said = [f"has {_names(twice)} twice"] if twice else []
         said += [f"lacks {_names(missing)}"] if missing else []
-        said += [f"has {_names(unknown)}, which nobody knows"] if unknown else []
+        said += [f"has {_names(unknown)}, which is unknown"] if unknown else []
         if said:
             return f"parameter set {one.ParameterSetID} of service {body.ServiceID} {', '.join(said)}"
     return ""
@@ -230,18 +232,20 @@ def control_mode_unknown(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("connector", "three phases are connector 2", SECC, "ServiceDetailRes", severity="warning", live=Live.TOLD,
+@rule("connector", "connector 2 means three phases", SECC, "ServiceDetailRes", severity="warning", live=Live.TOLD,
       only=COMMON)  # fmt: skip
 def connector(facts: Facts, body: Any) -> str:
     service = energy.SERVICES.get(body.ServiceID)
     for one in body.ServiceParameterList.ParameterSet if service is not None and service.energy == "AC" else ():
         read = energy.read(one)
         if read is not None and read.connector not in (0, energy.SINGLE_PHASE, energy.THREE_PHASE):
-            return f"parameter set {one.ParameterSetID} has connector {read.connector}: 1 is one phase, 2 are three"
+            return (
+                f"parameter set {one.ParameterSetID} has connector {read.connector}: 1 means one phase, 2 means three"
+            )
     return ""
 
 
-@rule("needs-mode", "the charger names the vehicle's needs in dynamic mode alone", SECC, "ServiceDetailRes",
+@rule("needs-mode", "the charger sets the vehicle's needs only in dynamic mode", SECC, "ServiceDetailRes",
       severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def needs_mode(facts: Facts, body: Any) -> str:
     for one in body.ServiceParameterList.ParameterSet if body.ServiceID in energy.SERVICES else ():
@@ -271,7 +275,7 @@ def no_energy_service(facts: Facts, body: Any) -> str:
     return f"the vehicle chooses service {number}, which transfers no energy"
 
 
-@rule("service-not-offered", "the services chosen are on offer", EVCC, "ServiceSelectionReq",
+@rule("service-not-offered", "the services chosen were offered", EVCC, "ServiceSelectionReq",
       code="FAILED_ServiceSelectionInvalid", iso20="V2G20-467", only=COMMON)  # fmt: skip
 def service_not_offered(facts: Facts, body: Any) -> str:
     own = facts.iso20
@@ -279,15 +283,18 @@ def service_not_offered(facts: Facts, body: Any) -> str:
         return ""
     number = body.SelectedEnergyTransferService.ServiceID
     if number not in own.services:
-        return f"the vehicle chooses service {number}, on offer is {_names(own.services)}"
+        return f"the vehicle chooses service {number}, but the charger offered {_names(own.services)}"
     chosen = body.SelectedVASList.SelectedService if body.SelectedVASList is not None else ()
     for one in chosen:
         if one.ServiceID not in own.value_added:
-            return f"the vehicle chooses value added service {one.ServiceID}, on offer is {_names(own.value_added)}"
+            return (
+                f"the vehicle chooses value added service {one.ServiceID},"
+                f" but the charger offered {_names(own.value_added)}"
+            )
     return ""
 
 
-@rule("parameter-set-not-offered", "the parameter sets chosen are on offer", EVCC, "ServiceSelectionReq",
+@rule("parameter-set-not-offered", "the parameter sets chosen were offered", EVCC, "ServiceSelectionReq",
       code="FAILED_ServiceSelectionInvalid", iso20="V2G20-467", only=COMMON)  # fmt: skip
 def parameter_set_not_offered(facts: Facts, body: Any) -> str:
     added = body.SelectedVASList.SelectedService if body.SelectedVASList is not None else ()

@@ -74,7 +74,7 @@ def response_code(facts: Facts, body: Any) -> str:
 # EVSEStatus
 
 
-@rule("told", "an alarm or a wish of the charger is worth knowing", SECC, "PowerDeliveryRes", *RESPONSES,
+@rule("told", "an alarm or a request of the charger is noted", SECC, "PowerDeliveryRes", *RESPONSES,
       severity="note", live=Live.UNSEEN, only=(*COMMON, *BOTH), failed=True)  # fmt: skip
 def charger_tells(facts: Facts, body: Any) -> str:
     if body.EVSEStatus is None:
@@ -91,19 +91,19 @@ def notification(facts: Facts, body: Any) -> str:
     text = f"EVSENotification {wish}"
     match wish:
         case "Pause" if own.chosen is not None and not own.chosen.dynamic:
-            return f"{text} in scheduled mode, where the profile decides"
+            return f"{text} in scheduled mode, in which the profile decides"
         case "ExitStandby" if own.begun and not own.standby:
-            return f"{text}, and the vehicle is not in standby"
+            return f"{text}, but the vehicle is not in standby"
         case "ScheduleRenegotiation" if own.chosen is not None and own.chosen.dynamic:
-            return f"{text} in dynamic mode, where changes travel in the loop"
+            return f"{text} in dynamic mode, in which changes are sent in the loop"
         case "ServiceRenegotiation" if own.renegotiable is False:
-            return f"{text}, and ServiceRenegotiationSupported was false"
+            return f"{text}, but ServiceRenegotiationSupported was false"
         case "MeteringConfirmation" if own.begun and not own.charged:
             return f"{text} in the first message of the loop"
     return ""
 
 
-@rule("receipt-external", "no metering confirmation is asked for in external payment", SECC, *RESPONSES,
+@rule("receipt-external", "no metering confirmation is requested with external payment", SECC, *RESPONSES,
       severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
 def confirmation_external(facts: Facts, body: Any) -> str:
     own, status = facts.iso20, body.EVSEStatus
@@ -145,14 +145,15 @@ def meter_missing(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} without MeterInfo, which the vehicle asked for"
 
 
-@rule("meter", "one meter, which does not run backwards", SECC, *RESPONSES, severity="warning", live=Live.TOLD,
+@rule("meter", ("there is one meter,"
+    " and it does not run backwards"), SECC, *RESPONSES, severity="warning", live=Live.TOLD,
       only=BOTH)  # fmt: skip
 def meter(facts: Facts, body: Any) -> str:
     now, before = body.MeterInfo, facts.iso20.meter
     if now is None or before is None:
         return ""
     if now.MeterID != before.MeterID:
-        return "MeterID is another one than before"
+        return "MeterID differs from the one before"
     for name in ("ChargedEnergyReadingWh", "BPT_DischargedEnergyReadingWh"):
         last, value = getattr(before, name), getattr(now, name)
         if last is not None and value is not None and value < last:
@@ -160,7 +161,7 @@ def meter(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *RESPONSES,
+@rule("metered-power", "the meter shows no more power than schedule and profile allow", "", *RESPONSES,
       severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
 def metered_power(facts: Facts, body: Any) -> str:
     own, info = facts.iso20, body.MeterInfo
@@ -173,8 +174,8 @@ def metered_power(facts: Facts, body: Any) -> str:
     if found is None:
         return ""
     text = f"the charger's meter shows {found.watts / 1000.0:.1f} kW over {found.seconds:.0f} s"
-    whose = "the vehicle draws more than was agreed, and the charger lets it" if ac else "more flows than was agreed"
-    return f"{text}, schedule and profile grant {found.granted / 1000.0:.1f} kW: {whose}"
+    whose = "the vehicle draws more than was agreed, and the charger allows it" if ac else "more flows than was agreed"
+    return f"{text}, but schedule and profile allow only {found.granted / 1000.0:.1f} kW: {whose}"
 
 
 TOTAL = 1000
@@ -188,7 +189,7 @@ def meter_total(facts: Facts, body: Any) -> str:
     if now is None or own.meter is not None or own.charged or own.joined or not own.begun:
         return ""
     wh = now.ChargedEnergyReadingWh
-    return f"MeterInfo begins with {wh} Wh, which is not the energy of this session" if wh > TOTAL else ""
+    return f"MeterInfo starts at {wh} Wh, which is not the energy of this session" if wh > TOTAL else ""
 
 
 @rule("receipt", "receipts acknowledge what was sent", EVCC, "MeteringConfirmationReq", live=Live.UNSEEN,
@@ -201,15 +202,16 @@ def receipt_problem(facts: Facts, body: Any) -> str:
     """What is wrong with a metering confirmation, apart from its signature."""
     signed, own = body.SignedMeteringData, facts.iso20
     if facts.session_id is not None and signed.SessionID != facts.session_id:
-        return f"a receipt for session {signed.SessionID.hex()}, this is {facts.session_id.hex()}"
+        return f"a receipt for session {signed.SessionID.hex()} in session {facts.session_id.hex()}"
     if own.meter is not None and signed.MeterInfo != own.meter:
-        return (f"MeterInfo is not as sent: {signed.MeterInfo.ChargedEnergyReadingWh} Wh of {signed.MeterInfo.MeterID},"
-                f" sent was {own.meter.ChargedEnergyReadingWh} Wh of {own.meter.MeterID}")  # fmt: skip
+        got, sent = signed.MeterInfo, own.meter
+        text = f"{got.ChargedEnergyReadingWh} Wh of {got.MeterID} instead of"
+        return f"MeterInfo differs from what was sent: {text} {sent.ChargedEnergyReadingWh} Wh of {sent.MeterID}"
     if own.meter is not None and signed.Receipt != own.receipt:
-        return "Receipt is not as sent"
+        return "Receipt differs from what was sent"
     mode = signed.Scheduled_SMDTControlMode
     if own.mode and (mode is None) != (own.mode == "dynamic"):
-        return f"a receipt of the other control mode, {own.mode} was selected"
+        return f"a receipt for the wrong control mode; {own.mode} was selected"
     if mode is not None and own.tuple_id is not None and mode.SelectedScheduleTupleID != own.tuple_id:
-        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, chosen was {own.tuple_id}"
+        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, but {own.tuple_id} was chosen"
     return ""
