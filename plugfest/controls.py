@@ -125,7 +125,7 @@ class Controls:
     @property
     def _cable(self) -> SimulatedPilot:
         if self.wire is None:
-            raise NotPossible("this bench has no simulated cable; do it by hand")
+            raise NotPossible("this bench has no simulated cable; plug or unplug by hand")
         return self.wire
 
     @property
@@ -157,12 +157,12 @@ class Controls:
                 self._car.onboard.max_current = min(step.max_current, self._car.onboard.max_current)
         elif self._station.ac is not None:
             if step.max_current is None:
-                raise NotPossible("an AC outlet has no limit but max-current")
+                raise NotPossible("an AC outlet has only the limit max-current")
             self._supply.max_current = step.max_current
         else:
             rated = self._output.rated
             if step.max_voltage is not None and step.max_voltage < rated.min_voltage:
-                least = f"{rated.min_voltage:g} V, the lowest that the output can give"
+                least = f"{rated.min_voltage:g} V, the lowest output voltage"
                 raise NotPossible(f"max-voltage {step.max_voltage:g} V is below {least}")
             self._output.rate(
                 dataclasses.replace(
@@ -200,7 +200,7 @@ class Controls:
             return
         known = self._station.mobility_needs
         if known is None:
-            raise NotPossible("the charger does not ask for mobility needs; charger: {needs: {}} makes it")
+            raise NotPossible("the charger does not ask for mobility needs; charger: {needs: {}} makes it do so")
         minimum, target = plants.whole(step.minimum), plants.whole(step.target)
         self._station.mobility_needs = dataclasses.replace(
             known,
@@ -244,7 +244,7 @@ class Controls:
             if step.control is not None:
                 self.options.control = step.control
         elif step.service is not None or step.control is not None:
-            raise NotPossible("which service is selected is the car's to say, and there is none on this bench")
+            raise NotPossible("only the car selects the service, and this bench has no car")
         if step.by == "charger":
             self._station.request(Wish.OTHER_SERVICE, step.max_delay)
         else:
@@ -275,7 +275,7 @@ class Controls:
         elif self.vehicle is not None:
             self._alarm("unplugged")
         else:
-            raise NotPossible("the plug is in the hands of the other side")
+            raise NotPossible("the other side handles the plug")
 
     def _alarm(self, why: str) -> None:
         if self._interrupt is not None:
@@ -289,7 +289,7 @@ class Controls:
     def _authorize(self, step: actions.Authorize) -> None:
         authorizer = self._station.authorizer
         if not isinstance(authorizer, Customer):
-            raise NotPossible("nobody is asked; use authorization: customer")
+            raise NotPossible("no card is needed; use authorization: customer")
         if step.accept:
             authorizer.accept()
         else:
@@ -300,7 +300,7 @@ class Controls:
             if step.message.endswith(made.ending):
                 made.once(step.entry)
                 return
-        raise NotPossible(f"{step.message} is sent by the other side")
+        raise NotPossible(f"only the other side sends {step.message}")
 
     # ------------------------------------------------------------------------------------------ faults
 

@@ -56,7 +56,7 @@ def read(path: Path) -> Curve:
         if not points and not headed and _SECONDS.match(_cells(text)[0]) is None:
             headed = True
             if _IN_WATTS.search(text):
-                raise InputError(str(path), "the heading says W, and kW are needed", line=number)
+                raise InputError(str(path), "the heading says W, but kW are needed", line=number)
             continue
         try:
             points.append(_point(_cells(text)))
@@ -64,7 +64,7 @@ def read(path: Path) -> Curve:
         except ValueError as why:
             raise InputError(str(path), str(why), line=number) from why
     if not points:
-        raise InputError(str(path), "there is no line of seconds and kW in it, like 60, -10")
+        raise InputError(str(path), "it has no line of seconds and kW, such as 60, -10")
     return tuple(points)
 
 
@@ -72,11 +72,11 @@ def check(curve: Sequence[Point]) -> None:
     """Raises ValueError: the curve does not start at 0 or is not in order of time, or it exceeds any outlet."""
     for before, point in pairwise(curve):
         if point.start <= before.start:
-            raise ValueError(f"{point.start:g} s is not later than {before.start:g} s, the time before it")
+            raise ValueError(f"{point.start:g} s is not later than the {before.start:g} s before it")
     if len(curve) == 1 and curve[0].start != 0.0:
         raise ValueError(f"a curve begins at 0 s, when power first flows, not at {curve[0].start:g} s")
     if most := next((point.watts for point in curve if abs(point.watts) > MOST_KW * 1000.0), None):
-        raise ValueError(f"{most / 1000.0:g} kW is more than any outlet has; the power is in kW")
+        raise ValueError(f"{most / 1000.0:g} kW is more than any outlet has; give power in kW")
 
 
 def _cells(text: str) -> list[str]:
@@ -88,17 +88,17 @@ def _cells(text: str) -> list[str]:
 def _point(cells: Sequence[str]) -> Point:
     """Raises ValueError: not seconds or hh:mm:ss, and a number."""
     if len(cells) != 2:
-        raise ValueError(f"time and power in kW are needed, as in 60, -10, and not {len(cells)} columns")
+        raise ValueError(f"give time and power in kW, such as 60, -10, not {len(cells)} columns")
     time, power = cells
     if (clock := _CLOCK.fullmatch(time)) is not None:
         hours, minutes, seconds = int(clock[1]), int(clock[2]), float(clock[3] or 0)
         if minutes > 59 or seconds >= 60.0:
-            raise ValueError(f"{shortened(time, 40)} is not a time of hh:mm:ss")
+            raise ValueError(f"{shortened(time, 40)} is not a time in hh:mm:ss")
         start = hours * 3600 + minutes * 60 + seconds
     elif _SECONDS.fullmatch(time) is not None and ":" not in time:
         start = float(time)
     else:
-        raise ValueError(f"{shortened(time, 40)} is not a time; seconds or hh:mm:ss are needed")
+        raise ValueError(f"{shortened(time, 40)} is not a time; use seconds or hh:mm:ss")
     if _NUMBER.fullmatch(power) is None or not math.isfinite(float(power)):
-        raise ValueError(f"{shortened(power, 40)} is not a power; a number in kW is needed, without its unit")
+        raise ValueError(f"{shortened(power, 40)} is not a power; give a number in kW without the unit")
     return Point(start, float(power) * 1000.0)

@@ -89,9 +89,9 @@ class Deviations:
             if (why := self._failed.get(id(entry))) is not None:
                 yield entry, f"not possible: {why}"
             else:
-                asked = f"occurrence {entry.occurrence} was asked for"
+                asked = f"but occurrence {entry.occurrence} was requested"
                 if entry.protocol is not None:
-                    asked += f", of {entry.protocol} only"
+                    asked += f" (only in {entry.protocol})"
                 yield entry, f"{entry.message} was sent {times(self._most.get(entry.message, 0))}, {asked}"
 
     def install(self, options: Any) -> None:

@@ -181,7 +181,7 @@ def build(hint: Any, value: Any, current: Any, name: str, schema: Schema) -> Any
             except ValueError as why:
                 raise FieldError(f"{name}: {value!r} is not hex") from why
     if groups:
-        raise FieldError(f"{name} is a group; a mapping of its fields is needed")
+        raise FieldError(f"{name} is a group; give a mapping of its fields")
     return value
 
 

@@ -52,14 +52,14 @@ def report(x: Exchange, now: float, *, start: float = 0.0) -> Iterator[str]:
 def _unrecorded(x: Exchange) -> Iterator[str]:
     """What the recording lacks or contains twice."""
     if x.begins_late:
-        yield "no CM_SLAC_PARM.REQ: the recording begins in the middle"
+        yield "no CM_SLAC_PARM.REQ: the recording starts in the middle"
     for one in x.answerers.values():
         if not one.cnf_seen:
             yield f"CM_SLAC_PARM.CNF of {mac_text(one.mac)} was not recorded"
         if one.match is not None and not one.match_seen and x.link_at is not None:
             yield f"CM_SLAC_MATCH.CNF of {mac_text(one.mac)} was not recorded"
     if x.copies:
-        yield f"{x.copies} frames are in the recording a second time (mirror port or VLAN); they count once"
+        yield f"{x.copies} frames were recorded twice (mirror port or VLAN); they count once"
 
 
 def step_line(row: Row) -> str:
@@ -80,7 +80,7 @@ def verdict_lines(found: Verdict) -> Iterator[str]:
     if found.step is Step.MATCHED:
         yield f"=> {found.text}"
         return
-    cut = "; more may have come after the recording" if found.open else ""
+    cut = "; more may have followed after the recording" if found.open else ""
     yield f"=> stopped while {found.step.value}: {found.text}{cut}"
     for number, cause in enumerate(found.causes):
         yield f"   {'likely' if not number else 'or'}: {cause.cause}"

@@ -144,7 +144,7 @@ def _packets(outputs: Outputs, path: Path, role: str, epoch: float, interface: s
             outputs.add(packets, lambda: packets.__exit__(None, None, None))
             return
         except PermissionError:
-            complain("note: no right to raw sockets: the capture gets made-up packets")
+            complain("note: no permission for raw sockets: the capture gets made-up packets")
     made = writer.File(path, epoch=epoch, role=role, comment=comment)
     outputs.add(made, lambda: made.__exit__())
 
@@ -171,7 +171,7 @@ def _report(outputs: Outputs, path: Path, role: str, epoch: float, told: dict[st
         recording = from_events(events, role=role, name=f"plugfest {role}", epoch=epoch)
         recording.configuration = told
         if begun > REPORTED:
-            recording.remarks.append(f"only the last {REPORTED} events are in this report, of {begun}")
+            recording.remarks.append(f"this report has only the last {REPORTED} of {begun} events")
         write.write(path, render(recording))
 
     outputs.add(bounded, close)

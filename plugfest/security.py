@@ -74,7 +74,7 @@ def _of_pki(role: Literal["client", "server"], bench: Bench, wanted: tls.Options
         section = "vehicle" if role == "client" else "charger"
         algorithms = ", ".join(map(str, wanted.signature_algorithms))
         raise UserError(
-            f"{bench.pki}: the {section}'s certificate is on {kinds}, and TLS is to use {algorithms};"
+            f"{bench.pki}: the {section}'s certificate is on {kinds}, but TLS must use {algorithms};"
             f" `plugfest pki init DIR --profile both` makes a PKI for ISO 15118-20 too,"
             f" and {section}.tls: {{profile: lab}} takes certificates on P-256"
         )
@@ -128,7 +128,7 @@ def _revoke(context: tls.Context, bench: Bench) -> None:
         return
     trust = context.trust
     if trust is None:
-        raise UserError("crl: a revocation list is of no use without roots: the peer's certificate is not checked")
+        raise UserError("crl: a revocation list needs roots: without them the peer's certificate is not checked")
     trust.revoked = any_of(trust.revoked, lists)
 
 

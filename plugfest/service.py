@@ -44,7 +44,7 @@ def post_to(url: str, seconds: float) -> Any:
                 answer.set_result(outcome)
 
         def work() -> None:
-            outcome: Mapping[str, Any] | OSError = OSError(f"{url} was not asked")
+            outcome: Mapping[str, Any] | OSError = OSError(f"{url} was not queried")
             try:
                 outcome = _post(url, question, seconds)
             except OSError as why:
@@ -84,15 +84,15 @@ def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str,
             data = _whole(response, url, time.monotonic() + seconds)
     except urllib.error.HTTPError as why:
         why.close()
-        raise OSError(f"{url} answers {why.code}") from why
+        raise OSError(f"{url} answered {why.code}") from why
     except (http.client.HTTPException, ValueError) as why:
         raise OSError(f"{url}: {type(why).__name__}: {why}") from why
     try:
         answer = parse_json(data, url)
     except InputError as why:
-        raise OSError(f"{url} answers with what is not JSON") from why
+        raise OSError(f"the answer of {url} is not JSON") from why
     if not isinstance(answer, dict):
-        raise OSError(f"{url} answers with what is not a JSON object")
+        raise OSError(f"the answer of {url} is not a JSON object")
     return answer
 
 
@@ -106,7 +106,7 @@ def _whole(response: http.client.HTTPResponse, url: str, until: float) -> bytes:
     while part := response.read1(65536):
         data += part
         if len(data) > LARGEST:
-            raise OSError(f"{url} answers with more than {LARGEST} bytes")
+            raise OSError(f"the answer of {url} has more than {LARGEST} bytes")
         if time.monotonic() > until:
-            raise OSError(f"{url} takes too long over its answer")
+            raise OSError(f"{url} takes too long to answer")
     return bytes(data)

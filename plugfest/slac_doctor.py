@@ -59,7 +59,7 @@ class Settings:
 
 async def examine(link: Link, settings: Settings, reporter: Reporter) -> bool:
     """Checks modem, role and matching on a link, each with a line; returns whether all is well."""
-    _ok(f"interface {link.name} is up, raw frames may be sent, address {mac_text(link.mac)}")
+    _ok(f"interface {link.name} is up, raw frames can be sent, address {mac_text(link.mac)}")
     async with Host(link, observe=reporter.observe) as host:
         modem = await _modem(settings, host)
         if modem is None:
@@ -86,7 +86,7 @@ def _wrong(what: str, *found: Cause) -> None:
 async def _modem(settings: Settings, host: Host) -> Modem | None:
     """The modem; None, after reporting why, if there is none."""
     if not settings.modem:
-        _ok("no modem is wanted")
+        _ok("no modem is used")
         return NoModem(host, settings.timing)
     try:
         modem = await detect(host, timing=settings.timing)
@@ -243,7 +243,7 @@ class _Matching:
 
     def _nothing(self, failure: SlacError | None) -> None:
         """No matching was seen at all."""
-        text = str(failure) if failure else f"no matching began within {self._settings.within:g} s"
+        text = str(failure) if failure else f"no matching started within {self._settings.within:g} s"
         match self._settings.role:
             case "evse":
                 likely = symptoms.no_vehicle(self._judge.modem_of(self._host.mac))

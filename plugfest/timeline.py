@@ -68,7 +68,7 @@ class Timeline:
             if isinstance(step.at, str):
                 seen = times(self._most.get(step.at, 0))
                 late = f", {step.after:g} s later" if step.after else ""
-                yield step, f"{step.at} was seen {seen}, occurrence {step.occurrence} was asked for{late}"
+                yield step, f"{step.at} was seen {seen}, but occurrence {step.occurrence} was requested{late}"
             else:
                 yield step, f"no session lasted {step.at + step.after:g} s"
 

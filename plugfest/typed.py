@@ -58,7 +58,7 @@ def _facts(words: list[str]) -> dict[str, Any]:
             kind = kinds().get(words[0])
             names = [] if kind is None else [name for name in _keys(kind) if name not in _SHARED]
             if not names or names[0] in facts:
-                raise ValueError(f"{word}: KEY=VALUE is needed")
+                raise ValueError(f"{word}: use KEY=VALUE")
             key, value = names[0], word
         try:
             facts[key] = parse_yaml(value, key)

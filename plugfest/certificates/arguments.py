@@ -19,7 +19,7 @@ def date(text: str | None) -> datetime.datetime:
     try:
         day = datetime.date.fromisoformat(text) if text else now().date()
     except ValueError as why:
-        raise UserError(f"--date {text}: a date is needed, as 2026-05-31") from why
+        raise UserError(f"--date {text}: give a date such as 2026-05-31") from why
     return datetime.datetime.combine(day, datetime.time(), datetime.UTC)
 
 
@@ -28,7 +28,7 @@ def time(text: str | None) -> datetime.datetime:
     try:
         at = datetime.datetime.fromisoformat(text) if text else now()
     except ValueError as why:
-        raise UserError(f"--at {text}: a time is needed, as 2026-05-31 or 2026-05-31T12:00") from why
+        raise UserError(f"--at {text}: give a time such as 2026-05-31 or 2026-05-31T12:00") from why
     return at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
 
 
@@ -54,5 +54,5 @@ def responder(text: str | None) -> str:
     except ValueError:
         fits = False
     if text and not (fits and text.isascii() and text.isprintable()):
-        raise UserError(f"--responder {text}: http://HOST[:PORT][/PATH] in ASCII is needed, or '' for none")
+        raise UserError(f"--responder {text}: give http://HOST[:PORT][/PATH] in ASCII, or '' for none")
     return text

@@ -149,7 +149,7 @@ def show(args: argparse.Namespace) -> int:
         for defect in chain.defects:
             say(f"  ! {defect}")
     if not all(self_signed(c) for chain in found_chains for c in chain.certificates[-1:]):
-        say("not checked against a root: plugfest pki verify FILE --roots ROOTS does")
+        say("not checked against a root; use plugfest pki verify FILE --roots ROOTS")
     return 0
 
 
@@ -247,7 +247,7 @@ def _in_pki(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
 def _in_file(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
     """The chains in a file, a recording or standard input."""
     if not args.roots:
-        raise UserError(f"trusted roots are needed: plugfest pki verify {args.target} --roots ROOTS")
+        raise UserError(f"trusted roots are missing: plugfest pki verify {args.target} --roots ROOTS")
     for chain in _from_file(args.target, role, args.suite):
         _complete(chain, args.roots)
         yield _Held(chain, trusted(args.roots, chain.role), Revocations())
@@ -291,7 +291,7 @@ def _with_lists(
     for file, one in lists.items():
         said = revocation.listed(one, authorities)
         if said is None:
-            remarks.append(f"  {file}: not signed by an authority of this chain, so it does not count")
+            remarks.append(f"  {file}: not signed by an authority of this chain, so it is ignored")
             continue
         found.entries.update(said.entries)
         until = one.next_update_utc

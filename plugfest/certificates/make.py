@@ -44,7 +44,7 @@ def init(args: argparse.Namespace) -> int:
         for entry in store.of_role(Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.VEHICLE):
             until = entry.certificate.not_valid_after_utc
             say(f"  {entry.name:17} {entry.common_name:40} until {until:%Y-%m-%d}")
-    say(f"look at it: plugfest pki show {args.directory}")
+    say(f"to look at it: plugfest pki show {args.directory}")
     return 0
 
 
@@ -65,7 +65,7 @@ def _issue(store: Store, role: Role, cn: str, args: argparse.Namespace) -> Entry
             f"{store.suite.name} has no certificates of role {role}; choose from {', '.join(LEAVES_AND_CAS)}"
         )
     if not profile.issuers:
-        raise UserError(f"{role} is a root: `plugfest pki init` makes those")
+        raise UserError(f"{role} is a root: `plugfest pki init` makes roots")
     if not cn and (role in store or profile.id_kind):
         raise UserError(f"{profile.a_title} needs an id: plugfest pki issue {args.directory} {role} ID")
     if role is Role.SECC and store.suite.name == "iso2":

@@ -39,7 +39,7 @@ def variants(args: argparse.Namespace) -> int:
                 twins.check_free(store, twin)
         for twin in made:
             twins.save(store, twin, force=args.force)
-        say(f"{store.directory}/variants: {', '.join(chosen)}, wrong on {at:%Y-%m-%d}")
+        say(f"{store.directory}/variants: {', '.join(chosen)}, wrong as of {at:%Y-%m-%d}")
         for name in dict.fromkeys(twin.name for twin in made):
             say(f"  {name:22} {twins.KINDS[name].text}")
     return 0
@@ -53,7 +53,7 @@ def export(args: argparse.Namespace) -> int:
         say(f"{args.out}: {len(written)} files")
         return 0
     if args.name is None:
-        raise UserError("which entry? plugfest pki export DIR NAME OUT")
+        raise UserError("name the entry: plugfest pki export DIR NAME OUT")
     entry = store[args.name]
     form = args.out.suffix.lower()
     if form in (".p12", ".pfx"):

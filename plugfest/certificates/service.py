@@ -105,7 +105,7 @@ class Desk:
             raise Refused("not a JSON object")
         name = next((one for one, uri in SCHEMAS.items() if uri == question.get("iso15118SchemaVersion")), None)
         if name is None:
-            raise Refused(f"iso15118SchemaVersion {visible(str(question.get('iso15118SchemaVersion')))} is not known")
+            raise Refused(f"iso15118SchemaVersion {visible(str(question.get('iso15118SchemaVersion')))} is unknown")
         text = question.get("exiRequest")
         try:
             data = base64.b64decode(text if isinstance(text, str) else "?", validate=True)
@@ -287,7 +287,7 @@ def serve(args: argparse.Namespace) -> int:
     """The service, until Ctrl-C."""
     made = desk(args.directory, arguments.now, args.emaid or (), scheme=args.key_transport, grammar=args.signed_info)
     if args.answer not in {*Outcome, *CODES}:
-        raise UserError(f"--answer {args.answer}: it is one of {', '.join(Outcome)}, or a ResponseCode that is not OK")
+        raise UserError(f"--answer {args.answer}: choose from {', '.join(Outcome)}, or a ResponseCode that is not OK")
     made.plan = Plan(args.answer, args.times, args.refusals == "response")
     server = listen(lambda: server_of(made, args.bind, args.port), args.bind, args.port)
     host, port = str(server.server_address[0]), server.server_address[1]

@@ -39,7 +39,7 @@ def ocsp(args: argparse.Namespace) -> int:
     if args.out is not None:
         return _response(args)
     if args.name is not None:
-        raise UserError(f"a response for {args.name} goes to a file: --out FILE; without NAME the responder serves all")
+        raise UserError(f"a response for {args.name} needs a file: add --out FILE, or leave out NAME to serve all")
     return _serve(args)
 
 

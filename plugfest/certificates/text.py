@@ -30,7 +30,7 @@ def left(certificate: x509.Certificate, at: datetime.datetime) -> str:
     """What the time says: days left, or since when or until when it is not valid."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if at < begin:
-        return f"NOT YET VALID, begins in {_span(begin - at)}"
+        return f"NOT YET VALID, starts in {_span(begin - at)}"
     if at > end:
         return f"EXPIRED {_span(at - end)} ago"
     return f"{_span(end - at)} left"

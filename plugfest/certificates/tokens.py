@@ -29,7 +29,7 @@ def lines(path: Path, at: datetime.datetime) -> list[str] | None:
 
 
 def _age(begin: datetime.datetime, end: datetime.datetime | None, at: datetime.datetime) -> str:
-    shown = f"{begin:%Y-%m-%d %H:%M} to " + (f"{end:%Y-%m-%d %H:%M} UTC" if end else "(not said)")
+    shown = f"{begin:%Y-%m-%d %H:%M} to " + (f"{end:%Y-%m-%d %H:%M} UTC" if end else "(not stated)")
     if begin > at:
         return f"{shown}, FROM THE FUTURE"
     if end is not None and end < at:

@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument("--set", metavar="KEY=VALUE", action="append", help="as for plugfest run")
     check.set_defaults(run="plugfest.tasks.config:check_files")
-    show = actions.add_parser("show", help="a bench file with all that its car and station add to it")
+    show = actions.add_parser("show", help="a bench file with everything its car and station add")
     show.add_argument("file", type=Path)
     show.add_argument("--set", metavar="KEY=VALUE", action="append", help="as for plugfest run")
     show.set_defaults(run="plugfest.tasks.config:show_bench")

@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         description="Lists, shows and runs conformance cases against a charger (secc) or a vehicle (evcc).",
     )
     inner = parser.add_subparsers(metavar="ACTION")
-    listing = inner.add_parser("list", help="the cases, one a line")
+    listing = inner.add_parser("list", help="the cases, one per line")
     add_filters(listing)
     listing.add_argument("--count", action="store_true", help="only count them, by file")
     listing.set_defaults(run="plugfest.tasks.cases:list_cases")
@@ -72,7 +72,7 @@ def _add_run(inner: Any) -> None:
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder for the evidence (default conformance-SUT)")
     parser.add_argument("--rerun-failed", action="store_true", help="run again all cases that did not pass")
-    parser.add_argument("--fresh", action="store_true", help="forget earlier results in the folder")
+    parser.add_argument("--fresh", action="store_true", help="discard earlier results in the folder")
     parser.add_argument(
         "--seed", metavar="N", type=int,
         help="draw what the cases leave open (ids, priorities, multipliers, offers, targets) from N, to repeat a"
@@ -82,19 +82,21 @@ def _add_run(inner: Any) -> None:
     parser.add_argument("--name", metavar="TEXT", help="name of the system, for the report")
     options.add_web(parser)
     group = parser.add_argument_group("the system under test")
-    group.add_argument("--command", metavar="CMD", help="start this when plugging in, end it after each case")
+    group.add_argument("--command", metavar="CMD", help="start this program at plug-in, end it after each case")
     group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="seconds until the command is ready")
     group.add_argument("--ready-when", metavar="TEXT", help="the command is ready when it prints this")
     group.add_argument(
         "--action", metavar="NAME=CMD", action="append", default=[],
-        help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
+        help="command that does what a person would do: stop, authorise, refuse, pause ... (repeatable)",
     )  # fmt: skip
     group.add_argument("--reset-command", metavar="CMD", help="run this when the system no longer answers")
     group.add_argument("--pause", metavar="S", type=float, help="seconds between cases (default: as declared)")
     group.add_argument("--longest", metavar="S", type=float, help="abort a case after this many seconds")
     group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
     group = parser.add_argument_group("a real pair (--sut pair); -i IFACE[,IFACE] is where the line is recorded")
-    group.add_argument("--guide", action="store_true", help="lead a person through it; the recordings are handed in")
+    group.add_argument(
+        "--guide", action="store_true", help="guide a person through it, who then hands in the recordings"
+    )
     group.add_argument("--play", choices=("evcc", "secc"), help="plugfest is this end, on -i IFACE; the other is real")
     group.add_argument("--answers", metavar="FILE", type=Path, help="what was done and seen, instead of a dialogue")
     group.add_argument("--write-answers", metavar="FILE", type=Path, help="keep the answers of the dialogue here")
@@ -126,7 +128,7 @@ def _add_pics(inner: Any) -> None:
     parser.add_argument("--sut", choices=("secc", "evcc"), default="secc", help="what is tested")
     _add_reach(parser)
     parser.add_argument("--defaults", action="store_true", help="ask nothing: use the default of every value")
-    parser.add_argument("--command", metavar="CMD", help="start this when plugging in")
+    parser.add_argument("--command", metavar="CMD", help="start this program at plug-in")
     parser.add_argument(
         "--ready-after", metavar="S", type=float, default=1.0, help="seconds until the command is ready"
     )

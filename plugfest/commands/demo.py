@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     options.add_charger(parser)
     options.add_view(parser)
     options.add_slac(parser)
-    parser.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes")
+    parser.add_argument("--fast", action="store_true", help="virtual time, as fast as possible")
     parser.add_argument("--tls", action="store_const", const="required", help="TLS with a temporary certificate")
     parser.add_argument(
         "--pnc",

@@ -11,7 +11,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor",
         help="check this host: interface, IPv6, multicast, rights, firewall, modem, ports, certificates, clock",
-        description="Checks what a session needs of this host. Each item gets a tick, or a cause and a remedy; the"
+        description="Checks what a session needs from this host. Each item gets a tick, or a cause and a remedy; the"
         " exit code is 1 if something is wrong.",
         argument_default=argparse.SUPPRESS,
     )
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--key", metavar="PEM", type=Path, help="its private key")
     parser.add_argument("--password", help="password of the key")
     parser.add_argument("--roots", metavar="PEM", type=Path, help="trusted V2G roots of a vehicle")
-    parser.add_argument("--pki", metavar="DIR", type=Path, help="a PKI made by plugfest pki")
+    parser.add_argument("--pki", metavar="DIR", type=Path, help="a PKI made with plugfest pki")
     parser.add_argument("--port", type=int, help="TCP port without TLS")
     parser.add_argument("--tls-port", type=int, help="TCP port with TLS")
     parser.add_argument(

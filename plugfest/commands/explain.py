@@ -9,7 +9,7 @@ TOPICS = (
     ("pp", "", "resistors of the proximity contact"),
     ("duty", "?VALUE", "the current that a duty cycle allows; VALUE is a percentage (53.3) or a current (32A)"),
     ("connector", "?NAME", "contacts and limits of ccs1, ccs2, nacs, mcs, type1 or type2; without NAME, of all"),
-    ("sequence", "PROTOCOL", "what may follow each request, for din, iso2 or iso20"),
+    ("sequence", "PROTOCOL", "what may follow each request in din, iso2 or iso20"),
     ("timer", "?NAME", "timers of SLAC and the protocols whose name contains NAME; without NAME, all"),
     ("message", "NAME", "fields, neighbours, times and ResponseCodes of a message"),
     ("code", "NAME", "what a ResponseCode means, and which responses carry it"),

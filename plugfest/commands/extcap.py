@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--install", metavar="DIR", nargs="?", const="", help="write the script (default: Wireshark's folder of yours)"
+        "--install", metavar="DIR", nargs="?", const="", help="write the script (default: your personal extcap folder)"
     )
     parser.add_argument("--trace", metavar="FILE", type=Path, help="the trace to follow")
     for name in ("--extcap-interfaces", "--extcap-dlts", "--extcap-config", "--capture"):

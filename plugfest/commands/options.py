@@ -71,7 +71,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--payment",
         choices=("auto", "contract", "external"),
-        help="by contract (needs --pki), external, or what both sides can (default)",
+        help="contract (needs --pki), external, or whatever both sides support (default)",
     )
     parser.add_argument("--key-log", metavar="FILE", type=Path, help="append TLS session secrets, for Wireshark")
     parser.add_argument("--seed", type=int, help="seed of session ids, ports and noise, for repeatable runs")

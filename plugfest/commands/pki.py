@@ -59,12 +59,12 @@ DIRECTORY = Argument("directory", metavar="DIR", type=Path, help="directory of t
 TARGET = Argument("target", metavar="TARGET")
 NAMES = Argument("names", nargs="*", metavar="NAME")
 NAME = Argument("--name")
-SUITE = Argument("--suite", choices=SUITES, help=f"{LIKE}; default: the first that is there")
+SUITE = Argument("--suite", choices=SUITES, help=f"{LIKE}; default: the first one there")
 SEED = Argument("--seed", metavar="TEXT", help="derive keys from this text: the same text gives the same files")
 FORCE = Argument("--force", action="store_true", help="replace existing files")
 AT = Argument("--at", metavar="TIME")
 DATE = Argument("--date", metavar="YYYY-MM-DD", help="first day of validity, UTC (default: today)")
-DAYS = Argument("--days", type=int, help="lifetime (default: that of the profile)")
+DAYS = Argument("--days", type=int, help="lifetime (default: the profile's)")
 ROLE = Argument("--role")
 PASSWORD = Argument("--password", help="of encrypted keys")
 NEW = (DAYS, DATE, SUITE, SEED, FORCE)
@@ -98,7 +98,7 @@ COMMANDS = (
             Argument("--emaid", metavar="ID", help="eMAID of the contract; the check character may be left out"),
             Argument("--pcid", metavar="ID", help="PCID of the provisioning certificate, 17 characters or 18"),
             Argument("--evcc-id", metavar="ID", help="EVCCID of the vehicle certificate (ISO 15118-20)"),
-            Argument("--responder", metavar="URL", help="where certificates say that OCSP and CRLs are; '' for none"),
+            Argument("--responder", metavar="URL", help="address of OCSP and CRLs in the certificates; '' for none"),
             Argument("--p12", metavar="PASSWORD", default="plugfest", help="of the PKCS#12 files (default: plugfest)"),
             FORCE("replace an existing PKI; its keys are lost"),
         ),
@@ -112,8 +112,8 @@ COMMANDS = (
             TARGET,
             NAMES("entries to show in full, with their chains"),
             SUITE,
-            ROLE("what the leaf in a file is for; guessed where not given"),
-            _at("the time at which validity is judged"),
+            ROLE("what the leaf in a file is for (default: guessed)"),
+            _at("time at which to judge validity"),
             PASSWORD,
         ),
     ),
@@ -121,26 +121,26 @@ COMMANDS = (
         "verify",
         "look.verify",
         "check chains against the profiles of their roles, and name every deviation",
-        "The exit code is 1 if a chain has to be refused.",
+        "The exit code is 1 if a chain must be refused.",
         (
             TARGET,
             NAMES("entries to check (default: all leaves)"),
             SUITE,
-            ROLE("what the leaf is for; guessed where not given"),
+            ROLE("what the leaf is for (default: guessed)"),
             Argument(
                 "--roots",
                 metavar="PATH",
                 **_FILES,
                 help="trusted roots: a PEM or DER file or a PKI directory (default: those of TARGET)",
             ),
-            _at("the time at which validity is judged"),
+            _at("time at which to judge validity"),
             Argument(
                 "--crl",
                 metavar="FILE",
                 **_FILES,
                 help="revocation list in PEM or DER, signed by an authority of the chain; may be repeated",
             ),
-            Argument("--ocsp", action="store_true", help="ask the OCSP responders that the certificates name"),
+            Argument("--ocsp", action="store_true", help="query the OCSP responders named in the certificates"),
             PASSWORD,
         ),
     ),
@@ -174,13 +174,12 @@ COMMANDS = (
                 metavar="NAME|FILE",
                 help="seal for this provisioning certificate or old contract: an entry or a file",
             ),
-            Argument("--out", metavar="FILE", type=Path, help="where the delivery goes (default: standard output)"),
+            Argument("--out", metavar="FILE", type=Path, help="file for the delivery (default: standard output)"),
             Argument(
                 "--scheme",
                 default="strict-guess",
                 metavar="PROFILE",
-                help="ISO 15118-20: key derivation and AAD, of which the standard's are not known for certain"
-                " (docs/pki.md)",
+                help="ISO 15118-20: key derivation and AAD; the standard's are not known for certain (docs/pki.md)",
             ),
             NAME("name of the entry and its files (default: contract-EMAID)"),
             *NEW,
@@ -249,12 +248,12 @@ COMMANDS = (
                 help="to test a charger: failed, silence, http-error, not-json, not-exi, other-message, unsigned,"
                 " bad-signature, ongoing, or a ResponseCode",
             ),
-            Argument("--times", type=int, metavar="N", help="only the first N requests are answered so"),
+            Argument("--times", type=int, metavar="N", help="answer only the first N requests like this"),
             Argument(
                 "--refusals",
                 choices=("status", "response"),
                 default="status",
-                help="a vehicle that gets no contract hears status Failed, or a response with the ResponseCode",
+                help="a vehicle that gets no contract receives status Failed, or a response with the ResponseCode",
             ),
         ),
     ),
@@ -266,7 +265,7 @@ COMMANDS = (
         (
             DIRECTORY,
             NAMES("authorities (default: all that have their keys)"),
-            Argument("--days", type=float, default=7.0, help="how long they count (default 7)"),
+            Argument("--days", type=float, default=7.0, help="how many days they are valid (default 7)"),
             _at("thisUpdate"),
             SUITE,
         ),
@@ -279,9 +278,9 @@ COMMANDS = (
         (
             DIRECTORY,
             NAMES("which ones (default: all; --list shows them)", metavar="VARIANT"),
-            ROLE("of these leaves only; may be repeated", choices=LEAVES, action="append"),
-            Argument("--list", action="store_true", help="list the variants and end"),
-            _at("when they shall be wrong"),
+            ROLE("only of these leaves; may be repeated", choices=LEAVES, action="append"),
+            Argument("--list", action="store_true", help="list the variants and exit"),
+            _at("time at which they must be wrong"),
             SUITE,
             SEED,
             FORCE,
@@ -294,10 +293,10 @@ COMMANDS = (
         "OUT ends in .p12 or .pfx (certificate, key, sub-CAs), .pem (the chain), .der or .key.",
         (
             DIRECTORY,
-            Argument("name", nargs="?", metavar="NAME", help="the entry; none with --layout"),
+            Argument("name", nargs="?", metavar="NAME", help="the entry; leave it out with --layout"),
             Argument("out", metavar="OUT", type=Path),
             Argument("--layout", choices=("josev",), help="lay the PKI out for another stack, in directory OUT"),
-            PASSWORD("protects what holds keys (default: none)", default=""),
+            PASSWORD("protects files with keys (default: none)", default=""),
             SUITE,
             FORCE,
         ),
@@ -306,10 +305,10 @@ COMMANDS = (
         "import",
         "other.import_",
         "take over a PKI made elsewhere: any directory of certificates and keys",
-        "Roles are told from the certificates, keys found by what they belong to.",
+        "Roles are recognised from the certificates, and keys by the certificates they belong to.",
         (
             Argument("source", metavar="SOURCE", type=Path),
-            DIRECTORY("where it goes, in our layout"),
+            DIRECTORY("new directory, in our layout"),
             PASSWORD("of encrypted keys; *.txt files beside the keys are tried too"),
             SUITE(f"{LIKE}; guessed from the keys"),
             FORCE,
@@ -322,7 +321,7 @@ def add(commands: Any) -> None:
     top = commands.add_parser(
         "pki",
         help="make, show, check and revoke the certificates of a test PKI",
-        description="A test PKI for Plug & Charge and TLS. Keys lie in files: for benches, never for the field.",
+        description="A test PKI for Plug & Charge and TLS. Keys are stored in files: for benches, never for the field.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--sessions", type=int, metavar="N", help="end after N sessions")
     group = options.add_connection(
         parser,
-        tls="serve without TLS (default), as the vehicle asks, or only with TLS",
+        tls="serve without TLS (default), as the vehicle requests, or only with TLS",
         cert="certificate chain, leaf first; else a temporary one",
         key="private key of the leaf",
     )

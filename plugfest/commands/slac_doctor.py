@@ -25,5 +25,5 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--role", choices=("ev", "evse", "watch"), default="watch", help="take part, or watch (the default)"
     )
-    parser.add_argument("--within", type=float, default=30.0, metavar="S", help="give up after so long (default 30)")
+    parser.add_argument("--within", type=float, default=30.0, metavar="S", help="give up after this time (default 30)")
     parser.set_defaults(run="plugfest.tasks.slac_doctor:run")

@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--vehicle-modem", metavar="NAME", help="of the vehicle's end")
     parser.add_argument("--charger-modem", metavar="NAME", help="of the charger's end")
     parser.add_argument(
-        "--fault", metavar="NAME", action="append", default=[], help="make something fail, as listed below; repeatable"
+        "--fault", metavar="NAME", action="append", default=[], help="inject a fault listed below; repeatable"
     )
     parser.add_argument(
         "--lose", metavar="MESSAGE[=N]", action="append", default=[],
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--power", metavar="END=FROM-TO", action="append", default=[],
-        help="the modem of an end has no power in that time, s since the start, e.g. charger=0-10, vehicle=5-",
+        help="the modem of an end has no power during this time, s since the start, e.g. charger=0-10, vehicle=5-",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="seed of loss and noise (default 1)")
     parser.set_defaults(run="plugfest.tasks.slac_line:run")

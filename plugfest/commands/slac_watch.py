@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="FILE|IFACE", help="pcap, pcapng or --trace file, or a network interface")
-    parser.add_argument("--brief", action="store_true", help="one line for each attempt")
+    parser.add_argument("--brief", action="store_true", help="one line per attempt")
     parser.add_argument(
         "--duration", type=float, metavar="S", help="watch an interface for this long (default: until stopped)"
     )

@@ -46,15 +46,15 @@ def add(commands: Any) -> None:
     parser.add_argument("--at", type=int, metavar="N", help="only the message with this number, as show --all counts")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--xml", action="store_true", help="as XML")
-    group.add_argument("--json", action="store_true", help="as JSON, one object a line")
-    group.add_argument("--hex", action="store_true", help="as EXI in hexadecimal, one message a line")
+    group.add_argument("--json", action="store_true", help="as JSON, one object per line")
+    group.add_argument("--hex", action="store_true", help="as EXI in hexadecimal, one message per line")
 
-    parser = command("check", "hold order, content and times against the standard",
+    parser = command("check", "check order, content and times against the standard",
         "exit code: 0 passed, 1 something violates the standard (or, with --strict, is a warning), 2 no such file\n",
     )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="warnings count too")
     parser.add_argument("--quiet", action="store_true", help="no notes")
-    parser.add_argument("--json", action="store_true", help="findings as JSON, one object a line")
+    parser.add_argument("--json", action="store_true", help="findings as JSON, one object per line")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML too")
 
     parser = command("stats", "count messages, and measure every time against its limit")
@@ -63,16 +63,18 @@ def add(commands: Any) -> None:
     parser = command("diff", "compare two sessions by meaning: phases, fields, response times",
         "exit code: 0 no difference, 1 differences, 2 no such file\n",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="differences as JSON, one object a line")
+    parser.add_argument("--json", action="store_true", help="differences as JSON, one object per line")
 
     parser = command("export", "write the session in another form")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the file to write")
-    parser.add_argument("--format", metavar="F", help="pcapng, jsonl, csv, xml, json, hex, keylog; else FILE's ending")
+    parser.add_argument(
+        "--format", metavar="F", help="pcapng, jsonl, csv, xml, json, hex, keylog; default: FILE's extension"
+    )
 
-    text = "write a Wireshark profile: columns, filters and colours by the comments on packets"
+    text = "write a Wireshark profile: columns, filters and colours based on the packet comments"
     parser = kinds.add_parser(
         "wireshark-profile", help=text, description=f"W{text[1:]}.",
         epilog="Wireshark looks for profiles in ~/.config/wireshark/profiles; `wireshark -C NAME` starts with one.",
     )  # fmt: skip
-    parser.add_argument("directory", metavar="DIR", type=Path, help="a new directory, named as the profile shall be")
+    parser.add_argument("directory", metavar="DIR", type=Path, help="a new directory, named like the profile")
     parser.set_defaults(run="plugfest.tasks.wireshark_profile:run")

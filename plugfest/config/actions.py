@@ -91,7 +91,7 @@ class Limit(Step, tag="limit", kw_only=True, frozen=True):
 
 
 class Derate(Step, tag="derate", kw_only=True, frozen=True):
-    """Reduces the charger's current and power to a part of the rating, as heat does."""
+    """Reduces the charger's current and power to a part of the rating, as overheating does."""
 
     percent: Annotated[Percent, Meta(description="of the rating; 100 restores it")]
 
@@ -99,15 +99,15 @@ class Derate(Step, tag="derate", kw_only=True, frozen=True):
 class SetPower(Step, tag="power", kw_only=True, frozen=True):
     """Changes the power wanted (ISO 15118-20): by the charger's energy manager in dynamic mode, by the car otherwise.
 
-    It stays so in later sessions.
+    The change remains for later sessions.
     """
 
     by: Annotated[Side, Meta(description="who wants it")] = "charger"
     power: Annotated[
         float | PowerCurve | None,
         Meta(
-            description="kW; negative: the vehicle gives; or the charger's curve from now on, [[0, 11], [60, -10]]; by"
-            " default what charger.target-power or vehicle.wanted-power says"
+            description="kW; negative: the vehicle discharges; or the charger's curve from now, [[0, 11], [60, -10]];"
+            " by default the value of charger.target-power or vehicle.wanted-power"
         ),
     ] = None
 
@@ -115,7 +115,7 @@ class SetPower(Step, tag="power", kw_only=True, frozen=True):
 class SetNeeds(Step, tag="needs", kw_only=True, frozen=True):
     """Changes mobility needs (ISO 15118-20), at the car or at the charger (with charger.needs); the rest stays."""
 
-    by: Annotated[Side, Meta(description="to whom it is said")] = "vehicle"
+    by: Annotated[Side, Meta(description="who is told")] = "vehicle"
     departure: Annotated[Whole | None, Meta(description="seconds from now until departure")] = None
     minimum: Annotated[Percent | None, Meta(description="lowest acceptable state of charge, %")] = None
     target: Annotated[Percent | None, Meta(description="state of charge at departure, %")] = None
@@ -135,13 +135,13 @@ class Inject(Step, tag="fault", kw_only=True, frozen=True):
 
 
 class Repair(Step, tag="repair", kw_only=True, frozen=True):
-    """Takes a fault away."""
+    """Clears a fault."""
 
     fault: Annotated[Fault | None, Meta(description="which; by default all")] = None
 
 
 class EmergencyStop(Step, tag="emergency-stop", kw_only=True, frozen=True):
-    """Somebody hits the emergency button, or the vehicle disconnects in a hurry."""
+    """Somebody presses the emergency button, or the vehicle disconnects at once."""
 
     by: Annotated[Side, Meta(description="on which side")] = "charger"
 
@@ -150,14 +150,14 @@ class Stop(Step, tag="stop", kw_only=True, frozen=True):
     """An orderly end: the driver's stop button, or the charger asks the vehicle to stop."""
 
     by: Annotated[Side, Meta(description="who wants it")] = "vehicle"
-    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="if the charger wants it: NotificationMaxDelay, s")] = 0
 
 
 class Pause(Step, tag="pause", kw_only=True, frozen=True):
     """The vehicle pauses the session, or the charger asks it to (ISO 15118-20)."""
 
     by: Annotated[Side, Meta(description="who wants it")] = "vehicle"
-    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 60
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="if the charger wants it: NotificationMaxDelay, s")] = 60
 
 
 class Standby(Step, tag="standby", kw_only=True, frozen=True):
@@ -167,48 +167,48 @@ class Standby(Step, tag="standby", kw_only=True, frozen=True):
     """
 
     over: Annotated[bool, Meta(description="true: it ends")] = False
-    by: Annotated[Side, Meta(description="who wants it; the charger its end only")] = "vehicle"
-    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+    by: Annotated[Side, Meta(description="who wants it; the charger can only ask for its end")] = "vehicle"
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="if the charger wants it: NotificationMaxDelay, s")] = 0
 
 
 class ChangeService(Step, tag="another-service", kw_only=True, frozen=True):
     """Service renegotiation (ISO 15118-20): power off, and on in the same session with another service or mode."""
 
-    by: Annotated[Side, Meta(description="who wants it; the car takes what it was told last, or the same again")] = (
+    by: Annotated[Side, Meta(description="who wants it; the car selects the service given last, or the same again")] = (
         "vehicle"
     )
     service: Annotated[EnergyTransfer | None, Meta(description="the service that the car then selects")] = None
     control: Annotated[
-        Literal["any", "scheduled", "dynamic"] | None, Meta(description="and who decides on power then")
+        Literal["any", "scheduled", "dynamic"] | None, Meta(description="and who then decides on power")
     ] = None
-    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="if the charger wants it: NotificationMaxDelay, s")] = 0
 
 
 class SetReactive(Step, tag="reactive-power", kw_only=True, frozen=True):
     """Changes the reactive power that an AC charger wants (ISO 15118-20)."""
 
-    power: Annotated[float | None, Meta(description="kVAr over all phases; left out: none is asked for")] = None
+    power: Annotated[float | None, Meta(description="kVAr over all phases; leave it out to request none")] = None
 
 
 class Wake(Step, tag="wake", kw_only=True, frozen=True):
-    """Somebody ends a pause: the car by B-C-B, the charger by its duty. Timelines rest in pauses: it is for MQTT."""
+    """Somebody ends a pause: the car by B-C-B, the charger by its duty. Timelines stop in pauses: use MQTT."""
 
-    by: Annotated[Side, Meta(description="who wakes the other one up")] = "vehicle"
+    by: Annotated[Side, Meta(description="who wakes the other")] = "vehicle"
 
 
 class Renegotiate(Step, tag="renegotiate", kw_only=True, frozen=True):
     """Somebody wants new parameters (ISO 15118-2), or another schedule (ISO 15118-20)."""
 
     by: Annotated[Side, Meta(description="who wants it")] = "charger"
-    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="if the charger wants it: NotificationMaxDelay, s")] = 0
 
 
 class Unplug(Step, tag="unplug", kw_only=True, frozen=True):
-    """Somebody pulls the plug, whatever is going on."""
+    """Somebody pulls the plug, whatever the state of the session."""
 
 
 class Plug(Step, tag="plug", kw_only=True, frozen=True):
-    """The plug is put in again."""
+    """Somebody plugs in again."""
 
 
 class Authorize(Step, tag="authorize", kw_only=True, frozen=True):
@@ -218,7 +218,7 @@ class Authorize(Step, tag="authorize", kw_only=True, frozen=True):
 
 
 class Deviate(Step, tag="deviate", kw_only=True, frozen=True):
-    """Makes the next message of a name deviate; ``deviations`` of a bench file says how messages deviate each time."""
+    """Makes the next message of a name deviate; ``deviations`` in a bench file change every such message."""
 
     message: Annotated[str, Meta(description="name of the message, e.g. PreChargeReq")]
     delay: Annotated[Seconds, Meta(description="seconds to wait before it is sent")] = 0.0
@@ -227,8 +227,8 @@ class Deviate(Step, tag="deviate", kw_only=True, frozen=True):
         dict[str, Any], Meta(description="fields by dotted name (DC_EVStatus.EVRESSSOC) and what they become")
     ] = {}
     replace: Annotated[str | None, Meta(description="another message, by its name")] = None
-    truncate: Annotated[int, Meta(ge=0, description="leave out so many bytes at the end of the EXI")] = 0
-    repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame so many times")] = 1
+    truncate: Annotated[int, Meta(ge=0, description="cut this many bytes off the end of the EXI")] = 0
+    repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame this many times")] = 1
 
     @property
     def entry(self) -> Deviation:
@@ -284,7 +284,7 @@ class Deviation(Section, kw_only=True, frozen=True):
         int | str, Meta(description="which one in a session: 3, '3-5', '3-' for all from the third on, or 'all'")
     ] = "all"
     protocol: Annotated[
-        str | None, Meta(description="only in this protocol; by default in each that has the message")
+        str | None, Meta(description="only in this protocol; by default in every protocol that has the message")
     ] = None
     delay: Annotated[Seconds, Meta(description="seconds to wait before it is sent")] = 0.0
     set: Annotated[
@@ -297,12 +297,12 @@ class Deviation(Section, kw_only=True, frozen=True):
     signature: Annotated[
         Literal["absent", "digest", "value", "earlier"] | None,
         Meta(
-            description="the Signature in its header: left out, with a wrong digest or value, or that of the first "
-            "such message of the bench"
+            description="the Signature in its header: missing, with a wrong digest or value, or copied from the "
+            "first such message of the bench"
         ),
     ] = None
     exi: Annotated[Octets | None, Meta(description="these bytes (hex) as EXI")] = None
-    frame: Annotated[Octets | None, Meta(description="these bytes (hex) as V2GTP frame")] = None
+    frame: Annotated[Octets | None, Meta(description="these bytes (hex) as the V2GTP frame")] = None
     stream: Annotated[
         int | None,
         Meta(
@@ -310,7 +310,7 @@ class Deviation(Section, kw_only=True, frozen=True):
             " 0x8104 parking (ISO 15118-20)"
         ),
     ] = None
-    truncate: Annotated[int, Meta(ge=0, description="leave out so many bytes at the end of the EXI")] = 0
-    repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame so many times")] = 1
+    truncate: Annotated[int, Meta(ge=0, description="cut this many bytes off the end of the EXI")] = 0
+    repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame this many times")] = 1
     drop: Annotated[bool, Meta(description="send nothing")] = False
-    habit: Annotated[bool, Meta(description="nothing worth a line each time it happens")] = False
+    habit: Annotated[bool, Meta(description="do not report it each time it happens")] = False

@@ -52,18 +52,20 @@ class Charger(Section, kw_only=True, frozen=True):
     max_voltage: Annotated[Positive | None, Meta(description="instead of the power class's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="instead of the power class's, A")] = None
     min_voltage: Annotated[NotNegative | None, Meta(description="instead of the power class's, V")] = None
-    min_current: Annotated[NotNegative, Meta(description="least current, A")] = 0.0
+    min_current: Annotated[NotNegative, Meta(description="minimum current, A")] = 0.0
     max_discharge_current: Annotated[
         Positive | None,
-        Meta(description="most current out of the car, A (AC: per phase); both directions are offered; with bpt as in"),
+        Meta(
+            description="maximum current out of the car, A (AC: per phase); both directions are offered; with bpt as in"
+        ),
     ] = None
     max_discharge_power: Annotated[
         Positive | None,
-        Meta(description="most power out of the car, kW; both directions are offered; with bpt as in"),
+        Meta(description="maximum power out of the car, kW; both directions are offered; with bpt as in"),
     ] = None
     separated: Annotated[bool, Meta(description="with bpt: each direction has its own channel (BPTChannel 2)")] = False
     negative_discharge_limits: Annotated[
-        bool, Meta(description="with bpt: send limits of discharging as negative numbers, as some chargers do")
+        bool, Meta(description="with bpt: send discharge limits as negative numbers, as some chargers do")
     ] = False
     ripple: Annotated[NotNegative, Meta(description="EVSEPeakCurrentRipple, A")] = 1.0
     tolerance: Annotated[NotNegative, Meta(description="EVSECurrentRegulationTolerance, A")] = 1.0
@@ -90,20 +92,20 @@ class Charger(Section, kw_only=True, frozen=True):
         Whole,
         Meta(description="ISO 15118-20: failed schedule renegotiations before the charger ends the session; 0: never"),
     ] = 2
-    planning: Annotated[Seconds, Meta(description="time to work out a schedule, s")] = 0.0
+    planning: Annotated[Seconds, Meta(description="time to calculate a schedule, s")] = 0.0
     needs: Annotated[
         Needs | None,
         Meta(
-            description="ISO 15118-20, dynamic: mobility needs that somebody tells the charger; with {} it asks for"
-            " them, and do: needs sets them later. By default the car alone names them"
+            description="ISO 15118-20, dynamic: mobility needs entered at the charger; with {} it asks for them, and"
+            " do: needs sets them later. By default only the car sets them"
         ),
     ] = None
     target_power: Annotated[
         float | File | PowerCurve | None,
         Meta(
-            description="ISO 15118-20, dynamic mode: what the charger wants, kW; negative: the vehicle gives. Also a"
-            " curve: [[0, 22], [60, -10]] (seconds since power first flows, kW from then on), or the name of a CSV file"
-            " with such lines. By default as much as the vehicle takes"
+            description="ISO 15118-20, dynamic mode: what the charger wants, kW; negative: the vehicle discharges. Also"
+            " a curve: [[0, 22], [60, -10]] (seconds since power first flows, kW from then on), or the name of a CSV"
+            " file with such lines. By default as much as the vehicle accepts"
         ),
     ] = None
     authorize_after: Annotated[Seconds, Meta(description="time that authorization takes, s")] = 0.0
@@ -115,7 +117,7 @@ class Charger(Section, kw_only=True, frozen=True):
         ),
     ] = "accept"
     initial_duty: Annotated[
-        Literal[5, 100], Meta(description="duty at plug-in, percent; 100 (nothing offered) with ac and SLAC only")
+        Literal[5, 100], Meta(description="duty at plug-in, percent; 100 (nothing offered) only with ac and SLAC")
     ] = 5
     lost_link: Annotated[
         Literal["A", "B"],
@@ -124,7 +126,7 @@ class Charger(Section, kw_only=True, frozen=True):
     newcomers: Annotated[
         Literal["silence", "same-vehicle", "nothing"],
         Meta(
-            description="what ends a session under way for a new connection: silence on the old one, the same vehicle"
+            description="what ends a running session for a new connection: silence on the old one, the same vehicle"
             " at once, or nothing (docs/deviations.md)"
         ),
     ] = "silence"
@@ -160,25 +162,27 @@ class Charger(Section, kw_only=True, frozen=True):
     ] = False
     emaid: Annotated[str | None, Meta(description="of contracts to install; by default the PKI's contract")] = None
     emaids: Annotated[
-        list[str], Meta(description="ISO 15118-20: of contracts to install, several in a row, instead of emaid")
+        list[str], Meta(description="ISO 15118-20: of several contracts to install one after another, instead of emaid")
     ] = []
     provisioning_delay: Annotated[
         Seconds, Meta(description="ISO 15118-20: seconds that each contract to install takes; Ongoing meanwhile")
     ] = 0.0
     providers: Annotated[
         list[str],
-        Meta(max_length=128, description="SupportedProviders, as DE8AA; others are WARNING_eMSPUnknown; empty: any"),
+        Meta(
+            max_length=128, description="SupportedProviders, such as DE8AA; others are WARNING_eMSPUnknown; empty: any"
+        ),
     ] = []
     verdicts: Annotated[
         dict[str, str],
         Meta(
-            description="contracts that are not accepted: eMAID -> ResponseCode, as FAILED_ContractCanceled, or in ISO "
-            "15118-20 a WARNING"
+            description="contracts that are not accepted: eMAID -> ResponseCode, such as FAILED_ContractCanceled, or"
+            " in ISO 15118-20 a WARNING"
         ),
     ] = {}
     bad_signature: Annotated[
         Literal["FAILED_SignatureError", "WARNING_GeneralPnCAuthorizationError"],
-        Meta(description="ISO 15118-20: ResponseCode for an AuthorizationReq whose signature does not hold"),
+        Meta(description="ISO 15118-20: ResponseCode for an AuthorizationReq whose signature is invalid"),
     ] = "FAILED_SignatureError"
     meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
     meter_start: Annotated[NotNegative, Meta(description="meter reading at the start, kWh")] = 0.0

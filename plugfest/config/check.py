@@ -101,7 +101,7 @@ class Reader:
             inner = (*path, name)
             self.places[inner] = key
             if name in seen:
-                self.complain(inner, "this key is there twice", key)
+                self.complain(inner, "this key appears twice", key)
             elif name == skip:
                 pass
             elif name not in fields:
@@ -138,7 +138,7 @@ class Reader:
         for name, key, value in source.pairs(node):
             self.places[(*path, name)] = key
             if name in values:
-                self.complain((*path, name), "this key is there twice", key)
+                self.complain((*path, name), "this key appears twice", key)
             values[name] = self.read(value, kind.value_type, (*path, name))
         return values
 

@@ -25,7 +25,7 @@ class Price(Section, kw_only=True, frozen=True):
     """What energy costs from a time on."""
 
     start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins")]
-    level: Annotated[int, Meta(ge=1, le=255, description="EPriceLevel, 1 is the cheapest")]
+    level: Annotated[int, Meta(ge=1, le=255, description="EPriceLevel; 1 is the cheapest")]
     percent: Annotated[Whole | None, Meta(description="relativePricePercentage, %")] = None
     renewable: Annotated[Whole | None, Meta(description="RenewableGenerationPercentage, %")] = None
     carbon: Annotated[Whole | None, Meta(description="CarbonDioxideEmission, g/kWh")] = None
@@ -34,7 +34,7 @@ class Price(Section, kw_only=True, frozen=True):
 class Fee(Section, kw_only=True, frozen=True):
     """An absolute price from a time on, for a range of power (ISO 15118-20)."""
 
-    start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins; ranges of power share one")] = 0
+    start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins; power ranges share one")] = 0
     fee: Annotated[float, Meta(description="EnergyFee, per kWh; energy given back is credited at this rate")]
     above: Annotated[float, Meta(ge=0.0, description="PowerRangeStart, kW")] = 0.0
     parking: Annotated[float | None, Meta(description="ParkingFee, per period")] = None
@@ -55,22 +55,23 @@ class Plan(Section, kw_only=True, frozen=True):
     tolerance: Annotated[NotNegative | None, Meta(description="ISO 15118-20: PowerTolerance, kW")] = None
     available: Annotated[NotNegative | None, Meta(description="ISO 15118-20: AvailableEnergy, kWh")] = None
     discharge: Annotated[
-        list[Slot], Meta(description="with bpt: limits of power out of the car, first start 0; by default all it can")
+        list[Slot],
+        Meta(description="with bpt: limits of power out of the car, first start 0; by default the charger's maximum"),
     ] = []
-    discharge_fees: Annotated[list[Fee], Meta(description="with bpt: what is paid for that, first start 0")] = []
+    discharge_fees: Annotated[list[Fee], Meta(description="with bpt: prices paid for that, first start 0")] = []
 
 
 class Service(Section, kw_only=True, frozen=True):
     """A service besides charging (ISO 15118-2)."""
 
-    id: Annotated[Identifier, Meta(description="ServiceID; own ones from 60000 on")]
+    id: Annotated[Identifier, Meta(description="ServiceID; use 60000 and above for your own")]
     name: Annotated[str, Meta(max_length=32, description="ServiceName")] = ""
     category: Annotated[
         Literal["Internet", "ContractCertificate", "OtherCustom"], Meta(description="ServiceCategory")
     ] = "OtherCustom"
     scope: Annotated[str, Meta(max_length=64, description="ServiceScope")] = ""
     free: Annotated[bool, Meta(description="FreeService")] = True
-    tls: Annotated[bool, Meta(description="offered over TLS only")] = False
+    tls: Annotated[bool, Meta(description="offered only over TLS")] = False
     sets: Annotated[
         dict[str, dict[str, bool | int | str]],
         Meta(description="parameter sets: ParameterSetID -> name -> value"),

@@ -51,11 +51,11 @@ POWER_CLASS = Need(
 )
 TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
 SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
-NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
+NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing comparable")
 ISO20 = Need(lambda b: "iso20" in _speaks(b), "only ISO 15118-20 has it (protocol: iso20)")
 DYNAMIC = Need(
     lambda b: "iso20" in _speaks(b) and not b.scheduled,
-    "only in dynamic mode of ISO 15118-20 the charger names mobility needs",
+    "the charger sets mobility needs only in dynamic mode of ISO 15118-20",
 )
 DECIDES = Need(lambda b: not b.dynamic, "in dynamic mode the charger decides on power (charger.target-power)")
 BOTH_WAYS = Need(lambda b: b.both_ways, "this bench only charges (bpt: true is for both directions)")
@@ -80,12 +80,12 @@ GIVES = Need(lambda b: not (_one_way(b) and _below_zero(b.vehicle.wanted_power))
 TAKES = Need(lambda b: not (_one_way(b) and _below_zero(b.charger.target_power)), _ONLY_IN)
 CONTROL = Need(
     lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.control != "scheduled"),
-    "the charger decides on power in dynamic mode of ISO 15118-20 only (protocol: iso20, dynamic: true)",
+    "the charger decides on power only in dynamic mode of ISO 15118-20 (protocol: iso20, dynamic: true)",
 )
 PLAIN = Need(lambda b: b.role != "secc" or b.tls != "required", "with tls: required there is no port without TLS")
 FIXED = Need(
     lambda b: b.role != "evcc" or b.address is not None,
-    "a vehicle takes the port that SDP tells, unless address is given",
+    "a vehicle uses the port from SDP unless address is given",
 )
 CONTRACT = Need(
     lambda b: b.tls != "none" and b.pki is not None and b.payment != "external",
@@ -347,7 +347,7 @@ def _never_sent(bench: Bench, message: str, protocol: str | None = None) -> str:
         return f"only {titles} has {message}, which this bench does not speak" if titles else ""
     stem = message.removesuffix("Req").removesuffix("Res")
     if stem.startswith(_NOT_SPOKEN):
-        return f"no service that can be spoken has {message}"
+        return f"none of the supported services has {message}"
     if (stem in _DC_MESSAGES or stem.startswith("DC_")) and bench.ac:
         return f"there is no {message} in AC"
     if (stem in _AC_MESSAGES or stem.startswith("AC_")) and not bench.ac:

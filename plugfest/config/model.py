@@ -63,7 +63,7 @@ class Bench(Section, kw_only=True, frozen=True):
     )
     any_transport: Annotated[
         bool,
-        Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is reported"),
+        Meta(description="also speak ISO 15118-20 over TCP or TLS 1.2, as many test stacks do; each use is reported"),
     ] = False
     relaxed: Annotated[
         bool, Meta(description="ISO 15118-20: give the charge loop the timeouts of other messages, for slow peers")
@@ -87,7 +87,7 @@ class Bench(Section, kw_only=True, frozen=True):
         bool,
         Meta(
             description="ISO 15118-20: the car decides within schedules; without either key, the charger's"
-            " preference counts"
+            " preference applies"
         ),
     ] = False
     service: Annotated[
@@ -98,7 +98,7 @@ class Bench(Section, kw_only=True, frozen=True):
     timer: Annotated[dict[str, float], Meta(description="timers of the standard to change, by name, s")] = {}
     seed: Annotated[int | None, Meta(description="seed of session ids, ports and noise, for repeatable runs")] = None
     sessions: Annotated[Count | None, Meta(description="secc: end after this many sessions")] = None
-    fast: Annotated[bool, Meta(description="both: virtual time, as fast as it computes")] = False
+    fast: Annotated[bool, Meta(description="both: virtual time, as fast as possible")] = False
 
     vehicle: Vehicle = Vehicle()
     charger: Charger = Charger()
@@ -109,7 +109,7 @@ class Bench(Section, kw_only=True, frozen=True):
     ] = "auto"
     signed_info: Annotated[
         Literal["common", "xmldsig"],
-        Meta(description="ISO 15118-20: grammar of SignedInfo where we sign: the CommonMessages set, or xmldsig alone"),
+        Meta(description="ISO 15118-20: grammar of SignedInfo when we sign: the CommonMessages set, or xmldsig alone"),
     ] = "common"
     key_transport: Annotated[
         str,
@@ -130,7 +130,7 @@ class Bench(Section, kw_only=True, frozen=True):
     password: Annotated[str | None, Meta(description="password of the key")] = None
     ocsp: Annotated[list[File], Meta(description="secc: OCSP responses to staple, DER")] = []
     crl: Annotated[list[File], Meta(description="revocation lists for the peer's certificates, PEM or DER")] = []
-    key_log: Annotated[File | None, Meta(description="file to which TLS session secrets are appended")] = None
+    key_log: Annotated[File | None, Meta(description="file to append TLS session secrets to")] = None
     sdp_to: Annotated[str | None, Meta(description="evcc: send SDP requests to this address")] = None
     address: Annotated[str | None, Meta(description="evcc: the charger's address, to skip SDP")] = None
     port: Annotated[Port | None, Meta(description="TCP port without TLS")] = None

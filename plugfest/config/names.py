@@ -52,7 +52,7 @@ def timers(texts: Iterable[str], option: str = "--timer") -> dict[str, float]:
         try:
             changes[name] = float(value)
         except ValueError:
-            raise UserError(f"{option} {text}: NAME=SECONDS is needed") from None
+            raise UserError(f"{option} {text}: use NAME=SECONDS") from None
     return changes
 
 
@@ -62,14 +62,14 @@ def settings(texts: Iterable[str] | None) -> dict[str, str]:
     for text in texts or ():
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UserError(f"--set {text}: KEY=VALUE is needed, as in --set vehicle.soc=30")
+            raise UserError(f"--set {text}: use KEY=VALUE, such as --set vehicle.soc=30")
         changes[key.strip()] = value
     return changes
 
 
 def broker(url: str) -> dict[str, Any]:
     """``mqtt[s]://[user[:password]@]host[:port][/topic]`` as keys of the section ``mqtt``."""
-    wanted = f"--mqtt {url}: mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] is needed"
+    wanted = f"--mqtt {url}: use mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]"
     try:
         parts = urlsplit(url if "://" in url else f"mqtt://{url}")
     except ValueError as why:

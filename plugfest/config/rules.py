@@ -59,7 +59,7 @@ def broken(bench: Bench) -> Iterator[Complaint]:
 def _surroundings(bench: Bench) -> Iterator[Complaint]:
     if bench.role == "both":
         if bench.interface is not None:
-            yield ("interface",), "leave it out: role both runs in memory, and a lab makes interfaces of its own"
+            yield ("interface",), "leave it out: role both runs in memory, and a lab makes its own interfaces"
         if bench.fast and bench.mqtt is not None:
             yield ("fast",), "a broker needs real time; leave out fast, or mqtt"
         if bench.fast and bench.web is not None:
@@ -72,13 +72,13 @@ def _surroundings(bench: Bench) -> Iterator[Complaint]:
         if bench.fast:
             yield ("fast",), "virtual time needs role both"
     if (bench.cert is None) != (bench.key is None):
-        yield ("cert" if bench.cert else "key",), "--cert and --key go together"
+        yield ("cert" if bench.cert else "key",), "give both --cert and --key"
     if bench.role == "evcc" and (bench.address is None) != (bench.port is None):
-        yield ("address" if bench.address else "port",), "--address and --port go together"
+        yield ("address" if bench.address else "port",), "give both --address and --port"
     for name in ("sdp_to", "address"):
         value = getattr(bench, name)
         if value is not None and not _is_ipv6(value):
-            yield (name.replace("_", "-"),), f"{value}: an IPv6 address is needed"
+            yield (name.replace("_", "-"),), f"{value}: give an IPv6 address"
 
 
 def _transfer(bench: Bench) -> Iterator[Complaint]:
@@ -88,9 +88,9 @@ def _transfer(bench: Bench) -> Iterator[Complaint]:
         for key in (key for key, there in asked.items() if there):
             yield (key,), "only ISO 15118-20 has that; add iso20 to protocol"
     if bench.dynamic and bench.scheduled:
-        yield ("scheduled",), "not together with dynamic; leave out both where either will do"
+        yield ("scheduled",), "conflicts with dynamic; leave out both if either will do"
     if bench.service is not None and bench.service.startswith("MCS") != (bench.connector.lower() == "mcs"):
-        other = "add connector: mcs" if bench.service.startswith("MCS") else "another connector is needed"
+        other = "add connector: mcs" if bench.service.startswith("MCS") else "choose another connector"
         yield ("service",), f"{bench.service} does not go with connector {bench.connector}; {other}"
     if bench.service is not None and bench.service.startswith("AC") != bench.ac:
         how = "leave out ac" if bench.ac else "add ac"
@@ -104,7 +104,10 @@ def _energy_manager(bench: Bench) -> Iterator[Complaint]:
     if bench.charger.needs is not None:
         yield from _needs(bench.charger.needs, ("charger", "needs"))
     if bench.charger.needs is None and any(isinstance(s, SetNeeds) and s.by == "charger" for s in bench.timeline):
-        yield ("timeline",), "do: needs by the charger: only one that asks takes them; charger: {needs: {}}"
+        yield (
+            ("timeline",),
+            "do: needs by the charger: the charger accepts them only if it asks for them; add charger: {needs: {}}",
+        )
     match bench.charger.target_power:
         case [*points] if why := _curve(points):
             yield ("charger", "target-power"), why
@@ -144,7 +147,10 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
         titles = " or ".join(sorted(protocol.title for protocol in chosen))
         yield ("protocol",), f"{titles} has no AC; use iso2"
     if bench.tls == "none" and not bench.any_transport and any(protocol.abilities.mutual for protocol in chosen):
-        yield ("protocol",), "ISO 15118-20 is spoken over TLS 1.3: tls: required (or optional), or any-transport: true"
+        yield (
+            ("protocol",),
+            "ISO 15118-20 is spoken over TLS 1.3: set tls: required (or optional), or any-transport: true",
+        )
     for timer, seconds in bench.timer.items():
         try:
             ISO2.replace({timer: seconds})
@@ -152,14 +158,14 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
             near = did_you_mean(timer, _timers())
             yield ("timer", timer), f"unknown timer {timer!r}{near}" if near else str(why)
         if not seconds >= 0.0:
-            yield ("timer", timer), f"{seconds:g} s cannot be"
+            yield ("timer", timer), f"{seconds:g} s is not possible"
 
 
 def _slac(bench: Bench) -> Iterator[Complaint]:
     if bench.vehicle.basic and not (bench.ac and bench.role == "evcc"):
         yield ("vehicle", "basic"), "the nominal duty is for a vehicle with ac (role evcc)"
     elif bench.vehicle.basic and bench.pilot == "assumed":
-        yield ("vehicle", "basic"), "the nominal duty has to be seen: name a pilot"
+        yield ("vehicle", "basic"), "the nominal duty must be measured: name a pilot"
     if bench.charger.initial_duty == 100 and not (bench.ac and bench.slac and bench.role == "secc"):
         yield ("charger", "initial-duty"), "only a charger with ac and SLAC can start with nothing offered (role secc)"
     for timer, seconds in bench.slac_timer.items():
@@ -184,7 +190,7 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
             yield ("connector",), f"{plug.name} has no DC contacts; use ac, or another connector"
     charger, vehicle = bench.charger, bench.vehicle
     if charger.power <= 0.0:
-        taken = f"target-power: {charger.power:g} is what takes it from the car"
+        taken = f"target-power: {charger.power:g} makes the car discharge"
         yield ("charger", "power"), f"the power class of the output is above 0 kW; {taken}"
     elif not bench.ac:
         try:
@@ -248,7 +254,7 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
     if isinstance(step.at, str) and ":" not in step.at:
         yield from _message(step.at, (*path, "at"))
     elif not isinstance(step.at, str) and not step.at >= 0:
-        yield (*path, "at"), f"{step.at:g} s cannot be"
+        yield (*path, "at"), f"{step.at:g} s is not possible"
     if (why := absent(step, role)) is not None:
         yield path, why
     if isinstance(step, Deviate):
@@ -257,7 +263,7 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
         yield path, "max-voltage, max-current or max-power is needed"
     if isinstance(step, SetPower) and isinstance(step.power, list):
         if step.by == "vehicle":
-            yield (*path, "power"), "a curve is for the charger's energy manager; the car takes one power"
+            yield (*path, "power"), "a curve works only for the charger's energy manager; the car takes one power"
         elif why := _curve(step.power):
             yield (*path, "power"), why
     if isinstance(step, SetNeeds):
@@ -323,7 +329,7 @@ def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
     if deviation.stream is not None and not 0 <= deviation.stream <= 0xFFFF:
         yield (*path, "stream"), "a payload type is 0 to 65535 (0xFFFF)"
     if deviation.set and deviation.replace is not None:
-        yield (*path, "set"), "set and replace do not go together"
+        yield (*path, "set"), "set and replace cannot be combined"
     classes = message_classes(deviation.message)
     if protocol is not None:
         name = PROTOCOLS[protocol.lower()]
@@ -372,7 +378,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
     if url is not None and not url.startswith(("http://", "https://")):
         yield ("charger", "provisioning-url"), f"{url!r} is not an http:// or https:// address"
     if url is not None and bench.fast:
-        yield ("charger", "provisioning-url"), "a service is asked in real time, and fast is in virtual time"
+        yield ("charger", "provisioning-url"), "a service answers in real time; leave out fast"
     for emaid, code in bench.charger.verdicts.items():
         if code not in codes:
             yield (
@@ -405,7 +411,7 @@ def _files(bench: Bench) -> Iterator[Complaint]:
             named.append((("mqtt", key.replace("_", "-")), getattr(bench.mqtt, key)))
     for path, value in named:
         if value is not None and not os.path.exists(value):  # noqa: PTH110 - `Path` is something else here
-            yield path, f"there is no file {value}"
+            yield path, f"no such file: {value}"
 
 
 RULES: tuple[Rule, ...] = (

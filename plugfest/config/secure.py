@@ -57,7 +57,7 @@ class TlsOptions(Section, kw_only=True, frozen=True):
         Literal["iso2", "iso20", "both", "lab"] | None,
         Meta(
             description="where the other values come from: TLS 1.2, TLS 1.3, both, or what test benches do; by default "
-            "as the protocols want it"
+            "what the protocols require"
         ),
     ] = None
     versions: Annotated[list[str] | None, Meta(description="1.2, 1.3")] = None
@@ -88,14 +88,14 @@ class TlsOptions(Section, kw_only=True, frozen=True):
         Meta(description="secc: the vehicle's certificate; auto: required with TLS 1.3"),
     ] = None
     tolerate: Annotated[list[str] | None, Meta(description="checks of the peer's certificates to report only")] = None
-    max_fragment_length: Annotated[Literal[0, 512, 1024, 2048, 4096] | None, Meta(description="evcc: asked for")] = None
+    max_fragment_length: Annotated[Literal[0, 512, 1024, 2048, 4096] | None, Meta(description="evcc: requested")] = None
     extended_master_secret: Annotated[bool | None, Meta(description="RFC 7627, TLS 1.2")] = None
-    server_name: Annotated[str | None, Meta(description="evcc: sent as server name")] = None
+    server_name: Annotated[str | None, Meta(description="evcc: sent as the server name")] = None
     compatibility: Annotated[
         bool | None, Meta(description="TLS 1.3 looks like 1.2 on the wire (middlebox compatibility)")
     ] = None
     timeout: Annotated[Seconds | None, Meta(description="time limit for each handshake message, s")] = None
-    deviate: Annotated[TlsDeviations, Meta(description="wrong on purpose")] = TlsDeviations()
+    deviate: Annotated[TlsDeviations, Meta(description="deliberately wrong")] = TlsDeviations()
 
 
 def plain(section: TlsOptions) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     duration: Annotated[Seconds | None, Meta(description="stop after this many seconds of charging")] = None
     departure: Annotated[Whole | None, Meta(description="seconds until departure, told to the charger")] = None
     energy_request: Annotated[
-        NotNegative | None, Meta(description="energy requested, kWh; by default what is missing up to the target")
+        NotNegative | None, Meta(description="energy requested, kWh; by default what is missing to the target")
     ] = None
     loop_delay: Annotated[Seconds, Meta(description="pause between two messages of a loop, s")] = 0.1
     pauses: Annotated[
@@ -105,30 +105,32 @@ class Vehicle(Section, kw_only=True, frozen=True):
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
     max_power: Annotated[Positive | None, Meta(description="limit instead of the battery's, kW")] = None
     max_discharge_current: Annotated[
-        NotNegative | None, Meta(description="with bpt: most current out of the car instead of the battery's, A")
+        NotNegative | None, Meta(description="with bpt: maximum current out of the car instead of the battery's, A")
     ] = None
     max_discharge_power: Annotated[
-        NotNegative | None, Meta(description="with bpt: most power out of the car instead of the battery's, kW")
+        NotNegative | None, Meta(description="with bpt: maximum power out of the car instead of the battery's, kW")
     ] = None
     negative_discharge_limits: Annotated[
-        bool, Meta(description="with bpt: send limits of discharging as negative numbers")
+        bool, Meta(description="with bpt: send discharge limits as negative numbers")
     ] = False
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="of sells-at")] = "EUR"
     prefers_standby: Annotated[
         bool, Meta(description="ISO 15118-20: go to standby when the charger asks for a pause")
     ] = False
     renegotiation_retries: Annotated[
-        Whole, Meta(description="ISO 15118-20: tries after a schedule renegotiation that was not answered")
+        Whole, Meta(description="ISO 15118-20: retries after a schedule renegotiation that was not answered")
     ] = 2
     authorization_retries: Annotated[
-        Whole, Meta(description="ISO 15118-20: tries after a warning that refuses authorization")
+        Whole, Meta(description="ISO 15118-20: retries after a warning that refuses authorization")
     ] = 0
     follows_needs: Annotated[
         bool, Meta(description="adopt departure time and states of charge that were set at the charger")
     ] = True
     wanted_power: Annotated[
         float | None,
-        Meta(description="where the car decides (scheduled): power it wants, kW; negative: it gives, within schedules"),
+        Meta(
+            description="if the car decides (scheduled): power it wants, kW; negative: it discharges, within schedules"
+        ),
     ] = None
     sells_at: Annotated[
         float | None,
@@ -167,7 +169,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     contract: Annotated[
         str | None,
         Meta(
-            description="entry of the PKI to pay with, or none; default: contract-installed if there is one,"
+            description="entry of the PKI to pay with, or none; by default contract-installed if there is one,"
             " else contract"
         ),
     ] = None

@@ -24,7 +24,7 @@ def certificates(bench: Bench) -> Iterator[Finding]:
     """What TLS would load, and how long it lasts."""
     named = [path for path in (bench.cert, bench.roots, bench.pki) if path is not None]
     if bench.tls == "none" and not named:
-        yield Finding("certificates", "ok", "none needed without TLS")
+        yield Finding("certificates", "ok", "not needed without TLS")
         return
     trouble = False
     from plugfest import security  # TLS takes time to load
@@ -49,8 +49,8 @@ def certificates(bench: Bench) -> Iterator[Finding]:
             trouble = True
             yield Finding("certificates", "warning", f"{path} can be read by others", "its mode", f"chmod 600 {path}")
     if not trouble:
-        what = ", ".join(named) if named else "a temporary one is made"
-        yield Finding("certificates", "ok", f"{what}: readable, fitting, valid now" if named else what)
+        what = ", ".join(named) if named else "a temporary one will be made"
+        yield Finding("certificates", "ok", f"{what}: readable, matching, valid now" if named else what)
 
 
 def _files(bench: Bench) -> list[Path]:
@@ -95,7 +95,7 @@ def _dates(path: Path, certificate: Certificate) -> Iterator[Finding]:
     elif now > ends:
         yield Finding(
             "certificates", "wrong", f"{path}: {name} expired on {ends:%Y-%m-%d}", "it has expired",
-            "make another: plugfest pki",
+            "make a new one: plugfest pki",
         )  # fmt: skip
     elif ends - now < SOON:
         days = (ends - now).days

@@ -31,7 +31,7 @@ def privileges(bench: Bench) -> Iterator[Finding]:
         python = Path(sys.executable).resolve()
         yield Finding(
             "privileges", "warning", "no raw sockets, so no SLAC", "the process does not have CAP_NET_RAW",
-            f"sudo, or: setcap cap_net_raw+ep {python} (for every script of that interpreter)",
+            f"sudo, or: setcap cap_net_raw+ep {python} (applies to every script of that interpreter)",
         )  # fmt: skip
     except (OSError, AttributeError) as why:
         yield Finding("privileges", "unknown", f"raw sockets: {why}")
@@ -177,7 +177,7 @@ def clock(bench: Bench) -> Iterator[Finding]:
         yield Finding(
             "clock", "wrong", f"it shows {stated}, which is before this program was installed",
             "the clock was never set",
-            "timedatectl set-ntp true, or: date -s ...; certificates look not yet valid until then",
+            "timedatectl set-ntp true, or: date -s ...; until then certificates appear not yet valid",
         )  # fmt: skip
         return
     match _synchronised():
@@ -185,11 +185,11 @@ def clock(bench: Bench) -> Iterator[Finding]:
             yield Finding("clock", "ok", f"{stated}, synchronised")
         case False:
             yield Finding(
-                "clock", "warning", f"{stated}, not synchronised", "it follows no time server",
+                "clock", "warning", f"{stated}, not synchronised", "it does not follow a time server",
                 "timedatectl set-ntp true, or compare it with another clock",
             )  # fmt: skip
         case None:
-            yield Finding("clock", "unknown", f"{stated}; whether it is synchronised cannot be seen")
+            yield Finding("clock", "unknown", f"{stated}; cannot tell whether it is synchronised")
 
 
 def _synchronised() -> bool | None:

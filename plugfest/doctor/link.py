@@ -34,7 +34,7 @@ def interface(bench: Bench) -> Iterator[Finding]:
     name = bench.interface or ""
     if not (SYSTEM / name).is_dir() or not name:
         known = ", ".join(sorted(n for _, n in socket.if_nameindex()))
-        yield Finding("interface", "wrong", f"there is no {name}", f"the interfaces are {known}", "give another -i")
+        yield Finding("interface", "wrong", f"no interface {name}", f"available: {known}", "give a different -i")
         return
     flags = int(_read(name, "flags") or "0", 16)
     if not flags & _UP:
@@ -54,15 +54,22 @@ def interface(bench: Bench) -> Iterator[Finding]:
 def _odd(name: str, flags: int) -> Iterator[Finding]:
     """What makes an interface unsuited, or troubles it."""
     if flags & _LOOPBACK:
-        yield Finding("interface", "wrong", f"{name} is the loopback", "a session needs two ends", "give another -i")
+        yield Finding(
+            "interface",
+            "wrong",
+            f"{name} is the loopback",
+            "a session needs two hosts or namespaces",
+            "give a different -i",
+        )
     if (SYSTEM / name / "brport").exists():
         yield Finding(
-            "interface", "warning", f"{name} is a port of a bridge", "a bridge keeps frames, and spanning tree delays",
+            "interface", "warning", f"{name} is a port of a bridge", ("a bridge swallows some frames,"
+                " and spanning tree delays others"),
             f"ip link set {name} nomaster",
         )  # fmt: skip
     if (SYSTEM / name / "wireless").exists():
         yield Finding(
-            "interface", "warning", f"{name} is wireless", "multicast over radio is slow and lossy", "a cable"
+            "interface", "warning", f"{name} is wireless", "multicast over Wi-Fi is slow and lossy", "a cable"
         )
     mtu = _read(name, "mtu")
     if mtu.isdigit() and int(mtu) < 1280:

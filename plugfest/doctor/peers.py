@@ -49,7 +49,7 @@ async def modem(bench: Bench) -> list[Finding]:
                 "warning",
                 "more than one modem answers as the local one",
                 "a switch, or two modems on one cable",
-                "one only",
+                "connect only one",
             )
         )
     if problem:
@@ -72,9 +72,7 @@ async def charger(bench: Bench) -> list[Finding]:
             return [Finding("charger", "wrong", str(why), "its SDP answer", remedy)]
         text = f"no charger answers {SDP_REQUESTS} SDP requests now"
         cause = "no charger is connected and matched, or its packet filter drops multicast"
-        return [
-            Finding("charger", "warning", text, cause, "fine before plug-in; otherwise look at SLAC and the charger")
-        ]
+        return [Finding("charger", "warning", text, cause, "fine before plug-in; otherwise check SLAC and the charger")]
     except SetupError:
         return []  # told by the interface's checks
     kind = "with TLS" if found.security == sdp.TLS else "without TLS"

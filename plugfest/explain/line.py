@@ -113,11 +113,11 @@ def duty(value: str | None = None) -> Page:
     """
     shown = EXAMPLES if value is None else (_duty(value),)
     rows = [(f"{round(one, 1):g}", _says(one)) for one in shown]
-    lines = table(("duty, %", "says to the vehicle"), rows)
+    lines = table(("duty, %", "meaning for the vehicle"), rows)
     if value is None:
         lines += [
             "", "10 to 85 %: duty × 0.6 A; 85 to 96 %: (duty - 64) × 2.5 A; for each phase.",
-            "3 to 7 % is read as 5 %, 8 to 10 % as 6 A, up to 97 % as 80 A; anything else does not offer a current.",
+            "3 to 7 % is read as 5 %, 8 to 10 % as 6 A, up to 97 % as 80 A; any other duty offers no current.",
         ]  # fmt: skip
     offers = [read_duty(one) for one in shown]
     data = [
@@ -132,7 +132,7 @@ def _duty(value: str) -> float:
     try:
         number = float(text.removesuffix("a"))
     except ValueError as why:
-        raise UserError(f"duty {value}: write a percentage (53.3) or a current (32A)") from why
+        raise UserError(f"duty {value}: use a percentage (53.3) or a current (32A)") from why
     if text.endswith("a"):
         try:
             return duty_of(number)
@@ -173,10 +173,10 @@ def pp() -> Page:
         " cable carries.", "",
         *table(("ohm", "accepted, ohm", "A, 3 phases", "A, 1 phase"), coded),
         f"above {OPEN_OHMS:g}: no plug", "",
-        f"Latch ({', '.join(schemes[Scheme.LATCH])}): the resistor says whether the latch is closed, and nothing of a"
-        " current.", "",
+        f"Latch ({', '.join(schemes[Scheme.LATCH])}): the resistor says whether the latch is closed, and nothing about"
+        " the current.", "",
         *table(("plug", "ohm", "V at the car", "window, V"), latched),
-        "pressed: the car takes its current to 0 at once",
+        "pressed: the car reduces its current to 0 at once",
     ]  # fmt: skip
     data = {
         "coded": [
@@ -236,7 +236,7 @@ def _connector(one: Connector) -> list[str]:
         dc += f", {one.dc_max_a:g} A, {one.dc_max_kw:g} kW"
         dc += f"; claimed: {one.dc_claimed[0]:g} A, {one.dc_claimed[1]:g} kW" if one.dc_claimed else ""
     proximity = {
-        Scheme.CODED: "coded", Scheme.LATCH: "latch", Scheme.INSERTION: "a contact of its own, nothing to read",
+        Scheme.CODED: "coded", Scheme.LATCH: "latch", Scheme.INSERTION: "a separate contact, nothing to read",
     }[one.scheme]  # fmt: skip
     if one.pp_ohms:
         proximity += f", {one.pp_ohms:g} ohm in place"

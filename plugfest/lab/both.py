@@ -174,7 +174,7 @@ class Lab:
                     return
                 wire.unplug()
                 self.vehicle.resume = None  # what was paused is over for both
-                self.looks.say("unplugged; plug begins another session, Ctrl-C ends the lab")
+                self.looks.say("unplugged; plug starts another session, Ctrl-C ends the lab")
 
     def _charging(self, bench: Bench, context: Any, how: Stay) -> Callable[[Paused | None], Any]:
         vehicle = self.controls.vehicle

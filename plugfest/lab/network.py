@@ -80,7 +80,7 @@ def made(network: Network, say: Callable[[str], None]) -> Iterator[None]:
         except OSError as why:
             if why.errno != errno.EADDRINUSE:
                 raise
-            raise UserError(f"a lab {network.name} runs already; end it, or choose another --name") from None
+            raise UserError(f"a lab {network.name} is already running; stop it, or choose another --name") from None
         whole = Network(network.name)
         if any(map(namespaces.exists, whole.namespaces)):
             say(f"removed what an earlier lab {network.name} had left behind")
@@ -94,11 +94,11 @@ def made(network: Network, say: Callable[[str], None]) -> Iterator[None]:
 
 def _check(name: str) -> None:
     if shutil.which("ip") is None:
-        raise UserError("a lab needs the program ip: apt install iproute2")
+        raise UserError("a lab needs the ip command: apt install iproute2")
     if os.geteuid() != 0:
         raise UserError("a lab makes network namespaces, which needs root; try sudo")
     if not (name.isascii() and name.replace("-", "").isalnum() and len(name) <= LONGEST_NAME):
-        raise UserError(f"--name {name}: up to {LONGEST_NAME} letters, digits and hyphens are needed")
+        raise UserError(f"--name {name}: use up to {LONGEST_NAME} letters, digits and hyphens")
 
 
 def _make(network: Network) -> None:

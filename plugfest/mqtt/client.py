@@ -139,7 +139,7 @@ class Link:
                 self.outbox.lost_connection()
                 place = f"{arguments['hostname']}:{arguments['port']}"
                 if not self._down:
-                    self.say(f"note: no connection to the MQTT broker {place}: {why}; trying on")
+                    self.say(f"note: no connection to the MQTT broker {place}: {why}; still trying")
                 self._down = str(why)
             await asyncio.sleep(AGAIN_AFTER[min(attempt, len(AGAIN_AFTER) - 1)])
             attempt += 1

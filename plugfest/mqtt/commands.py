@@ -56,7 +56,7 @@ class Commands:
         if name in self._answers:
             return {**self._answers[name], "repeated": True}
         if retained:
-            return {"id": name, "ok": False, "error": "a retained command is not taken; publish it without retain"}
+            return {"id": name, "ok": False, "error": "retained commands are ignored; publish it without retain"}
         answer = {"id": name, **self.perform(facts)}
         self._answers[name] = answer
         while len(self._answers) > self.remembered:
@@ -89,7 +89,7 @@ def _actions() -> msgspec.inspect.Type:
 def _parse(payload: bytes) -> tuple[str, dict[str, Any]]:
     """Id and the rest. Raises ValueError: no command."""
     if len(payload) > LONGEST:
-        raise ValueError(f"a command of {len(payload)} bytes; at most {LONGEST}")
+        raise ValueError(f"a command of {len(payload)} bytes; at most {LONGEST} are accepted")
     try:
         facts = parse_json(payload, "command")
     except InputError as why:
@@ -98,5 +98,5 @@ def _parse(payload: bytes) -> tuple[str, dict[str, Any]]:
         raise ValueError('not a JSON object; {"id": "1", "do": "stop"} is one')
     name = facts.pop("id", None)
     if isinstance(name, bool) or not isinstance(name, (str, int)) or not 0 < len(str(name)) <= LONGEST_ID:
-        raise ValueError("an id is needed, text or a number, another one for each command")
+        raise ValueError("an id is missing: text or a number, a different one for each command")
     return str(name), facts

@@ -54,11 +54,11 @@ def _reach(args: argparse.Namespace) -> Any:
 
     if not args.interface and not args.address:
         if args.slac or args.port or args.pilot != "assumed":
-            raise UserError("-i IFACE is needed: the network interface to the system under test")
+            raise UserError("give -i IFACE, the network interface to the system under test")
         return None
     reach = Reach(args.interface or "", args.address or "", args.port or 0, args.pilot, args.slac, args.modem)
     if args.address and args.sut == "evcc":
-        raise UserError("--address is a charger's; a vehicle finds the tester by SDP, or at --port")
+        raise UserError("--address is only for a charger; a vehicle finds the tester by SDP, or at --port")
     try:
         reach.check()
         asyncio.run(try_pilot(reach, args.sut))
@@ -78,7 +78,7 @@ def _pics(args: argparse.Namespace) -> Pics | None:
 
 def run_campaign(args: argparse.Namespace) -> int:
     if args.sut is None:
-        raise UserError("--sut secc (a charger is tested), evcc (a vehicle is tested) or pair (both are) is needed")
+        raise UserError("give --sut secc (test a charger), evcc (test a vehicle) or pair (test both)")
     folder: Path = args.out or Path(f"conformance-{args.sut}")
     protocols = protocol_names(args.protocol)
     runs: list[Run] = [
@@ -197,7 +197,7 @@ def _actions(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, command = text.partition("=")
         if not equals or not command:
-            raise UserError(f"--action {text}: NAME=COMMAND is needed")
+            raise UserError(f"--action {text}: use NAME=COMMAND")
         actions[name.strip()] = command
     return actions
 

@@ -103,7 +103,9 @@ def make_pki(bench: Bench) -> None:
         try:
             pnc.open_store(directory)
         except UserError as why:
-            raise UserError(f"{directory} is there, but holds no PKI: name another directory, as --pki my-pki") from why
+            raise UserError(
+                f"{directory} exists, but holds no PKI: choose another directory, such as --pki my-pki"
+            ) from why
     if not directory.is_dir() or (newest and parts == [True, False]):
         seed = None if bench.seed is None else str(bench.seed)
         store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed, newest=newest)
@@ -231,7 +233,11 @@ def _headline(bench: Bench, title: str, soc: float) -> list[str]:
     plug = named.connector(bench).name.upper()
     return [
         f"plugfest {title}: {plug}, {what}, {battery} battery from {soc:g} %",
-        *([f"the charger wants {curve}, counted from the first power; below zero the car gives"] if curve else []),
+        *(
+            [f"the charger wants {curve}, counted from when power first flows; negative: the car discharges"]
+            if curve
+            else []
+        ),
         "the vehicle's view: time in s, > sent, < received, * state",
         "",
     ]

@@ -177,7 +177,7 @@ def _hold(piece: Piece) -> None:
 
     said = "; ".join(piece.notes)
     if not piece.data and piece.type is None:
-        raise OctetsError(said or "nothing at all")
+        raise OctetsError(said or "empty input")
     parse = {v2gtp.SDP_REQUEST: sdp.parse_request, v2gtp.SDP_RESPONSE: sdp.parse_response}.get(piece.type or 0)
     if parse is not None:
         try:

@@ -29,7 +29,7 @@ def campaign(
     args: argparse.Namespace, folder: Path, runs: list[Run], part: str
 ) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
     """A campaign with a pair, the runs to execute, and the others with the reasons."""
-    _refuse(args, ONE_SIDE, "is for one side under test, not for --sut pair")
+    _refuse(args, ONE_SIDE, "works only with one side under test, not with --sut pair")
     if not (args.interface or args.guide or args.answers or args.play):
         _refuse(args, ("write_answers", "key_log", "action"), "needs a real pair: -i IFACE, --guide or --answers FILE")
         todo, left = pairs.selected(runs)
@@ -57,12 +57,12 @@ def _played(args: argparse.Namespace) -> Played:
 
 def _guide(args: argparse.Namespace) -> Guide:
     if args.answers is None and not terminal.attended():
-        raise UserError("a person at a terminal is needed, or --answers FILE (docs/pairs.md)")
+        raise UserError("this needs a person at a terminal, or --answers FILE (docs/pairs.md)")
     commands = {}
     for text in args.action:
         name, equals, command = text.partition("=")
         if not equals or name.strip() not in ACTS:
-            raise UserError(f"--action {text}: ACT=COMMAND is needed; acts are {', '.join(ACTS)}")
+            raise UserError(f"--action {text}: use ACT=COMMAND; choose ACT from {', '.join(ACTS)}")
         commands[name.strip()] = command
     try:
         known = answers.load(args.answers) if args.answers is not None else {}
@@ -75,7 +75,7 @@ def _guide(args: argparse.Namespace) -> Guide:
 
 def refuse(args: argparse.Namespace) -> None:
     """Refuses options of pairs if one side is tested."""
-    _refuse(args, OF_PAIRS, "is for --sut pair")
+    _refuse(args, OF_PAIRS, "works only with --sut pair")
 
 
 def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:

@@ -40,9 +40,12 @@ async def _run(args: argparse.Namespace) -> int:
 async def describe(modem: Modem) -> AsyncIterator[str]:
     """Lines about a modem."""
     yield f"modem     {modem.device or modem.family.title}, {mac_text(modem.mac)}"
-    yield f"firmware  {modem.firmware or 'not told'}"
+    yield f"firmware  {modem.firmware or 'not reported'}"
     for other in modem.others:
-        yield f"warning   {mac_text(other)} also answers as ours: two modems on one cable, or a switch in between"
+        yield (
+            f"warning   {mac_text(other)} also answers as the local modem: two modems on one cable,"
+            " or a switch in between"
+        )
     mode = await modem.slac_mode()
     if mode is not None:
         yield f"SLAC mode {mode} (as configured)"

@@ -72,7 +72,7 @@ class Reporter:
 
 
 def _run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:
-    with pilots.user_errors("there may be none on a plain cable: --no-modem"):
+    with pilots.user_errors("on a plain cable without a modem, use --no-modem"):
         code: int = asyncio.run(main(args))
     return code
 

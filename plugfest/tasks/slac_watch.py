@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     judge = Judge()
     show = _Show(judge, brief=args.brief)
     if "/" in args.source or path.suffix in (".pcap", ".pcapng"):
-        raise UserError(f"there is no file {path}")
+        raise UserError(f"no such file: {path}")
     try:
         asyncio.run(_interface(args.source, judge, show, args.duration))
     except KeyboardInterrupt:
@@ -66,7 +66,7 @@ def _of_file(path: Path) -> Judge:
         recording = load(path)
     except RecordingError as why:
         what = str(why).removeprefix(f"{path}: ")
-        raise UserError(f"{path} is not a pcap or pcapng file that can be read, and no trace: {what}") from why
+        raise UserError(f"{path} is neither a readable pcap or pcapng file nor a trace: {what}") from why
     judge = slac.judge(recording)
     judge.first = 0.0
     return judge
@@ -104,7 +104,7 @@ async def _interface(name: str, judge: Judge, show: _Show, duration: float | Non
 
 def _summary(judge: Judge, source: str) -> int:
     if not judge.exchanges:
-        seen = f"{judge.frames} other management messages" if judge.frames else "no management messages at all"
+        seen = f"{judge.frames} other management messages" if judge.frames else "no management messages"
         say(f"no matching in {source}: {seen}")
         return NOTHING_SEEN
     last = {exchange.ev: exchange for exchange in judge.exchanges}

@@ -54,7 +54,7 @@ def headline(recording: Recording) -> list[str]:
     began = ""
     if recording.epoch > 86400:
         moment = datetime.datetime.fromtimestamp(recording.epoch, datetime.UTC)
-        began = f", began {moment:%Y-%m-%d %H:%M:%S} UTC"
+        began = f", started {moment:%Y-%m-%d %H:%M:%S} UTC"
     lines = [f"{recording.name}: {recording.kind}{began}, {recording.seconds:.3f} s, {len(recording.entries)} entries"]
     for talk in talks(recording):
         kind = title(talk) if talk.protocol else "no protocol agreed on"

@@ -74,7 +74,7 @@ class Address:
         if changes and "x-plugfest" not in headers:  # a form on another page cannot add it
             return "the request does not come from the panel"
         if self.token and not hmac.compare_digest(self.token.encode(), (query_token or _cookie(headers)).encode()):
-            return "the token is missing; the program has printed the address with it"
+            return "the token is missing; use the address that the program printed"
         return ""
 
 

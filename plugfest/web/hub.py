@@ -66,7 +66,7 @@ class Hub:
     about: dict[str, Any] = field(default_factory=dict)
     act: Callable[[dict[str, Any]], dict[str, Any]] = lambda facts: {
         "ok": False,
-        "error": "nothing is running that could do it",
+        "error": "no session is running that could do this",
     }
     over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)

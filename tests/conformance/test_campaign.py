@@ -445,7 +445,7 @@ def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
         ([*run, "--sut", "secc", "--address", "::1", "--port", "1"], "--pics FILE is needed"),
         ([*run, "--sut", "secc", "--address", "::1"], "needs a port"),
         ([*run, "--sut", "secc", "--address", "fe80::1", "--port", "1"], "name its interface"),
-        ([*run, "--sut", "secc", "--slac"], "-i IFACE is needed"),
+        ([*run, "--sut", "secc", "--slac"], "give -i IFACE"),
         ([*run, "--sut", "secc", "-k", "NothingLikeThis"], "no case matches"),
         ([*run, "--sut", "secc", "--shard", "3/2"], "a shard is I/N"),
         ([*run, "--sut", "secc", "--action", "stop"], "NAME=COMMAND"),

@@ -224,7 +224,7 @@ def test_a_campaign_leaves_its_evidence(tmp_path: Path, capsys: pytest.CaptureFi
 def test_options_of_one_side_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """One line that says so."""
     assert main(["conformance", "run", "--sut", "pair", "--command", "true"]) == 2
-    assert capsys.readouterr().err == "plugfest: --command is for one side under test, not for --sut pair\n"
+    assert capsys.readouterr().err == "plugfest: --command works only with one side under test, not with --sut pair\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -101,12 +101,12 @@ def test_without_terminal_and_answers_it_is_refused(tmp_path: Path, capsys: pyte
     """In one line."""
     assert main([*RUN, "--guide", "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == (
-        "plugfest: a person at a terminal is needed, or --answers FILE (docs/pairs.md)\n"
+        "plugfest: this needs a person at a terminal, or --answers FILE (docs/pairs.md)\n"
     )
     assert main([*RUN, "--play", "evcc", "--answers", str(empty(tmp_path))]) == 2
     assert capsys.readouterr().err == "plugfest: --play needs -i IFACE: the interface to the other end\n"
     assert main(["conformance", "run", "--sut", "secc", "--guide"]) == 2
-    assert capsys.readouterr().err == "plugfest: --guide is for --sut pair\n"
+    assert capsys.readouterr().err == "plugfest: --guide works only with --sut pair\n"
     assert main([*RUN, "-i", "nothing0", "--answers", str(empty(tmp_path))]) == 2
     assert "nothing0 cannot be recorded" in capsys.readouterr().err
     assert main([*RUN, "--write-answers", "x"]) == 2

@@ -32,7 +32,7 @@ MISTAKES = [
     ("ac: maybe\n", r"bench:1: ac: 'maybe' is not true or false"),
     ("seed: 1.5\n", r"bench:1: seed: 1.5 is not a whole number"),
     ("vehicle: {departure: true}\n", r"bench:1: vehicle.departure: true is not a whole number of at least 0"),
-    ("seed: 1\nac: true\nseed: 2\n", r"bench:3: seed: this key is there twice"),
+    ("seed: 1\nac: true\nseed: 2\n", r"bench:3: seed: this key appears twice"),
     ("seed: 1\n  ac: true\n", r"bench:2: not YAML: mapping values are not allowed here"),
     ("- 1\n", r"bench:1: keys and values are needed"),
     ("seed: !!python/object:os.system 1\n", r"bench:1: seed: '1' is not|bench:1: seed: 1 is not"),
@@ -43,13 +43,13 @@ MISTAKES = [
     ("connector: schuko\n", r"bench:1: connector: unknown connector 'schuko'; choose from CCS1"),
     ("connector: type2\n", r"bench:1: connector: Type2 has no DC contacts"),
     ("timer:\n  V2G_EVCC_CableChek_Timeout: 3\n", r"bench:2: timer.*did you mean V2G_EVCC_CableCheck_Timeout"),
-    ("timer:\n  V2G_EVCC_CableCheck_Timeout: -3\n", r"bench:2: timer.*: -3 s cannot be"),
+    ("timer:\n  V2G_EVCC_CableCheck_Timeout: -3\n", r"bench:2: timer.*: -3 s is not possible"),
     ("role: evcc\n", r"bench:1: interface: missing: role evcc needs a network interface"),
-    ("interface: eth0\n", r"bench:1: interface: leave it out: role both runs in memory, and a lab makes interfaces"),
+    ("interface: eth0\n", r"bench:1: interface: leave it out: role both runs in memory, and a lab makes its own"),
     ("role: secc\ninterface: eth0\nfast: true\n", r"bench:3: fast: virtual time needs role both"),
     ("fast: true\nvehicle: {loop-delay: 0}\n", r"bench:2: vehicle.loop-delay: in virtual time a loop without pauses"),
-    ("cert: /dev/null\n", r"bench:1: cert: --cert and --key go together"),
-    ("role: evcc\ninterface: a\nsdp-to: nowhere\n", r"bench:3: sdp-to: nowhere: an IPv6 address is needed"),
+    ("cert: /dev/null\n", r"bench:1: cert: give both --cert and --key"),
+    ("role: evcc\ninterface: a\nsdp-to: nowhere\n", r"bench:3: sdp-to: nowhere: give an IPv6 address"),
     ("vehicle: {battery: 12V}\n", r"bench:1: vehicle.battery: unknown battery '12V'"),
     ("vehicle:\n  battery:\n    cells: 96\n", r"bench:2: vehicle.battery.capacity: missing: a number above 0"),
     ("vehicle: {evccid: 0011}\n", r"bench:1: vehicle.evccid: an EVCCID is 6 bytes, not 2"),
@@ -62,26 +62,35 @@ MISTAKES = [
     ),
     ("vehicle:\n  car: golf\n", r"bench:2: vehicle.car: there is no car 'golf'"),
     ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
-    ("role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n", r"vehicle.basic: .* has to be seen: name a pilot"),
+    (
+        "role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n",
+        r"vehicle.basic: .* must be measured: name a pilot",
+    ),
     ("charger: {power: 77}\n", r"bench:1: charger.power: no power class of 77 kW.*or give max-voltage"),
     ("charger: {max-voltage: 100}\n", r"bench:1: charger.power: .* 150 V, is above .* 100 V; give min"),
     ("charger: {min-voltage: 950}\n", r"bench:1: charger.power: the lowest voltage .* 950 V, is above .* 920 V$"),
-    ("timeline:\n- {do: power, by: vehicle, power: [[0, 5]]}\n", r"timeline\[1\].power: a curve is for the charger's"),
-    ("timeline:\n- {do: needs, by: charger, target: 5}\n", r"bench:1: timeline: do: needs by the charger: only one"),
+    (
+        "timeline:\n- {do: power, by: vehicle, power: [[0, 5]]}\n",
+        r"timeline\[1\].power: a curve works only for the charger's",
+    ),
+    (
+        "timeline:\n- {do: needs, by: charger, target: 5}\n",
+        r"bench:1: timeline: do: needs by the charger: the charger accepts",
+    ),
     ("timeline:\n- {do: needs}\n", r"timeline\[1\]: departure, minimum or target is needed"),
     ("timeline:\n- {do: needs, minimum: 9, target: 8}\n", r"timeline\[1\].minimum: 9 % is above the target of 8 %"),
     ("charger: {needs: {minimum: 9, target: 8}}\n", r"charger.needs.minimum: 9 % is above the target of 8 %"),
     ("protocol: iso20\ntls: required\nservice: MCS\n", r"bench:3: service: MCS does not go with connector ccs2; add"),
     ("bpt: true\n", r"bench:1: bpt: only ISO 15118-20 has that; add iso20 to protocol"),
     ("protocol: din\n\ndynamic: true\n", r"bench:3: dynamic: only ISO 15118-20 has that"),
-    ("protocol: iso20\ntls: required\ndynamic: true\nscheduled: true\n", r"bench:4: scheduled: not together with dyn"),
+    ("protocol: iso20\ntls: required\ndynamic: true\nscheduled: true\n", r"bench:4: scheduled: conflicts with dyn"),
     ("service: MCSS\n", r"bench:1: service: 'MCSS' is not AC, .*; did you mean MCS"),
     (
         "protocol: iso20\ntls: required\nac: true\nservice: DC_BPT\n",
         r"bench:4: service: DC_BPT does not go with AC; leav",
     ),
     ("protocol: iso20\ntls: required\nservice: AC\n", r"bench:3: service: AC does not go with DC; add ac, or leave"),
-    ("charger: {power: -10}\n", r"bench:1: charger.power: .* is above 0 kW; target-power: -10 is what takes it"),
+    ("charger: {power: -10}\n", r"bench:1: charger.power: .* is above 0 kW; target-power: -10 makes the car"),
     ("charger: {target-power: 22 kW}\n", r"bench:1: charger.target-power: cannot read 22 kW"),
     ("charger: {target-power: [[1, 5]]}\n", r"bench:1: charger.target-power: a curve begins at 0 s"),
     ("charger: {target-power: [[0, 5], [0, 6]]}\n", r"bench:1: charger.target-power: 0 s is not later than 0 s"),
@@ -96,7 +105,7 @@ MISTAKES = [
     ("timeline:\n- {at: 3, do: soc}\n", r"bench:2: timeline\[1\].percent: missing: a number from 0 to 100"),
     ("timeline:\n- {at: 3, do: stop, percent: 3}\n", r"timeline\[1\].percent: unknown key"),
     ("timeline:\n- {at: CurentDemandReq, do: stop}\n", r"timeline\[1\].at: no message.*did you mean CurrentDemandReq"),
-    ("timeline:\n- {at: -1, do: stop}\n", r"timeline\[1\].at: -1 s cannot be"),
+    ("timeline:\n- {at: -1, do: stop}\n", r"timeline\[1\].at: -1 s is not possible"),
     ("timeline:\n- {at: 1, do: limit}\n", r"bench:2: timeline\[1\]: max-voltage, max-current or max-power is needed"),
     ("role: secc\ninterface: a\ntimeline:\n- {do: pause}\n", r"bench:4: timeline\[1\]: there is no vehicle"),
     ("role: evcc\ninterface: a\ntimeline:\n- {do: fault, fault: rcd}\n", r"timeline\[1\]: there is no charger"),
@@ -120,7 +129,7 @@ MISTAKES = [
     ("deviations:\n- {message: PreChargeReq, replace: PreChargReq}\n", r"unknown message 'PreChargReq'; did you mean"),
     (
         "deviations:\n- {message: PreChargeReq, set: {EVTargetVoltage: 3}, replace: PreChargeReq}\n",
-        r"do not go together",
+        r"cannot be combined",
     ),
 ]
 
@@ -168,7 +177,7 @@ def test_files_are_looked_for_beside_the_bench_file(tmp_path: Path) -> None:
     assert bench.cert == str(tmp_path / "pki/chain.pem")
     assert bench.key == "/dev/null"
     path.write_text("mqtt:\n  password-file: secret\n")
-    with pytest.raises(ConfigError, match=f"bench.yaml:2: mqtt.password-file: there is no file {tmp_path}/secret"):
+    with pytest.raises(ConfigError, match=f"bench.yaml:2: mqtt.password-file: no such file: {tmp_path}/secret"):
         load(path)
 
 

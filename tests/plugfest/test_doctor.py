@@ -169,7 +169,7 @@ def test_a_missing_interface_is_reported_with_those_that_exist(capsys: pytest.Ca
     assert main(["doctor", "-i", "nosuch0"]) == 1
     out = capsys.readouterr().out
     assert "✘ interface    there is no nosuch0" in out
-    assert "cause: the interfaces are" in out
+    assert "cause: available:" in out
     assert "not ready: 1 wrong" in out
     assert main(["doctor"]) == 2
     assert "give an interface" in capsys.readouterr().err

@@ -302,7 +302,7 @@ def test_a_lab_is_paused_woken_broken_and_plugged_in_again(page: Page) -> None:
         until(page, "#ended", "EVSE_Malfunction")
         press(page, "Repair all")
         until(page, "#answer", "^done: repair")
-        running.until("unplugged; plug begins another session")
+        running.until("unplugged; plug starts another session")
         press(page, "Plug in")
         until(page, "#state", "^CurrentDemand$")
         press(page, "Stop (charger)")

@@ -39,7 +39,7 @@ def tree(directory: Path) -> dict[str, bytes]:
 def test_one_command_makes_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = tmp_path / "pki"
     assert main(["pki", "init", str(where), "--profile", "both", *FIXED]) == 0
-    assert "look at it: plugfest pki show" in capsys.readouterr().out
+    assert "to look at it: plugfest pki show" in capsys.readouterr().out
     assert sorted(p.name for p in where.iterdir()) == ["iso2", "iso20", "iso20-ed448"]
     for suite in ("iso2", "iso20", "iso20-ed448"):
         for name in ("secc", "contract", "oem-provisioning", "cps", "v2g-root", "mo-root", "oem-root"):

@@ -251,7 +251,7 @@ def test_a_provisioning_service_out_of_reach_is_a_warning(capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     ("url", "more", "text"),
-    [("ftp://x", [], "is not an http:// or https:// address"), ("http://x/", ["--fast"], "asked in real time")],
+    [("ftp://x", [], "is not an http:// or https:// address"), ("http://x/", ["--fast"], "answers in real time")],
 )
 def test_a_provisioning_service_needs_http_and_real_time(
     url: str, more: list[str], text: str, capsys: pytest.CaptureFixture[str]
@@ -266,6 +266,7 @@ def test_a_directory_of_other_things_is_left_alone(capsys: pytest.CaptureFixture
     Path("pki/notes.txt").write_text("mine")
     assert demo() == 2
     assert (
-        capsys.readouterr().err == "plugfest: pki is there, but holds no PKI: name another directory, as --pki my-pki\n"
+        capsys.readouterr().err
+        == "plugfest: pki exists, but holds no PKI: choose another directory, such as --pki my-pki\n"
     )
     assert [path.name for path in Path("pki").iterdir()] == ["notes.txt"]

@@ -142,7 +142,7 @@ def test_limits_are_followed_from_the_very_next_answer(run: Any) -> None:
 def test_the_charger_names_no_limit_below_the_least_that_it_can_give(run: Any) -> None:
     done = run(BASE + at_loop("limit, max-voltage: 0.79"))
     assert done.code == 0
-    expected = "not possible: max-voltage 0.79 V is below 150 V, the lowest that the output can give"
+    expected = "not possible: max-voltage 0.79 V is below 150 V, the lowest output voltage"
     assert done.notes("bench")[-1] == expected
 
 

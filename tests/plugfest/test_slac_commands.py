@@ -316,7 +316,7 @@ async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        ("/nowhere/x.pcap", "there is no file /nowhere/x.pcap"),
+        ("/nowhere/x.pcap", "no such file: /nowhere/x.pcap"),
         ("{text}", "is not a pcap or pcapng file"),
         ("nosuch0", "no interface nosuch0"),
     ],

@@ -156,10 +156,10 @@ QUIRKS = (
         at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower_L2", r(3680)),
         at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower_L3", r(3680)))},
         mode="iso20-ac", rule="phases-unasked"),
-    Quirk(29, "the charger's limit of discharging is negative", {"DC_ChargeParameterDiscoveryRes": at(
+    Quirk(29, "the charger's discharge limit is negative", {"DC_ChargeParameterDiscoveryRes": at(
         "DC_CPDResEnergyTransferMode.EVSEMaximumDischargePower", lambda old: r(-old.Value, old.Exponent))},
         mode="iso20-dc-bpt", control="dynamic", rule="discharge-sign"),
-    Quirk(29, "the vehicle's limit of discharging is negative", {"DC_ChargeParameterDiscoveryReq": at(
+    Quirk(29, "the vehicle's discharge limit is negative", {"DC_ChargeParameterDiscoveryReq": at(
         "DC_CPDReqEnergyTransferMode.EVMaximumDischargePower", lambda old: r(-old.Value, old.Exponent))},
         mode="iso20-dc-bpt", control="dynamic", rule="discharge-sign"),
     Quirk(30, "the vehicle takes kilowatts twice", {"AC_ChargeLoopReq": at(
