@@ -48,7 +48,7 @@ def test_a_page_for_people_and_for_programs(words: str, text: str, capsys: pytes
     ("words", "text"),
     [
         ("duty 120", "a duty is 0 to 100 %"),
-        ("duty 3A", "6 to 80 A it can"),
+        ("duty 3A", "only 6 to 80 A"),
         ("duty much", "use a percentage (53.3) or a current (32A)"),
         ("connector schuko", "unknown connector 'schuko'; choose from CCS1"),
         ("sequence iso22", "unknown protocol 'iso22'; did you mean iso2"),

@@ -72,7 +72,7 @@ def test_needs_change_at_either_side_in_mid_session(run: Any, ac: bool) -> None:
     assert [(t["minimum_soc"], t["target_soc"]) for t in told] == [(15, 90), (30, 70), (30, 60), (30, 50)]
     assert [t["departure"] > 7000 for t in told] == [True, False, False, False]
     assert 1780 < told[1]["departure"] <= 1800
-    taken = [note for note in done.notes("state") if "of the charger are followed" in note]
+    taken = [note for note in done.notes("state") if "adopted from the charger" in note]
     assert len(taken) == 2
     assert taken[0].endswith("departure in 1800 s, target 70 %, at least 30 %")
 

@@ -70,7 +70,7 @@ def test_ctrl_c_ends_charging_and_takes_everything_away() -> None:
     """A second lab of the same name is refused meanwhile."""
     with started(lab("--no-slac", "--plain"), until="CurrentDemandRes") as running:
         second = run(lab("--no-slac"))
-        assert (second.returncode, "runs already" in second.stderr) == (2, True), second.stderr
+        assert (second.returncode, "is already running" in second.stderr) == (2, True), second.stderr
         running.process.send_signal(2)
         said = running.end()
     assert "vehicle: session completed" in said

@@ -355,7 +355,7 @@ def test_another_stacks_layout_can_be_written_and_read(
         (("contract", "made", "DEABC123456789", "--for", "nobody"), "neither an entry of made/iso2 nor a file"),
         (("revoke", "made", "v2g-root"), "remove a root from the trusted roots"),
         (("variants", "made", "ugly"), "unknown variant 'ugly'; choose from expired"),
-        (("verify", "text"), "trusted roots are needed"),
+        (("verify", "text"), "trusted roots are missing"),
     ],
 )
 def test_mistakes_are_one_line(

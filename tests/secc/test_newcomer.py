@@ -175,7 +175,7 @@ async def test_one_newcomer_waits_and_one_that_leaves_is_forgotten() -> None:
         await asyncio.sleep(0.5)
         first = await place.connect(CAR)
         await place.connect(STRANGER)
-        assert "another one is waiting" in place.told[-1].note
+        assert "another one is already waiting" in place.told[-1].note
         await first.close()
         await asyncio.sleep(5.0)
         assert len(place.outcomes) == 1  # the old one; the newcomer that left is none

@@ -367,9 +367,9 @@ async def test_a_recorded_authorization_cannot_be_replayed() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"MeterInfo": iso2.MeterInfoType(MeterID="X", MeterReading=1)}, "MeterInfo is not as sent"),
+        ({"MeterInfo": iso2.MeterInfoType(MeterID="X", MeterReading=1)}, "MeterInfo differs from what was sent"),
         ({"SessionID": bytes(8)}, "a receipt for session 0000000000000000"),
-        ({"SAScheduleTupleID": 7}, "schedule 7, chosen was 1"),
+        ({"SAScheduleTupleID": 7}, "schedule 7, but 1 was chosen"),
         ({"Id": "id2"}, "reference #id1 points to nothing that must be signed"),
     ],
 )

@@ -481,7 +481,7 @@ def other_scheme(bench: PncBench20, backend: Any) -> None:
         (contract_expired, "contract: "),
         (contract_revoked, "contract: DEPLFC00000001H: revoked"),
         (service_revoked, "provisioning service: ProvSubCA1: revoked"),
-        (contract_of_rsa, "a certificate that is neither on P-521 nor of Ed448"),
+        (contract_of_rsa, "a certificate that uses neither P-521 nor Ed448"),
         (contract_of_two_kinds, "contract: DEPLFC00000001H: key on P-256, expected P-521"),
         (other_key, "does not belong to the new contract certificate [V2G20-2507]"),
         (other_scheme, "the tag of the encrypted private key does not match (scheme strict-guess)"),

@@ -123,7 +123,10 @@ def another_contract(bench: PncBench20) -> None:
 
 
 WRONG = [
-    (change(MeterInfo=types.MeterInfoType(MeterID="X", ChargedEnergyReadingWh=1)), "MeterInfo is not as sent"),
+    (
+        change(MeterInfo=types.MeterInfoType(MeterID="X", ChargedEnergyReadingWh=1)),
+        ("MeterInfo differs from what was sent"),
+    ),
     (change(SessionID=bytes(8)), "a receipt for session 0000000000000000"),
     (change(Receipt=types.ReceiptType(TimeAnchor=1)), "Receipt differs from what was sent"),
     (
@@ -132,7 +135,7 @@ WRONG = [
     ),
     (
         change(Scheduled_SMDTControlMode=common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=7)),
-        "a receipt for schedule 7, chosen was 1",
+        "a receipt for schedule 7, but 1 was chosen",
     ),
     (unsigned, "no Signature over SignedMeteringData"),
     (another_contract, "does not verify"),

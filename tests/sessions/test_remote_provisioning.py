@@ -131,7 +131,7 @@ def out_of_reach(answer: dict[str, Any]) -> dict[str, Any]:
         (failed, "the service answered Failed NoContract"),
         (no_base64, "is not base64"),
         (another_message, "is not a CertificateInstallationRes: SessionStopRes"),
-        (out_of_reach, "out of reach"),
+        (out_of_reach, "cannot be reached"),
     ],
 )
 async def test_an_invalid_answer_is_not_a_certificate(change: Any, text: str) -> None:

@@ -64,7 +64,7 @@ def test_a_profile_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "preferences").write_text("mine")
     assert main(["trace", "wireshark-profile", str(tmp_path / "mine")]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "mine" / "preferences").read_text() == "mine"
 
 

@@ -291,14 +291,14 @@ async def test_only_the_chain_of_a_private_root_may_come_without(private: bool) 
 @pytest.mark.parametrize(
     ("profile", "staple", "asked", "told"),
     [
-        ("iso2", "missing", "both", "for DEPLFE00001, CPOSubCA2, CPOSubCA1, though"),
-        ("iso2", "missing", "v1", "for DEPLFE00001, though"),
-        ("iso2", "leaf-only", "both", "for CPOSubCA2, CPOSubCA1, though"),
+        ("iso2", "missing", "both", "for DEPLFE00001, CPOSubCA2, CPOSubCA1, although"),
+        ("iso2", "missing", "v1", "for DEPLFE00001, although"),
+        ("iso2", "leaf-only", "both", "for CPOSubCA2, CPOSubCA1, although"),
         ("iso2", "leaf-only", "v1", ""),
         ("iso2", "missing", "none", ""),
         ("iso2", "", "both", ""),
-        ("iso20", "missing", "v1", "CPOSubCA2, CPOSubCA1, though"),
-        ("iso20", "leaf-only", "v1", "for CPOSubCA2, CPOSubCA1, though"),
+        ("iso20", "missing", "v1", "CPOSubCA2, CPOSubCA1, although"),
+        ("iso20", "leaf-only", "v1", "for CPOSubCA2, CPOSubCA1, although"),
     ],
 )
 async def test_responses_that_were_asked_for_and_do_not_come_are_reported(
@@ -403,17 +403,17 @@ def test_options_come_from_plain_data() -> None:
     ("data", "said"),
     [
         ({"grups": ["x448"]}, "unknown field `grups`"),
-        ({"groups": ["x25520"]}, "no group 'x25520'"),
+        ({"groups": ["x25520"]}, "unknown group 'x25520'"),
         ({"suites": ["ECDHE"]}, "unknown suite 'ECDHE'"),
         ({"profile": "iso3"}, "unknown profile 'iso3'; choose from iso2, iso20, both, lab"),
         ({"staple": "maybe"}, "Invalid enum value 'maybe'"),
         ({"deviate": {"chain": "shuffled"}}, "Invalid enum value 'shuffled'"),
         ({"deviate": {"at": {"ServerGoodbye": "close"}}}, "unknown handshake message 'ServerGoodbye'"),
         ({"deviate": {"at": {"Finished": "explode"}}}, "unknown action 'explode'"),
-        ({"deviate": {"at": {"Finished": "alert oops"}}}, "no alert 'oops'"),
+        ({"deviate": {"at": {"Finished": "alert oops"}}}, "unknown alert 'oops'"),
         ({"deviate": {"at": {"Finished": "delay long"}}}, "could not convert"),
         ({"deviate": {"extensions": {"status_request": "zz"}}}, "TLS options"),
-        ({"versions": ["1.1"]}, "no version '1.1'"),
+        ({"versions": ["1.1"]}, "unknown version '1.1'"),
         ({"tolerate": ["expiry"]}, "unknown check 'expiry'; choose from malformed, expired"),
     ],
 )

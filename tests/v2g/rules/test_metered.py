@@ -131,7 +131,7 @@ def test_a_current_above_what_was_granted_is_the_chargers(ac: Recording) -> None
         "line-current|secc|EVSEMaxCurrent is 32 A on 3 phases of 230 V: 22.1 kW,"
         " but schedule and profile allow only 11.0 kW"
     )
-    assert texts[-1].endswith("grant 5.0 kW")
+    assert texts[-1].endswith("allow only 5.0 kW")
 
 
 def test_a_meter_at_twice_the_power_is_reported_without_blame(ac: Recording) -> None:
