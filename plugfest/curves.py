@@ -88,7 +88,9 @@ def _cells(text: str) -> list[str]:
 def _point(cells: Sequence[str]) -> Point:
     """Raises ValueError: not seconds or hh:mm:ss, and a number."""
     if len(cells) != 2:
-        raise ValueError(f"give time and power in kW, such as 60, -10, not {len(cells)} columns")
+        raise ValueError(
+            f"give time and power in kW, such as 60, -10, not {len(cells)} column{'' if len(cells) == 1 else 's'}"
+        )
     time, power = cells
     if (clock := _CLOCK.fullmatch(time)) is not None:
         hours, minutes, seconds = int(clock[1]), int(clock[2]), float(clock[3] or 0)

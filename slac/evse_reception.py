@@ -174,7 +174,7 @@ class Reception:
             # A vehicle that asks again while its link comes up has given up; a matched one stays matched.
             again = self.key.given[1] != message.run_id or loop.time() - self.key.given_at > _COPY
             if self.matched is None and self.key.given[0] == frame.source and again:
-                self.host.tell("attempt failed", f"{mac_text(frame.source)} asks again before the link came up")
+                self.host.tell("attempt failed", f"{mac_text(frame.source)} started over before the link came up")
                 self._start_over()
             elif self.matched is not None:
                 self.changed.set()

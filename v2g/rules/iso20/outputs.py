@@ -76,7 +76,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
     if seconds < LASTING:
         return ""
     if value < 0.0:
-        return f"the charger takes {-value:g} A for {seconds:.1f} s, offered were {back:g} A"
+        return f"the charger takes {-value:g} A for {seconds:.1f} s, but only {back:g} A was offered"
     return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A was requested"
 
 
