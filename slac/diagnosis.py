@@ -123,7 +123,16 @@ def _waits(x: Exchange, now: float, limit: float) -> bool:
 
 def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: float, why: Iterable[Cause]) -> Verdict:
     under_way = step in (Step.SOUNDING, Step.ATTENUATION) and now - due.since <= due.limit
-    return Verdict(step, text, tuple(why), _waits(x, now, limit), due, due.end, None, under_way and bool(x.started))
+    return Verdict(
+        step,
+        text,
+        tuple(why),
+        _waits(x, now, limit),
+        due,
+        due.end,
+        None,
+        under_way and bool(x.started or x.begins_late),
+    )
 
 
 def _refused(x: Exchange, step: Step, why: Deviation, due: Due, now: float, limit: float, then: str) -> Verdict:

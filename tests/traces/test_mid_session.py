@@ -312,6 +312,7 @@ def test_a_recording_that_ends_in_the_matching_blames_nobody(tmp_path: Path) -> 
         assert judge(found).diagnosis.side == "", end
     late = replace(frames[0], ns=frames[-2].ns + 60 * 10**9, data=frames[0].data[:14] + b"\1\x00\xa0" + bytes(43))
     sounds = kinds.index(0x6076)
+    assert blamed(recorded(tmp_path / "middle.pcapng", frames[sounds + 1 : sounds + 4])) == [], "it begins late, too"
     assert blamed(recorded(tmp_path / "stopped.pcapng", [*frames[: sounds + 1], late])), "its time was over"
 
 
