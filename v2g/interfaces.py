@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import socket
 import struct
 from collections.abc import Iterator
@@ -160,6 +159,7 @@ def hardware_address(name: str) -> bytes:
     if not namespaces.split(name)[0]:
         mac = _text(Path("/sys/class/net") / name / "address").replace(":", "")
         return bytes.fromhex(mac) if len(mac) == 12 else bytes(6)
+    import fcntl  # not everywhere, and namespaces are Linux's
 
     with entered(name) as device, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         try:

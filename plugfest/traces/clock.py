@@ -86,14 +86,14 @@ class Clock:
     def remarks(self) -> Iterator[str]:
         """What a reader should know about the times."""
         for steps, what in (
-            (self._back, "the clock of the recording goes back by"),
-            (self._on, "in the middle of a session the clock of the recording goes on by"),
+            (self._back, "the clock of the recording jumps back by"),
+            (self._on, "in the middle of a session the clock of the recording jumps ahead by"),
         ):
             if steps:
                 number, ns = steps[0]
                 text = f"{what} {ns / 1e9:.3f} s at packet {number}"
                 text += f", and {len(steps) - 1} times more" if len(steps) > 1 else ""
-                yield f"{text}; times count on from there"
+                yield f"{text}; times continue from there"
 
 
 def steps_forward(again: Callable[[], Iterable[pcap.Item]]) -> dict[int, int]:

@@ -114,7 +114,7 @@ def _choose(data: list[bytes], offers: dict[int, str]) -> tuple[Protocol | None,
         return None, ""
     near = [n for n in ranked[1:] if whole[n] == whole[best] and weights[n] > weights[best] - recognition.DOUBT]
     doubt = f", could also be {' or '.join(one.title for one in near)}" if near else ""
-    return best, f"the recording holds no agreement on a protocol; read as {best.title}{doubt}"
+    return best, f"the recording does not show which protocol was agreed; read as {best.title}{doubt}"
 
 
 def _typed(payload: Payload) -> SessionMessage:

@@ -60,7 +60,9 @@ class Frames:
             try:
                 header = v2gtp.parse_header(bytes(self._buffer[position : position + v2gtp.HEADER_LENGTH]))
                 if header.length > MAX_PAYLOAD:
-                    raise v2gtp.HeaderError(f"V2GTP payload of {header.length} bytes, at most {MAX_PAYLOAD} are read")
+                    raise v2gtp.HeaderError(
+                        f"V2GTP payload of {header.length} bytes, but at most {MAX_PAYLOAD} are read"
+                    )
             except v2gtp.HeaderError as why:
                 self._dead = True
                 self._buffer.clear()

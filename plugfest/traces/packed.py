@@ -78,7 +78,7 @@ def opened(path: Path) -> Source:
         RecordingError: it cannot be read.
     """
     if is_pipe(path):
-        raise RecordingError(f"{path}: a pipe; save what comes through it as a file first")
+        raise RecordingError(f"{path}: a pipe; save its data to a file first")
     try:
         file = path.open("rb")
         packed = file.read(2) == _GZIP

@@ -204,7 +204,7 @@ def _block(section: _Section, kind: int, body: bytes, number: int) -> Item | Non
         fields = struct.unpack_from(form, body)
         index, (high, low, captured, original) = fields[0], fields[-4:]
         if index >= len(section.interfaces):
-            raise ValueError(f"packet of interface {index}, of which there is no description")
+            raise ValueError(f"packet of interface {index}, which is not described")
         interface = section.interfaces[index]
         data = body[20 : 20 + captured]
         if len(data) < captured:

@@ -281,7 +281,7 @@ def _signature(entry: Entry, told: _Told) -> Signed | None:
         optional = entry.name in PRICES or entry.name.startswith("MeteringReceipt")
         return Signed(entry, by, Held.MISSING) if signed and not optional else None
     if not signed:
-        return Signed(entry, "", Held.NEEDLESS, f"{entry.name} carries a Signature that it does not need")
+        return Signed(entry, "", Held.NEEDLESS, f"{entry.name} carries a Signature that is not needed")
     if certificate is None:
         return Signed(entry, by, Held.UNCHECKED, "the signer's certificate is not in the recording")
     try:

@@ -140,7 +140,7 @@ def _json_lines(path: Path) -> Recording:
     for number, line in _lines(path):
         if builder is None:
             if line.get("plugfest") != "trace":
-                raise RecordingError(f'{path}: no plugfest trace: its first line has no "plugfest": "trace"')
+                raise RecordingError(f'{path}: not a plugfest trace: its first line has no "plugfest": "trace"')
             recording.epoch = _number(line.get("epoch", 0.0))
             recording.role = str(line.get("role", ""))
             configuration = line.get("configuration")
@@ -153,7 +153,7 @@ def _json_lines(path: Path) -> Recording:
             time, layer, name = float(line["t"]), str(line["layer"]), str(line["name"])
             stream = int(line.get("stream", 0))
         except (KeyError, TypeError, ValueError) as why:
-            raise RecordingError(f"{path}:{number}: no event of a trace: {type(why).__name__} {why}") from why
+            raise RecordingError(f"{path}:{number}: not an event of a trace: {type(why).__name__} {why}") from why
         if not abs(time) < 1e12:
             raise RecordingError(f"{path}:{number}: time {time}")
         found = readings.read(schema, data) if layer == "message" else None

@@ -15,12 +15,12 @@ class Topic(Enum):
 
     ORDER = "requests follow the protocol's order"
     RESPONSE = "a response has the type of its request"
-    SEQUENCE_ERROR = "what is in order is not refused as out of order"
+    SEQUENCE_ERROR = "a request in order is not refused as out of order"
     TOLERATED = "a request that is out of order is refused"
     REFUSAL = "a refusal ends the session"
     SESSION_ID = "both sides use the id that the charger gave"
     ZERO_ID = "the id is not zero"
-    TRANSPORT = "the protocol is spoken on the transport that it wants"
+    TRANSPORT = "the protocol uses the transport that it requires"
 
 
 _IDS: Mapping[Topic, Mapping[str, str]] = {

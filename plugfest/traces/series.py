@@ -33,17 +33,17 @@ class Series:
 
 
 _FIELDS = {
-    "EVTargetVoltage": ("target_voltage", "asked by the vehicle", "V"),
+    "EVTargetVoltage": ("target_voltage", "requested by the vehicle", "V"),
     "EVSEPresentVoltage": ("present_voltage", "at the charger", "V"),
     "EVPresentVoltage": ("vehicle_voltage", "at the vehicle", "V"),
-    "EVTargetCurrent": ("target_current", "asked by the vehicle", "A"),
+    "EVTargetCurrent": ("target_current", "requested by the vehicle", "A"),
     "EVSEPresentCurrent": ("present_current", "of the charger", "A"),
     "EVSEMaxCurrent": ("max_current", "offered by the charger", "A"),
     "EVSEPresentActivePower": ("present_power", "of the charger", "kW"),
     "EVPresentActivePower": ("vehicle_power", "of the vehicle", "kW"),
-    "EVRESSSOC": ("soc", "told by the vehicle", "%"),
+    "EVRESSSOC": ("soc", "reported by the vehicle", "%"),
     "EVSETargetActivePower": ("target_power", "wanted by the charger", "kW"),
-    "PresentSOC": ("soc", "told by the vehicle", "%"),
+    "PresentSOC": ("soc", "reported by the vehicle", "%"),
     "ChargedEnergyReadingWh": ("charged", "the meter, into the vehicle", "kWh"),
     "BPT_DischargedEnergyReadingWh": ("discharged", "the meter, out of the vehicle", "kWh"),
 }

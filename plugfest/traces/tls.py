@@ -100,7 +100,7 @@ class Connection:
             kind, version, length = struct.unpack_from("!BHH", side.buffer)
             if length > MAX_RECORD or version >> 8 != 3 or not _CHANGE_CIPHER_SPEC <= kind <= 24:
                 side.dead = True
-                yield self._remark(chunk, from_client, f"no TLS record: {bytes(side.buffer[:5]).hex(' ')}")
+                yield self._remark(chunk, from_client, f"not a TLS record: {bytes(side.buffer[:5]).hex(' ')}")
                 return
             if len(side.buffer) < 5 + length:
                 return

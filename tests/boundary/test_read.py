@@ -46,7 +46,7 @@ YAML = {
     "tab": ("a:\n\t- b", "x:2: not YAML"),
     "twice": ("a: 1\nb: 2\na: 3\n", "x:3: a is repeated here, first on line 1"),
     "object": ("!!python/object/apply:os.system [true]", "x:1: could not determine a constructor"),
-    "date": ("a: 2026-02-31", "cannot make"),
+    "date": ("a: 2026-02-31", "cannot build"),
     "number": ("a: " + "9" * 4301, "more than 300 digits"),
     "number no float holds": ("a: " + "9" * 400, "more than 300 digits"),
     "key": ("? [1]\n: 2", "x:1: "),

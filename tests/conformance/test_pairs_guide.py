@@ -201,7 +201,7 @@ def test_a_person_is_led_through_a_scenario(tmp_path: Path) -> None:
         [
             ("ready?", ""),
             ("now: plug the connector", ""),
-            ("cannot come any more", ""),
+            ("can no longer come", ""),
             ("file of the recording", str(tmp_path / "nothing")),
             ("file of the recording", str(tmp_path / "line" / "trace.pcapng")),
         ],

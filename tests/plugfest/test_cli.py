@@ -192,7 +192,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
             "nowhere|lo has",
         ),
         (["secc", "-i", "lo", "--cert", "/nowhere.pem"], "give both --cert and --key"),
-        (["demo", "--mqtt", "mqtt://[x"], r"mqtt://\[x: mqtt://.*HOST.* is needed"),
+        (["demo", "--mqtt", "mqtt://[x"], r"mqtt://\[x: use mqtt://.*HOST"),
         (["pki", "init", "/tmp/none", "--responder", "http://ü/"], "HOST.* in ASCII"),
         (["pki", "init", "/tmp/none", "--responder", "http://[x"], "HOST.* in ASCII"),
     ],

@@ -168,7 +168,7 @@ class TestInANamespace:
 def test_a_missing_interface_is_reported_with_those_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "-i", "nosuch0"]) == 1
     out = capsys.readouterr().out
-    assert "✘ interface    there is no nosuch0" in out
+    assert "✘ interface    no interface nosuch0" in out
     assert "cause: available:" in out
     assert "not ready: 1 wrong" in out
     assert main(["doctor"]) == 2
@@ -178,7 +178,7 @@ def test_a_missing_interface_is_reported_with_those_that_exist(capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("days", "mode", "mark", "text"),
     [
-        ((-10, 300), 0o600, "ok", "readable, fitting, valid now"),
+        ((-10, 300), 0o600, "ok", "readable, matching, valid now"),
         ((-10, 300), 0o644, "warning", "can be read by others"),
         ((-10, 5), 0o600, "warning", "expires in"),
         ((-10, -1), 0o600, "wrong", "expired on"),

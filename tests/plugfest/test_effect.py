@@ -73,7 +73,7 @@ def lines(text: str) -> list[str]:
         ),
         (
             "role: both\ncharger: {target-power: 5}",
-            "charger.target-power has no effect: the charger decides on power in",
+            "charger.target-power has no effect: the charger decides on power only in",
         ),
         (
             "role: both\ncharger: {separated: true}",
@@ -153,8 +153,8 @@ def test_what_never_happened_is_told_at_the_end(tmp_path: Path, capsys: pytest.C
     assert main(["run", str(tmp_path / "b.yaml"), "--quiet"]) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert [line.partition("WeldingDetectionReq was seen ")[0] for line in notes] == [
-        "note: deviations[2] never applied: PowerDeliveryRes was sent twice, occurrence 7 was asked for",
-        "note: deviations[3] never applied: SessionStopReq was sent once, occurrence 2-3 was asked for",
+        "note: deviations[2] never applied: PowerDeliveryRes was sent twice, but occurrence 7 was requested",
+        "note: deviations[3] never applied: SessionStopReq was sent once, but occurrence 2-3 was requested",
         "note: timeline[2] never happened: ",
         "note: timeline[3] never happened: no session lasted 4000 s",
     ]
@@ -217,5 +217,7 @@ def test_an_option_without_effect_is_reported(capsys: pytest.CaptureFixture[str]
     """As a key of a bench file is, with what it would need."""
     assert main(["demo", "--fast", "--no-slac", "--quiet", "--duration", "1", "--target-power", "-10"]) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("note: charger.target-power has no effect: the charger decides on power in dynamic mode of")
+    assert line.startswith(
+        "note: charger.target-power has no effect: the charger decides on power only in dynamic mode of"
+    )
     assert line.endswith("(protocol: iso20, dynamic: true)")

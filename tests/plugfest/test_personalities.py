@@ -36,7 +36,10 @@ RECORDED: dict[tuple[str, str], tuple[str, set[str]]] = {
         {"ChargeParameterDiscoveryRes"},
     ),
     ("tester", "tester"): ("ISO-2_DC_DS5366.pcapng", set()),
-    ("simulator-20-dc", "tester-20"): ("ISO-20_TLS13_DC_DS5366_Josev.pcapng", set()),
+    ("simulator-20-dc", "tester-20"): (
+        "ISO-20_TLS13_DC_DS5366_Josev.pcapng",
+        {"SessionStopReq"},  # ours says why it stops
+    ),
     # Two schedules with every part that a price schedule can have.
     ("simulator-20-ac", "tester-20"): ("ISO-20_BPT_AC_DS5366_Josev.pcapng", {"ScheduleExchangeRes"}),
 }

@@ -267,15 +267,15 @@ def test_a_peer_that_hangs_up_leaves_no_traceback(pki: Path, capfd: pytest.Captu
 
 def test_an_unknown_outcome_is_named(pki: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pki", "serve", str(pki), "--answer", "WARNING_eMSPUnknwon"]) == 2
-    assert "--answer WARNING_eMSPUnknwon: it is one of normal, failed, silence" in capsys.readouterr().err
+    assert "--answer WARNING_eMSPUnknwon: choose from normal, failed, silence" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("question", "note"),
     [
         ([], "not a JSON object"),
-        ({}, "iso15118SchemaVersion None is not known"),
-        ({"iso15118SchemaVersion": "\x1b[31m"}, "is not known"),
+        ({}, "iso15118SchemaVersion None is unknown"),
+        ({"iso15118SchemaVersion": "\x1b[31m"}, "is unknown"),
         ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": "?"}, "exiRequest is not base64"),
         ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": None}, "exiRequest is not base64"),
         ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": 7}, "exiRequest is not base64"),

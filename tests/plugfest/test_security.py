@@ -79,7 +79,7 @@ def test_options_of_a_bench_file_reach_the_context(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("charger: {tls: {groups: [x25520]}}", "charger.tls: no group 'x25520'"),
+        ("charger: {tls: {groups: [x25520]}}", "charger.tls: unknown group 'x25520'"),
         ("charger: {tls: {profil: lab}}", "charger.tls.profil: unknown key"),
         ("vehicle: {tls: {deviate: {at: {Hello: close}}}}", "unknown handshake message 'Hello'"),
         ("vehicle: {tls: {deviate: {staple: old}}}", "vehicle.tls.deviate.staple"),

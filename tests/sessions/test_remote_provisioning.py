@@ -233,13 +233,13 @@ def test_a_service_is_asked_over_http(url: str) -> None:
 @pytest.mark.parametrize(
     ("action", "text"),
     [
-        ("error", "answers 500"),
+        ("error", "answered 500"),
         ("text", "not JSON"),
         ("list", "not a JSON object"),
         ("long", "more than 1000 bytes"),
         ("deep", "not JSON"),
-        ("moved", "answers 307"),
-        ("seen", "answers 302"),
+        ("moved", "answered 307"),
+        ("seen", "answered 302"),
     ],
 )
 def test_an_answer_over_http_that_cannot_be_used(

@@ -153,7 +153,7 @@ def test_a_clock_that_is_set_back_does_not_stir_the_messages(
     found = load(written(tmp_path / "back.pcapng", packets))
     assert [e.name for e in found.messages] == expected
     assert found.until < 20
-    (remark,) = [remark for remark in found.remarks if "the clock of the recording goes back" in remark]
+    (remark,) = [remark for remark in found.remarks if "the clock of the recording jumps back" in remark]
     assert f"at packet {start + 1};" in remark
 
 

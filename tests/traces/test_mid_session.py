@@ -78,7 +78,7 @@ def test_a_session_of_which_only_a_part_was_captured(mode: str, tmp_path: Path) 
         assert {e.schema for e in later} <= {MODES[mode]}
         assert all(e.sender == ("evcc" if e.name.endswith("Req") else "secc") for e in found.messages)
         assert blamed(found) == [], (start, end)
-        assert any("no agreement on a protocol" in remark for remark in found.remarks) == bool(later)
+        assert any("which protocol was agreed" in remark for remark in found.remarks) == bool(later)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -152,7 +152,7 @@ def test_a_message_of_another_protocol_is_foreign() -> None:
     found = dialogue([own, other, own])
     assert [message.kind for message in found.messages] == [Kind.MESSAGE, Kind.FOREIGN, Kind.MESSAGE]
     assert found.messages[1].problem == "SessionSetupReq of DIN SPEC 70121 in a session of ISO 15118-2"
-    assert found.remark == "the recording holds no agreement on a protocol; read as ISO 15118-2"
+    assert found.remark == "the recording does not show which protocol was agreed; read as ISO 15118-2"
 
 
 @pytest.mark.parametrize("name", ["din-without-handshake", "din-cablecheckres-alone"])
@@ -202,7 +202,7 @@ def test_a_clock_that_steps_in_a_session_changes_neither_its_length_nor_who_is_t
         verdict = judge(found).verdict
         assert (verdict.result, verdict.details) == (right.verdict.result, right.verdict.details), place
         assert found.until == pytest.approx(recorded(tmp_path / "right.pcapng", packets).until, abs=1.5)
-        assert any("times count on from there" in remark for remark in found.remarks)
+        assert any("times continue from there" in remark for remark in found.remarks)
 
 
 def stamped(packets: list[pcap.Packet], rates: dict[bool, int]) -> list[pcap.Packet]:
@@ -237,7 +237,7 @@ def test_a_clock_that_steps_on_by_little_is_told_by_the_clocks_of_both_ends(
         found = recorded(tmp_path / "stepped.pcapng", stepped)
         verdict = judge(found).verdict
         assert (verdict.result, verdict.details) == (right.verdict.result, right.verdict.details), place
-        assert any("times count on from there" in remark for remark in found.remarks)
+        assert any("times continue from there" in remark for remark in found.remarks)
 
 
 @pytest.mark.parametrize("liar", [None, False, True])
@@ -255,7 +255,7 @@ def test_a_silence_stays_one_unless_both_ends_deny_it(liar: bool | None, tmp_pat
         for true, lie, end in zip(honest, lies, ends, strict=True)
     ]
     found = recorded(tmp_path / "late.pcapng", shown)
-    assert not any("times count on from there" in remark for remark in found.remarks)
+    assert not any("times continue from there" in remark for remark in found.remarks)
     assert blamed(found)
 
 

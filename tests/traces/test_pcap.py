@@ -110,7 +110,7 @@ def test_a_file_that_ends_anywhere_gives_what_is_whole_and_a_remark(cut: int) ->
         (b"\x0a\x0d\x0d\x0a" + b"\x1c\0\0\0" + b"nope" + bytes(20), "byte-order magic"),
         (section() + struct.pack("<II", 6, 4), "block of 4 bytes"),
         (section() + struct.pack("<II", 6, 0xFFFFFFFF), "block of 4294967295 bytes"),
-        (section() + block(6, bytes(20)), "of which there is no description"),
+        (section() + block(6, bytes(20)), "which is not described"),
         (section() + interface() + block(6, struct.pack("<IIIII", 0, 0, 0, 999, 999)), "has room for 0"),
         (section() + interface() + block(6, b"abc"), "pcapng block of type 6"),
         (section() + interface(struct.pack("<HH", 9, 1) + b"\x7f\0\0\0"), "time resolution"),

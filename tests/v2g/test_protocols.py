@@ -64,5 +64,5 @@ def test_timers_can_be_changed_by_name_and_unknown_names_are_refused() -> None:
     assert changed.message_timeout("CurrentDemandReq") == 0.25
     assert timing.ISO2.message_timeout("CableCheckReq") == 2
     for wrong in ("V2G_Nonsense", "V2G_EVCC_Msg_Timeout", "V2G_SECC_Sequence_Timeout.CableCheckReq"):
-        with pytest.raises(SetupError, match="no timer"):
+        with pytest.raises(SetupError, match="unknown timer"):
             timing.ISO2.replace({wrong: 1})

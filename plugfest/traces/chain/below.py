@@ -85,7 +85,7 @@ class Discovery:
         problem = response.unsuitable()
         if problem is None and entry.ends is not None and self.vehicles and entry.ends[1] not in self.vehicles:
             address, port = entry.ends[1]
-            return f"it went to {place(address, port)}, which had not asked"
+            return f"it went to {place(address, port)}, which had not requested it"
         return problem or ""
 
     def _neighbour(self, entry: Entry) -> None:
@@ -201,7 +201,7 @@ class Below:
             )  # fmt: skip
         if found.usable is None and found.unusable is not None:
             entry, problem = found.unusable
-            text = f"the charger's SDP answer cannot be used: {problem}"
+            text = f"the charger's SDP answer is unusable: {problem}"
             return Diagnosis(
                 Outcome.FAILED, Step.DISCOVERY, text, SECC, Fault.UNUSABLE, entry.time, "SDPResponse", SECC,
                 entry.index,
@@ -209,7 +209,7 @@ class Below:
         if found.usable is None:
             assert found.first is not None
             return Diagnosis(
-                Outcome.OPEN, Step.DISCOVERY, "the recording has SDP, and no answer", since=found.first.time
+                Outcome.OPEN, Step.DISCOVERY, "the recording has SDP requests, but no answer", since=found.first.time
             )
         entry, response = found.usable
         where = f"[{response.address}]:{response.port}"
@@ -218,13 +218,14 @@ class Below:
         if found.security is not None and found.security != response.security:
             words = {sdp.TLS: "with TLS", sdp.NO_TLS: "without TLS"}
             asked, given = words.get(found.security, "otherwise"), words.get(response.security, "otherwise")
-            text = f"the vehicle asked for a connection {asked}, the charger offered one {given}, and none was made"
+            offered = f"the charger offered one {given}, and no connection was made"
+            text = f"the vehicle requested a connection {asked}, {offered}"
             return Diagnosis(
                 Outcome.FAILED, Step.CONNECTION, text, "", Fault.NO_CONNECTION, entry.time, "the TCP connection", EVCC,
                 entry.index, "warning",
             )  # fmt: skip
         text = (
-            f"the charger announced {where}, and the vehicle did not connect in the {waited:.1f} s that were recorded"
+            f"the charger announced {where}, but the vehicle did not connect in the {waited:.1f} s that were recorded"
         )
         return Diagnosis(
             Outcome.FAILED if failed else Outcome.OPEN, Step.CONNECTION, text, EVCC if failed else "",
@@ -243,7 +244,7 @@ def connection(s: Session, until: float) -> Diagnosis | None:
     if first is None or (first is s.ended and first.packet):
         return None  # nothing, or a capture that starts just before the connection ended
     if s.missed is not None and not s.tls.keys() >= {"ClientHello", "ServerHello"}:
-        text = f"the recording misses what was said on the connection ({s.missed.note}): nothing can be judged"
+        text = f"the recording lacks the data of the connection ({s.missed.note}): nothing can be judged"
         return Diagnosis(Outcome.EMPTY, Step.HANDSHAKE, text, since=first.time, entry=s.missed.index,
                          connection=s.number)  # fmt: skip
 
@@ -301,7 +302,7 @@ def _tls(s: Session, until: float, failed: Callable[..., Diagnosis]) -> Diagnosi
         text = f"the charger did not answer the vehicle's ClientHello in the {until - hello.time:.1f} s recorded"
         return failed(text, Step.SECURITY, SECC, Fault.SILENT, hello)
     first = next(iter(s.tls.values()))
-    text = "the session is encrypted and its secrets are unknown: only TLS and what is below can be judged"
+    text = "the session is encrypted and its secrets are unknown: only TLS and the layers below can be judged"
     unread = s.tls.get("remark")
     if unread is not None and s.ended is not None and not s.tls.keys() & {"handshake", "encrypted"}:
         text = f"the recording does not show whether the TLS handshake was finished: {unread.note}; after"

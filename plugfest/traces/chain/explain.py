@@ -185,17 +185,17 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
         lasted = f"nothing was charged: in {loop.seconds:.1f} s of the charge loop the charger measured"
         lasted += f" {loop.power or 0.0:.0f} W at most"
     if loop.asked is not None and loop.asked <= 0.0:
-        return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle asked for 0 A all the time")
+        return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle asked for 0 A throughout")
     told = s.stop_told.get(SECC) or s.told.get(SECC)
     why = f"; the charger reported {told.word}" if told is not None else ""
     if told is not None and told.word not in WISHES:
         common = replace(common, outcome=Outcome.FAILED, fault=Fault.TOLD, severity="violation", since=told.entry.time,
                          entry=told.entry.index)  # fmt: skip
-    asked = f", though the vehicle asked for up to {loop.asked:g} A" if loop.asked is not None else ""
+    asked = f", although the vehicle asked for up to {loop.asked:g} A" if loop.asked is not None else ""
     if not asked and loop.allowed is not None:
         if loop.allowed <= 0.0:
-            return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle allowed 0 A all the time")
-        asked = f", though the vehicle allowed up to {loop.allowed:g} A, and the charger decides (dynamic mode)"
+            return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle allowed 0 A throughout")
+        asked = f", although the vehicle allowed up to {loop.allowed:g} A, and the charger decides (dynamic mode)"
     side: Side = SECC if asked or why else ""
     return replace(common, side=side, sentence=f"{lasted}{asked}{why}")
 
@@ -284,7 +284,7 @@ def _unknown(s: Session, missed: Entry) -> Diagnosis:
     """The recording does not contain the end, so nobody can be blamed for it."""
     assert s.last is not None
     so_far = f", after {_amount(s)}" if s.charge is not None else ""
-    text = f"how the session ended cannot be told: the recording misses what was said in {s.step.title}{so_far}"
+    text = f"how the session ended is unknown: the recording lacks the messages in {s.step.title}{so_far}"
     why = missed.note or f"it begins with {missed.name}"
     return Diagnosis(Outcome.OPEN, s.step, f"{text} ({why})", "", Fault.OPEN, s.last.time,
                      entry=missed.index, severity="warning", explains=_ends(s))  # fmt: skip
@@ -309,7 +309,7 @@ def _unfinished(s: Session, around: Around) -> Diagnosis:
         due = f"{stem(request.name)}Res"
         limit = time_text(s.timing.message_timeout(request.name))
         text = f"the recording ends in {s.step.title}, {time_text(waited)} after {request.name}"
-        text += f", which the charger had still to answer (within {limit})"
+        text += f", which the charger still had to answer (within {limit})"
         return replace(common, outcome=Outcome.OPEN, due=due, due_from=SECC, severity="warning", since=request.time,
                        entry=request.index, sentence=text)  # fmt: skip
     if waited > s.sequence_timeout:

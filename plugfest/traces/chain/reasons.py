@@ -145,7 +145,7 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
         return replace(common, side=told.side, fault=Fault.TOLD, since=told.entry.time, entry=told.entry.index,
                        severity="violation", sentence=text)  # fmt: skip
     if doubled is not None:
-        return by_finding(common, doubled, f"from then on answers and requests did not fit, and {move.text}")
+        return by_finding(common, doubled, f"from then on answers and requests did not match, and {move.text}")
     first = s.begun.get(s.step)
     if peer and first is not None:
         cause = around.about(peer, first.index, move.entry.index, ("violation",))
@@ -278,7 +278,7 @@ def _slow(s: Session, move: Move, common: Diagnosis, told: Told | None) -> Diagn
         volts, target = s.volts or 0.0, s.target or 0.0
         if abs(volts - target) <= REACHED:
             side = EVCC
-            text = f"the vehicle did not end precharge, though {volts:.0f} V of {target:.0f} V were reached"
+            text = f"the vehicle did not end precharge, although {volts:.0f} V of {target:.0f} V were reached"
         else:
             text = f"the charger did not reach the precharge voltage within {took}: {volts:.0f} V of {target:.0f} V"
     else:

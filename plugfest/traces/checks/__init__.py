@@ -59,7 +59,7 @@ RULES = {
     "sdp": "discovery messages are usable",
     "sdp-count": "at most 50 SDP requests",
     "sdp-port": "the TCP port is a dynamic one",
-    "sdp-followed": "the connection goes to what was announced",
+    "sdp-followed": "the connection goes to the address and port announced",
     "tls": "TLS where the protocol requires it",
     "tls-version": "the TLS version of the protocol",
     "tls-suite": "a cipher suite of the protocol",

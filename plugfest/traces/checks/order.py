@@ -200,7 +200,7 @@ def _too_early(talk: Talk) -> Finding | None:
         earlier = [x.response for x in talk.exchanges[:place] if x.response is not None]
         for one, same in pairwise(earlier):
             if one.name == same.name == after.response.name and one.data == same.data:
-                text = f"{same.name} was sent twice: it is byte for byte the one before, and no answer fits after it"
+                text = f"{same.name} was sent twice: it is identical byte for byte, and no answer fits after it"
                 return about(same, "violation", SECC, "twice", text)
     return None
 

@@ -52,7 +52,7 @@ def discovery(recording: Recording) -> Iterator[Finding]:
                 yield about(entry, "note", SECC, "sdp-security", "TLS was requested, but is not offered", "V2G2-627")
         elif entry.layer == "tcp" and entry.name == "connected" and announced is not None and ">" in entry.note:
             if not entry.note.endswith(f":{announced.port}"):
-                text = f"connected to {entry.note.rpartition('> ')[2]}, announced was port {announced.port}"
+                text = f"connected to {entry.note.rpartition('> ')[2]}, but port {announced.port} was announced"
                 yield about(entry, "violation", EVCC, "sdp-followed", text)
 
 

@@ -118,7 +118,7 @@ def terms_of(talk: Talk) -> list[tuple[str, str]]:
     words += [] if needs.minimum is None else [f"at least {needs.minimum} %"]
     words += [] if needs.target is None else [f"target {needs.target} %"]
     if words:
-        found.append(("Mobility needs", ", ".join(words) + (f" (told by the {needs.by})" if needs.by else "")))
+        found.append(("Mobility needs", ", ".join(words) + (f" (set by the {needs.by})" if needs.by else "")))
     if terms.selected:
         found.append(("Schedule", f"{terms.selected} of {', '.join(map(str, terms.offers)) or 'none'}"))
     return found

@@ -543,7 +543,7 @@ def test_certificates_are_not_installed_where_that_is_not_offered() -> None:
     [
         ((11_000,), None, (3_600, 3_600, 3_600), ""),
         ((11_000,), None, (7_000, 0, 0), ""),
-        ((3_680,) * 3, None, (7_000, 0, 0), "L1 has 7000 W of 7000, 0, 0 W, EVMaximumChargePower is 3680 W for it"),
+        ((3_680,) * 3, None, (7_000, 0, 0), "L1 has 7000 W of 7000, 0, 0 W, but EVMaximumChargePower is 3680 W for it"),
         ((1_000, 7_000, 1_000), None, (900, 6_900, 900), ""),
         ((1_000, 7_000, 1_000), None, (900, 900, 3_900), "L3 has 3900 W of 900, 900, 3900 W"),
         ((22_000,), 1_000, (5_000, 5_000, 4_100), ""),
