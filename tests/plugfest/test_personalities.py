@@ -41,7 +41,10 @@ RECORDED: dict[tuple[str, str], tuple[str, set[str]]] = {
         {"SessionStopReq"},  # ours says why it stops
     ),
     # Two schedules with every part that a price schedule can have.
-    ("simulator-20-ac", "tester-20"): ("ISO-20_BPT_AC_DS5366_Josev.pcapng", {"ScheduleExchangeRes"}),
+    ("simulator-20-ac", "tester-20"): (
+        "ISO-20_BPT_AC_DS5366_Josev.pcapng",
+        {"ScheduleExchangeRes", "SessionStopReq"},
+    ),
 }
 # Optional parts that come and go in a recording, and that our side has or has not.
 ALWAYS_DIFFERENT = {"EVSEEnergyToBeDelivered", "duration"}
