@@ -64,7 +64,7 @@ class App:
         address: which requests to accept. hub: what there is to see.
         evidence: folder of a campaign, if there is one.
         viewers: number of open pages.
-        left: when the last of them was closed, on the clock of `time.monotonic`; None: there was none.
+        left: when the last of them was closed or loaded, on the clock of `time.monotonic`; None: there was none.
     """
 
     address: Address
@@ -99,9 +99,11 @@ class App:
             answer: Response = RedirectResponse("/", 303)
             answer.set_cookie(COOKIE, self.address.token, httponly=True, samesite="strict")
             return answer
+        self.left = time.monotonic()  # it opens in a moment
         return _static("index.html")
 
     async def static(self, request: Request) -> Response:
+        self.left = time.monotonic()
         return _static(request.path_params["name"])
 
     async def row(self, request: Request) -> Response:

@@ -78,7 +78,7 @@ class Server:
 
     @property
     def looked_at(self) -> bool:
-        """Whether a page is open, or was a moment ago and may come back; never after `stop`."""
+        """Whether a page is open, is being loaded, or was open a moment ago and may come back; never after `stop`."""
         app = self._app
         return not app.stopping and (
             app.viewers > 0 or (app.left is not None and time.monotonic() - app.left < COMES_BACK)
