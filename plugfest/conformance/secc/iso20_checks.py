@@ -195,8 +195,6 @@ def needs(tester: TesterEv, arrival: Arrival) -> str:
     message = arrival.message
     block = getattr(message, "Dynamic_SEResControlMode", None) or getattr(message, "CLResControlMode", None)
     told = [name for name in ("DepartureTime", "MinimumSOC", "TargetSOC") if getattr(block, name, None) is not None]
-    if getattr(block, "DepartureTime", None) == 0:
-        return "a DepartureTime of 0 s, which leaves no time to charge"
     return "" if told else "no mobility needs, although the charger must name them"
 
 
