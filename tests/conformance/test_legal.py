@@ -19,12 +19,13 @@ def test_there_are_enough() -> None:
 
 
 def check(variant: Variant, *names: str) -> None:
-    """Each of these runs passes, without findings."""
+    """Each of these runs passes, without findings but those that are for the reader."""
     results = {name: one(BY_ID[name], variant.as_fault, **variant.declared) for name in names}
     blamed = {
         name: (result.verdict.word, result.reason, list(map(str, result.findings)))
         for name, result in results.items()
-        if result.verdict is not Verdict.PASS or result.findings
+        if result.verdict is not Verdict.PASS
+        or any(not variant.noted or finding.severity.fails for finding in result.findings)
     }
     assert blamed == {}
 

@@ -131,10 +131,10 @@ def test_a_vehicle_that_tells_little_is_right() -> None:
         (lambda car, second: Needs(most=car.wh(100) / 3.0, target_soc=80.0), "energy-beyond-soc"),
         (lambda car, second: Needs(car.wh(80) / 3.0, target_soc=80.0), "energy-below-soc"),
         (lambda car, second: Needs(car.wh(80) + (2500.0 if second > 5 else 0.0), car.wh(100)), "energies-apart"),
-        (lambda car, second: Needs(target_soc=80.0 if second < 5 else 70.0), "soc-wanted-moves"),
+        (lambda car, second: Needs(target_soc=80.0 if second < 5 else 70.0), "soc-wanted-differs"),
         (lambda car, second: Needs(target_soc=80.0 if second < 5 else 79.0), "soc-wanted-differs"),
         (lambda car, second: Needs(least_soc=90.0, target_soc=80.0), "soc-order"),
-        (lambda car, second: Needs(departure=3600.0 - second if second < 5 else 60.0), "departure-jumps"),
+        (lambda car, second: Needs(departure=3600.0 - second if second < 5 else 60.0), "departure-moved"),
         (lambda car, second: Needs(departure=3600.0), "departure-stands"),
     ],
 )  # fmt: skip
@@ -145,6 +145,28 @@ def test_what_no_counting_gives_is_blamed(told: Any, name: str) -> None:
     for second, soc in enumerate(car.seconds(150)):
         car.says(Stage.LOOP, needs=told(car, second), soc=int(soc))
     assert name in car.broken
+
+
+@pytest.mark.parametrize(
+    ("before", "later", "name", "finding"),
+    [
+        (Needs(target_soc=80.0), Needs(target_soc=70.0), "soc-wanted-moves", "soc-wanted-differs"),
+        (Needs(departure=7200.0), Needs(departure=2000.0), "departure-jumps", "departure-moved"),
+    ],
+)
+def test_needs_may_move_in_the_loop_and_not_before(before: Needs, later: Needs, name: str, finding: str) -> None:
+    """In the loop a driver changes them, a finding; a vehicle whose loop begins with others contradicts itself."""
+    car = Car()
+    car.says(Stage.SCHEDULE, needs=before)
+    car.begin()
+    car.says(Stage.LOOP, needs=later)
+    assert car.broken == [name]
+    car = Car()
+    car.says(Stage.SCHEDULE, needs=before)
+    car.begin()
+    car.says(Stage.LOOP, needs=before)
+    car.says(Stage.LOOP, needs=later)
+    assert car.broken == [finding]
 
 
 def test_an_soc_that_stands_is_blamed() -> None:

@@ -583,4 +583,17 @@ vehicle("20-ev-measures-in-2-v", "voltages in steps of 2 V", FLOWS,
 vehicle("20-ev-battery-in-precharge", "in precharge the battery is told, not the inlet", FLOWS,
         saying(DC_PreChargeReq=_battery_in_precharge))  # fmt: skip
 vehicle("20-ev-gets-warm", "limits of the loop go down to a fifth", FLOWS[1:2], saying(DC_ChargeLoopReq=_tightening()))
+
+
+def _leaving_sooner(message: Any) -> Any:
+    """Ten seconds into a stay of two hours, the driver wants to leave an hour sooner."""
+    wanted = message.CLReqControlMode
+    if getattr(wanted, "DepartureTime", None) is None or wanted.DepartureTime > 7200 - 10:
+        return message
+    sooner = msgspec.structs.replace(wanted, DepartureTime=wanted.DepartureTime - 3600)
+    return msgspec.structs.replace(message, CLReqControlMode=sooner)
+
+
+vehicle("20-ev-leaves-sooner", "the driver moves the departure in the loop", FLOWS[1:],
+        also(settings(departure=7200), saying(DC_ChargeLoopReq=_leaving_sooner)), noted=True)  # fmt: skip
 vehicle("20-ev-departs-in-flow", "a departure counts down", FLOWS[1:], settings(departure=7200))

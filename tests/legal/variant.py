@@ -67,6 +67,7 @@ class Variant:
         sut: the role it sits in, secc or evcc.
         runs: that must pass.
         declared: what its maker declares in the PICS file.
+        noted: a reader wants to know of it, so that findings of our reading may come.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Variant:
     adjust: Adjust = lambda system: None
     patches: tuple[tuple[Any, str, Any], ...] = ()
     declared: Mapping[str, Any] = field(default_factory=dict)
+    noted: bool = False
 
     @property
     def as_fault(self) -> Fault:

@@ -12,12 +12,13 @@ NAMED = ("least_soc", "target_soc", "departure")
 
 
 class Value(NamedTuple):
-    """A need as it was told: its value, the loop time, the energy that had gone in by then (Wh), and the SoC."""
+    """A need as it was told: its value, the loop time, the energy that had gone in by then (Wh), the SoC, and where."""
 
     value: float
     time: float
     wh: float
     soc: int | None
+    stage: Stage
 
 
 @dataclass
@@ -44,11 +45,11 @@ class Wants:
         if said.name == "ServiceSelectionReq":  # another service: needs of both directions are other ones
             self.begin()
         if said.soc is not None and self.soc is None:
-            self.soc = Value(float(said.soc), now, wh, said.soc)
+            self.soc = Value(float(said.soc), now, wh, said.soc, said.stage)
         for name, value in said.needs._asdict().items():
             if value is None:
                 continue
-            new = Value(value, now, wh, said.soc)
+            new = Value(value, now, wh, said.soc, said.stage)
             old = self.since.get(name)
             self.last[name] = new
             if old is None or old.value != value or (old.soc is None and said.soc is not None):
