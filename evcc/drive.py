@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from evcc.beside import Beside
 from evcc.options import Options, Paused, Progress
 from evcc.vehicle import Vehicle
+from v2g import naming
 from v2g.credentials import Credential
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
 from v2g.messages.base import Request
@@ -210,7 +211,7 @@ class Drive:
             await asyncio.sleep(pause)
         if self.stream == MAIN:
             self.beside.check()
-            self.progress(name.removesuffix("Req"))
+            self.progress(naming.exchange(name))
         self.usable = False
         if name == "SessionSetupReq":
             response = await self._set_up(message)

@@ -16,6 +16,7 @@ from evcc.rundown import CURRENT_DOWN, NO_CURRENT, Rundown
 from evcc.schedule import Schedule
 from evcc.vehicle import AT_ONCE
 from slac.pilot import State
+from v2g import naming
 from v2g.errors import TimedOut, V2GError
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
@@ -65,7 +66,7 @@ async def until_finished(
         async with asyncio.timeout(seconds if from_request else None) as limit:
             while True:
                 request = make()
-                name = type(request).__name__.removesuffix("Req")
+                name = naming.exchange(type(request).__name__)
                 response = await drive.ask(request, signature=sign(request))
                 look(response)
                 if response.EVSEProcessing == "Finished":

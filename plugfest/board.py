@@ -13,6 +13,7 @@ from typing import Any
 from boundary.read import parse_record
 from plugfest.lines import SHOWN_TCP
 from slac.pilot import with_volts
+from v2g import naming
 from v2g.reading import body_of
 from v2g.terms import Terms
 from v2g.trace import Event
@@ -144,7 +145,7 @@ class Board:
     def _message(self, event: Event) -> None:
         self.messages += 1
         self.terms.note(body_of(event.message), event.time)
-        state = event.name.removesuffix("Req").removesuffix("Res")
+        state = naming.exchange(event.name)
         if state != self.state:
             self.state, self.since = state, event.time
             self._repeats.clear()

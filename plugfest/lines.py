@@ -10,7 +10,7 @@ from typing import IO, Any
 from boundary.console import say
 from slac.pilot import LEGEND as PILOT
 from slac.pilot import with_volts
-from v2g import telling
+from v2g import naming, telling
 from v2g.reading import body_of
 from v2g.trace import Event
 
@@ -101,7 +101,7 @@ class Lines:
                 time, _arrow(event), f"{event.name:<30} {f'beside: {details(event.message)}'.removesuffix(': '):<32}"
             )
             return
-        kind = event.name.removesuffix("Req").removesuffix("Res")
+        kind = naming.exchange(event.name)
         if kind != self._run:
             self._run = kind
             self._hidden = 0

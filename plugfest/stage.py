@@ -28,6 +28,7 @@ from plugfest.timeline import Timeline
 from plugfest.typed import taker
 from plugfest.view import View
 from plugfest.witness import Witness
+from v2g import naming
 from v2g.outcome import Outcome
 from v2g.reading import body_of
 from v2g.terms import Terms
@@ -87,7 +88,7 @@ class Stage:
         ending, delays = ("Req", {}) if role == "evcc" else ("Res", self.bench.charger.delays)
         others = delays.get("default", 0.0)
         requests = [name for name in named.message_names() if name.endswith("Req")] if others else list(delays)
-        answers = {name.removesuffix("Req") + "Res": delays.get(name, others) for name in requests}
+        answers = {naming.response(name): delays.get(name, others) for name in requests}
         made = Deviations(self.bench.deviations, ending, self.tell, answers)
         made.install(options)
         self._deviations.append(made)
@@ -223,7 +224,7 @@ class Stage:
 
     def _telemetry(self, event: Event) -> None:
         """Telemetry at each new state, and at most once a second while the state lasts."""
-        state = event.name.removesuffix("Req").removesuffix("Res")
+        state = naming.exchange(event.name)
         if not event.name.endswith("Req"):
             self.measured(state)
 

@@ -19,6 +19,7 @@ from plugfest.config.named import message_classes
 from plugfest.config.words import PROTOCOLS, protocol_names
 from plugfest.errors import UserError
 from slac.timing import rule_of
+from v2g import naming
 from v2g.protocols import APPPROTO
 from v2g.protocols import PROTOCOLS as KNOWN
 
@@ -345,7 +346,7 @@ def _never_sent(bench: Bench, message: str, protocol: str | None = None) -> str:
     if known and not known & speaks:
         titles = " or ".join(KNOWN[name].title for name in sorted(known) if name in KNOWN)
         return f"only {titles} has {message}, which this bench does not speak" if titles else ""
-    stem = message.removesuffix("Req").removesuffix("Res")
+    stem = naming.exchange(message)
     if stem.startswith(_NOT_SPOKEN):
         return f"none of the supported services has {message}"
     if (stem in _DC_MESSAGES or stem.startswith("DC_")) and bench.ac:

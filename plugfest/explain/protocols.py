@@ -27,6 +27,7 @@ from plugfest.errors import UserError
 from plugfest.explain.page import Page, table
 from plugfest.traces.chain.codes import meaning
 from slac import timing as slac_timing
+from v2g import naming
 from v2g.messages import iso2
 from v2g.messages.iso20 import types
 from v2g.protocols import PROTOCOLS, Protocol
@@ -193,7 +194,7 @@ def message(name: str) -> Page:
 
 def _message(own: Protocol, kind: type[Any]) -> dict[str, Any]:
     name = kind.__name__
-    request = f"{name[:-3]}Req"
+    request = naming.request(name)
     orders = [own.order, *(side.order for side in own.side.values())]
     steps = [step for order in orders for step in order]
     declared = next(one for one in own.schema_of(kind).model.types if one.cls is kind)

@@ -11,6 +11,7 @@ from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure
 from slac.pilot import with_volts
+from v2g import naming
 from v2g.v2gtp import PAYLOAD_TYPES
 
 WIDTH = 44
@@ -67,7 +68,7 @@ def rows(
         if not _shown(entry, everything):
             continue
         row = Row(entry, _right(entry, asked), late=entry.index in late, findings=about.get(entry.index, []))
-        stem = entry.name.removesuffix("Req").removesuffix("Res") if entry.layer == "message" else ""
+        stem = naming.exchange(entry.name) if entry.layer == "message" else ""
         if entry.layer == "slac" and entry.name in ("CM_MNBC_SOUND.IND", "CM_START_ATTEN_CHAR.IND"):
             stem = entry.name
         if (stem in _WITHIN or entry.stream) and kind:
@@ -139,7 +140,7 @@ def _shown(entry: Entry, everything: bool) -> bool:
 def _right(entry: Entry, asked: dict[tuple[int, int, str], Entry]) -> str:
     if entry.layer != "message":
         return entry.note
-    stem = entry.name.removesuffix("Req").removesuffix("Res")
+    stem = naming.exchange(entry.name)
     words = text.brief(entry.body) if entry.message is not None else entry.note
     if entry.stream:
         words = f"[{stream_title(entry.stream)}] {words}".rstrip()

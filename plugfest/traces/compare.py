@@ -17,6 +17,7 @@ import msgspec
 from plugfest.traces.entries import Recording
 from plugfest.traces.talks import Talk, talks
 from plugfest.traces.text import quantity, show
+from v2g import naming
 from v2g.terms import Terms
 
 VOLATILE = {
@@ -121,7 +122,7 @@ def phases(talk: Talk) -> list[tuple[str, int, float]]:
     for exchange in talk.exchanges:
         entry = exchange.request or exchange.response
         assert entry is not None
-        name = exchange.name.removesuffix("Req").removesuffix("Res")
+        name = naming.exchange(exchange.name)
         end = (exchange.response or entry).time
         if found and name in WITHIN:
             continue

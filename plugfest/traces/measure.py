@@ -18,6 +18,7 @@ from plugfest.traces.talks import Exchange, Talk, talks
 from plugfest.traces.talks import timer as timer_of
 from slac import timing as slac_timing
 from slac.rounds import Move, Round
+from v2g import naming
 from v2g.protocols import PROTOCOLS
 
 SLACK = 0.005
@@ -198,7 +199,7 @@ def _loops(talk: Talk) -> Iterator[Measure]:
         place = (last.time, last.index)
         if name in _ONGOING and len(run) > 1 and run[0].response is not None:
             seconds = last.time - run[0].response.time
-            what = f"{name.removesuffix('Req')}, first Ongoing to the last answer"
+            what = f"{naming.exchange(name)}, first Ongoing to the last answer"
             for timer, limit in (
                 ("V2G_SECC_Ongoing_Performance_Time", timing.V2G_SECC_Ongoing_Performance_Time),
                 ("V2G_EVCC_Ongoing_Timeout", timing.V2G_EVCC_Ongoing_Timeout),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from plugfest.traces.entries import EVCC, SECC, Entry, Recording
-from v2g import timing
+from v2g import naming, timing
 from v2g.messages import appproto
 from v2g.protocols import PROTOCOLS
 from v2g.sequence import Step
@@ -231,11 +231,11 @@ def _pairs(
                 waiting = []
             waiting.append(entry)
             continue
-        stem = entry.name.removesuffix("Res")
+        stem = naming.exchange(entry.name)
         if entry.index in behind:  # the answers to the requests before were lost
             yield from (Exchange(before, None) for before in waiting[:-1])
             waiting = waiting[-1:]
-        named = [e for e in waiting if e.name.removesuffix("Req") == stem]
+        named = [e for e in waiting if naming.exchange(e.name) == stem]
         fitting = next(iter(named or waiting), None)
         if fitting is not None and (entry.index in behind or not named):
             hidden = any(g.sender == EVCC and g.start == fitting.index and g.end > entry.index for g in gaps)

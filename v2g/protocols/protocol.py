@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from exi import Schema
-from v2g import messages, v2gtp
+from v2g import messages, naming, v2gtp
 from v2g.messages.xmldsig import SignatureType
 from v2g.sequence import Step
 from v2g.timing import Timing
@@ -181,7 +181,7 @@ class Protocol:
     def response_to(self, request: type[Any]) -> type[Any] | None:
         """The response class that pairs with a request class, or None."""
         name = request.__name__
-        return self.message(name.removesuffix("Req") + "Res") if name.endswith("Req") else None
+        return self.message(naming.response(name)) if name.endswith("Req") else None
 
     # -- for protocols with a single schema set -------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from v2g import naming
 from v2g.protocols import PROTOCOLS
 from v2g.rules.rule import CLASSIC, Rule
 from v2g.rules.table import RULES
@@ -35,7 +36,7 @@ def _protocols(rule: Rule) -> str:
 def _row(rule: Rule) -> str:
     code = rule.error or (rule.code if rule.live.name in ("REFUSED", "TOLERATED") and rule.side == "evcc" else "")
     codes = [code, *(f"{other} in DIN" for _, other in rule.codes)] if code else []
-    where = ", ".join(name.removesuffix("Req").removesuffix("Res") for name in rule.messages) or "all"
+    where = ", ".join(naming.exchange(name) for name in rule.messages) or "all"
     sources = ", ".join(identifier for _, identifier in rule.requirements)
     cells = (
         f"`{rule.name}`", _protocols(rule), rule.side or "–", where, rule.asks, rule.severity, rule.live.value,

@@ -20,9 +20,10 @@ from plugfest.conformance.evcc.expectations import EXPECTATIONS
 from plugfest.conformance.evcc.reactions import harmless
 from plugfest.conformance.evcc.scripts import SCRIPTS, Script
 from plugfest.conformance.evcc.tester import LOOPS, TesterEvse
-from plugfest.conformance.evcc.verbs import VERBS, awaited, request_of
+from plugfest.conformance.evcc.verbs import VERBS, awaited
 from plugfest.conformance.verdict import NotExecutable, Result
 from plugfest.conformance.wire import Arrival
+from v2g import naming
 from v2g.messages import iso2
 
 LAST = ("WeldingDetectionReq", "DC_WeldingDetectionReq", "SessionStopReq")
@@ -157,10 +158,10 @@ def _about(step: Step) -> str:
     if "await" in step and step["await"] != "SDPReq":
         return awaited(str(step["await"]))
     if "instead_of" in step:
-        return request_of(str(step["instead_of"]))
+        return naming.request(str(step["instead_of"]))
     if "of" in step:
-        return request_of(str(step["of"]))
+        return naming.request(str(step["of"]))
     for verb in ("reply", "reply_always"):
         if verb in step and re.fullmatch(r"\w+Res", str(step[verb])):
-            return request_of(str(step[verb]))
+            return naming.request(str(step[verb]))
     return ""

@@ -25,6 +25,7 @@ from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival, number
 from slac.pilot import STEADY, State
+from v2g import naming
 from v2g.errors import ConnectionLost
 from v2g.physical import physical, rational
 from v2g.protocols import ISO20
@@ -32,10 +33,6 @@ from v2g.protocols import ISO20
 VERBS: Table[Callable[[Step], Action]] = Table()
 
 GOOD = re.compile(r"good case( throughout)?|as in the good case")
-
-
-def request_of(response: str) -> str:
-    return response.removesuffix("Res") + "Req"
 
 
 def awaited(name: str) -> str:
@@ -158,7 +155,7 @@ def reply(step: Step) -> Action:
     header = {str(key): _header_value(value) for key, value in (step.get("v2gtp") or {}).items()}
 
     async def act(course: Course) -> None:
-        tester, request = course.tester, await course.hold("" if wrong else request_of(name))
+        tester, request = course.tester, await course.hold("" if wrong else naming.request(name))
         if wrong:
             response = made(tester, name)
         elif code.startswith(("FAILED", "Failed")):
@@ -226,7 +223,7 @@ def reply_always(step: Step) -> Action:
     async def act(course: Course) -> None:
         tester = course.tester
         response = edit(tester, await tester.good(await course.hold()))
-        tester.answers.fixed[request_of(name)] = response
+        tester.answers.fixed[naming.request(name)] = response
         if name.endswith("PreChargeRes") and tester.evse.power is not None:
             tester.evse.power.off()  # a vehicle that measures must see the value it is told
         await tester.send(response)
@@ -255,7 +252,7 @@ def reply_bytes(step: Step) -> Action:
 
     async def act(course: Course) -> None:
         tester = course.tester
-        response = await tester.good(await course.hold(request_of(name) if name else ""))
+        response = await tester.good(await course.hold(naming.request(name) if name else ""))
         note, data = spoil(tester.wire.document(response))
         with contextlib.suppress(ConnectionLost):
             await tester.wire.send_payload(data, note, tester.stream or tester.wire.payload_type(response))

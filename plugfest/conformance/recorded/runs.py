@@ -20,6 +20,7 @@ from plugfest.conformance.recorded.proofs import ANSWER, PROOFS, TRACES
 from plugfest.conformance.recorded.told import differs, told
 from plugfest.traces.entries import SECC
 from plugfest.traces.talks import Exchange, Talk, code_of
+from v2g import naming
 
 STIMULUS = "needs a tester: its stimulus does not occur by itself"
 UNSEEN = "needs a tester: what it expects is not in a recording"
@@ -182,7 +183,7 @@ def _seen(view: View, talk: Talk, one: Wanted) -> bool:
         return any(_has(entry.body, one.fields) and not code_of(entry).upper().startswith("FAILED") for entry in own)
     before = ""
     for exchange in talk.exchanges:
-        stem = exchange.name[:-3]
+        stem = naming.exchange(exchange.name)
         if (not one.after or before in one.after) and _answers(exchange, one, talk):
             return True
         if exchange.response is None or getattr(exchange.response.body, "EVSEProcessing", "") != "Ongoing":

@@ -15,6 +15,7 @@ from plugfest.conformance.scripting.mistakes import changed, close_to
 from plugfest.conformance.scripting.script import Script
 from plugfest.conformance.verdict import Result
 from slac.pilot import State
+from v2g import naming
 from v2g.messages import appproto
 
 SEAMS = ("session_id", "header", "exi", "frame", "stamp")
@@ -91,7 +92,7 @@ class ChargerScript(Script):
         if isinstance(message, type):
             message = made(self.se, message.__name__, code or "OK")
         elif message is None and code is not None and code.startswith("FAILED"):
-            message = made(self.se, self.arrival.name.removesuffix("Req") + "Res", code)
+            message = made(self.se, naming.response(self.arrival.name), code)
         elif message is None:
             message = await self.se.good(self.arrival)
             if code is not None:

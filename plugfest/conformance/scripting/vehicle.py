@@ -11,6 +11,7 @@ from plugfest.conformance.scripting.mistakes import changed, close_to
 from plugfest.conformance.scripting.script import Script
 from plugfest.conformance.secc.tester import TesterEv
 from slac.pilot import State
+from v2g import naming
 
 
 class VehicleScript(Script):
@@ -149,7 +150,7 @@ class VehicleScript(Script):
 
 def before(tester: TesterEv, request: str) -> str:
     """The state in which a request is due."""
-    name = request.removesuffix("Req")
+    name = naming.exchange(request)
     if name == "PowerDelivery":
         name = "PowerDelivery.Start"
     if request == tester.loop_request:

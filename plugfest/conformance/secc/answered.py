@@ -5,11 +5,7 @@ from __future__ import annotations
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Failed
 from plugfest.conformance.wire import Arrival, Wire, stream_title
-
-
-def response_to(request: str) -> str:
-    """The name of the response to a request."""
-    return request.removesuffix("Req") + "Res"
+from v2g import naming
 
 
 def absence(wire: Wire, expected: str, stream: int, began: float, seconds: float) -> Failed:
@@ -44,7 +40,7 @@ def unreadable(arrival: Arrival, expected: str) -> Failed:
 
 def wrong(arrival: Arrival, request: str, session_id: bytes) -> Failed | None:
     """What is not right about a response: type, ResponseCode or session id; None: it is the one of the good case."""
-    expected = response_to(request)
+    expected = naming.response(request)
     if arrival.name != expected:
         text = f"{arrival.name} came in answer to {request}"
         return Failed(text, cause=Cause.WRONG_MESSAGE, expected=expected, observed=arrival.name)

@@ -26,6 +26,7 @@ from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival
 from slac.pilot import State
+from v2g import naming
 from v2g.physical import number
 
 EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
@@ -130,7 +131,7 @@ def recv(step: Step, expect: Steps) -> Action:
         course.result.saw(expected_text(step), seen)
         meant = course.tester.named(name)
         if name == "matching response":
-            meant = course.asked.removesuffix("Req") + "Res" if course.asked else arrival.name
+            meant = naming.response(course.asked) if course.asked else arrival.name
         if arrival.name != meant:
             raise Failed(
                 f"{arrival.name} came instead of {meant}", cause=Cause.WRONG_MESSAGE, expected=text, observed=seen

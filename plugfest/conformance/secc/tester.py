@@ -17,7 +17,7 @@ from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import energy, message_timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import requests
-from plugfest.conformance.secc.answered import absence, response_to, unreadable, wrong
+from plugfest.conformance.secc.answered import absence, unreadable, wrong
 from plugfest.conformance.secc.contract import Paying
 from plugfest.conformance.secc.generations import GENERATIONS, Way
 from plugfest.conformance.secc.iso20_contract import Paying20
@@ -32,7 +32,7 @@ from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.watch.watch import ACTS
 from plugfest.conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
-from v2g import sdp
+from v2g import naming, sdp
 from v2g.channel import Channel
 from v2g.energy import Control
 from v2g.errors import ConnectionLost, RemoteError, SetupError
@@ -174,7 +174,7 @@ class TesterEv:
         """The name used in this session for a message that has different names in AC and DC."""
         for common, own in (("ChargeLoop", self.loop_request), ("ChargeParameterDiscovery", self._parameters)):
             if word.startswith(common):
-                return own.removesuffix("Req") + word[-3:]
+                return naming.exchange(own) + word[-3:]
         return word
 
     @property
@@ -265,7 +265,7 @@ class TesterEv:
         wire = self.connection
         began = (wire.sent_at or self.now) if stream == MAIN else self.now
         arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0), stream)
-        expected = response_to(request)
+        expected = naming.response(request)
         if arrival is None:
             raise absence(wire, expected, stream, began, seconds)
         if arrival.message is None:

@@ -9,6 +9,7 @@ from plugfest.conformance.randomness import hardly_random
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
+from v2g import naming
 from v2g.reading import PROTOCOL_OF
 
 BOOK = Book()
@@ -24,7 +25,7 @@ OFF = 86400.0
 @hears("answer-other", "a request is answered by its own response", SPOKEN,
        cause=Cause.WRONG_MESSAGE)  # fmt: skip
 def answer_other(flow: Flow, log: Log, heard: Heard) -> str:
-    meant = heard.asked.removesuffix("Req") + "Res"
+    meant = naming.response(heard.asked)
     if not heard.asked or not heard.ok or heard.name == meant:
         return ""
     return f"{heard.name} {heard.code} came in answer to {heard.asked}"

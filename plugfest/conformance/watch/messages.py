@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from v2g import naming
 from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import progress
@@ -279,7 +280,7 @@ def read(message: Any) -> Said:
     ripple = amount("EVSEPeakCurrentRipple") or 0.0
     return Said(
         name=name,
-        stage=STAGES.get(name[:-3], Stage.OTHER),
+        stage=STAGES.get(naming.exchange(name), Stage.OTHER),
         request=request,
         code="" if request else text("ResponseCode"),
         progress=progress(message) if request else "",

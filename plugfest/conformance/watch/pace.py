@@ -10,6 +10,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
+from v2g import naming
 from v2g.protocols import ISO20
 from v2g.rules.rule import ISO20 as SETS
 
@@ -26,7 +27,7 @@ def answer_late(flow: Flow, said: Said) -> str:
     request = flow.request
     if flow.facts.protocol not in SETS or request is None or flow.owed_since is None:
         return ""
-    if request.name[:-3] != said.name[:-3]:
+    if naming.exchange(request.name) != naming.exchange(said.name):
         return ""
     took, limit = flow.now - flow.owed_since, ISO20.timing.performance_time(request.name)
     if took <= limit + flow.terms.transmission:

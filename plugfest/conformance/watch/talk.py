@@ -16,6 +16,7 @@ from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.messages import STAGES, Stage
 from plugfest.conformance.watch.papers import Papers
 from plugfest.conformance.watch.violation import Violation
+from v2g import naming
 from v2g.protocols import ISO20
 from v2g.sequence import TABLES, Sequence, Step
 from v2g.timing import DIN, ISO2, Timing
@@ -109,7 +110,7 @@ class Talk:
         """Takes an answer of the tester's into account."""
         if self._request is None:
             return
-        if self.order is not None and type(response).__name__[:-3] == self.last[:-3]:
+        if self.order is not None and naming.request(type(response).__name__) == self.last:
             self.order.advance(self._request, response)
         self.papers.hear(response)
         self.answered, self.answered_at = True, flow.now
@@ -117,7 +118,7 @@ class Talk:
         self.late = flow.now - self.asked_at > timing.message_timeout(self.last)
         self.receipt = bool(getattr(response, "ReceiptRequired", False))
         working = str(getattr(response, "EVSEProcessing", "")).startswith("Ongoing")
-        self.waits = working or STAGES.get(self.last[:-3]) is Stage.PRECHARGE
+        self.waits = working or STAGES.get(naming.exchange(self.last)) is Stage.PRECHARGE
 
     def refused(self, flow: Flow, why: str) -> None:
         """The tester, which answers as a good charger does, has to refuse the last request."""

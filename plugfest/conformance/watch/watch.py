@@ -25,6 +25,7 @@ from plugfest.conformance.watch.talk import ORDERS, Talk
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.violation import Violation
 from slac.pilot import READY, Offer, Reading, State
+from v2g import naming
 from v2g.protocols import APPPROTO
 from v2g.reading import PROTOCOL_OF
 from v2g.reading import of as message_of
@@ -167,7 +168,7 @@ class Watch:
             if self.side == "secc":
                 self._answer(event, body, found.session_id)
         elif ours and not said.request and (asked := flow.request) is not None:
-            flow.startled = flow.startled or said.name[:-3] != asked.name[:-3]
+            flow.startled = flow.startled or naming.exchange(said.name) != naming.exchange(asked.name)
         if ours and self.side == "secc":
             self._asked.append((body, found.session_id, event.time))
         flow.note(said)
@@ -180,7 +181,7 @@ class Watch:
         flow.now, said = event.time, read(body)
         self._content(event, body, ours=ours)
         asked = type(flow.facts.asked_beside.get(event.stream)).__name__
-        if ours and (not said.ok or asked[:-3] != said.name[:-3]):
+        if ours and (not said.ok or naming.exchange(asked) != naming.exchange(said.name)):
             flow.startled = True
         flow.agree(said)
 

@@ -22,10 +22,11 @@ from plugfest.traces.chain.reasons import (
     unheard,
 )
 from plugfest.traces.chain.session import WISHES, Session, Told
-from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of, stem
+from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of
 from plugfest.traces.chain.words import answer, listed, time_text, title_of
 from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import code_of
+from v2g import naming
 from v2g.protocols import PROTOCOLS
 
 ENDS_WITHIN = 5.0
@@ -61,7 +62,7 @@ def _refused(s: Session, around: Around) -> Diagnosis:
     assert s.refusal is not None
     request, response = s.refusal
     code = code_of(response)
-    name = request.name if request is not None else f"{stem(response.name)}Req"
+    name = request.name if request is not None else naming.request(response.name)
     if response.stream:
         name += f" in {PROTOCOLS[s.protocol].side[response.stream].title}"
     common = Diagnosis(
@@ -168,7 +169,7 @@ def _warned(s: Session, common: Diagnosis) -> Diagnosis:
     assert s.stop_after is not None
     code, name = code_of(s.stop_after), s.stop_after.name
     why = meaning(code)
-    text = f"the charger refused {stem(name)}Req with {code}" + (f": {why}" if why else "")
+    text = f"the charger refused {naming.request(name)} with {code}" + (f": {why}" if why else "")
     text += f"; then the vehicle ended the session with {s.stopping.name}"
     step = s.stop_step if s.stop_step is not None else s.step
     return replace(common, outcome=Outcome.FAILED, step=step, side=SECC, fault=Fault.REFUSED, since=s.stop_after.time,
@@ -277,7 +278,7 @@ def _missed(s: Session) -> Entry | None:
     if s.missed is None or s.last is None:
         return None
     behind = s.missed.index > s.last.index
-    return s.missed if behind or stem(s.last.name) == "SessionStop" else None
+    return s.missed if behind or naming.exchange(s.last.name) == "SessionStop" else None
 
 
 def _unknown(s: Session, missed: Entry) -> Diagnosis:
@@ -306,7 +307,7 @@ def _unfinished(s: Session, around: Around) -> Diagnosis:
         waited = around.until - request.time
         if waited > s.timing.message_timeout(request.name):
             return silent_charger(s, request, waited, common)
-        due = f"{stem(request.name)}Res"
+        due = naming.response(request.name)
         limit = time_text(s.timing.message_timeout(request.name))
         text = f"the recording ends in {s.step.title}, {time_text(waited)} after {request.name}"
         text += f", which the charger still had to answer (within {limit})"

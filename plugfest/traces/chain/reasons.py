@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from plugfest.traces.chain.session import Session, Told
-from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_named, stem
+from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_named
 from plugfest.traces.chain.words import short, time_text
 from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.findings import Finding
 from plugfest.traces.talks import timer as timer_of
+from v2g import naming
 from v2g.protocols import PROTOCOLS
 
 NEARLY = 0.9
@@ -223,7 +224,7 @@ def _overdue(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagn
 
 def silent_charger(s: Session, request: Entry, waited: float, common: Diagnosis, then: str = "") -> Diagnosis:
     timer, limit = timer_of(s.protocol, "V2G_EVCC_Msg_Timeout"), s.timing.message_timeout(request.name)
-    due = f"{stem(request.name)}Res"
+    due = naming.response(request.name)
     text = f"the charger did not answer {request.name} within {time_text(waited)} ({timer} is {time_text(limit)}){then}"
     return replace(common, side=SECC, fault=Fault.SILENT, since=request.time, entry=request.index, due=due,
                    due_from=SECC, severity="violation", sentence=text)  # fmt: skip
@@ -244,7 +245,7 @@ def _tardy(s: Session, common: Diagnosis, then: str) -> Diagnosis:
     """A request came after the charger had to stop waiting for it."""
     assert s.tardy is not None
     request, before = s.tardy
-    limit = s.timing.sequence_timeout(in_loop=PROTOCOLS[s.protocol].is_loop(f"{stem(before.name)}Req"))
+    limit = s.timing.sequence_timeout(in_loop=PROTOCOLS[s.protocol].is_loop(naming.request(before.name)))
     timer = timer_of(s.protocol, "V2G_SECC_Sequence_Timeout")
     text = f"the vehicle sent {request.name} {time_text(request.time - before.time)} after {before.name}"
     text += f" ({timer} is {time_text(limit)}); {then}"

@@ -10,10 +10,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from plugfest.traces.chain.steps import Side, Step, stem, step_of
+from plugfest.traces.chain.steps import Side, Step, step_of
 from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import ORDERS, TIMINGS, code_of, protocol_of
 from plugfest.traces.text import quantity
+from v2g import naming
 from v2g import timing as timings
 from v2g.messages.iso20.types import MeterInfoType
 from v2g.protocols import PROTOCOLS
@@ -158,7 +159,7 @@ class Session:
     def sequence_timeout(self) -> float:
         """How long the charger now waits for the next request, s."""
         protocol = PROTOCOLS.get(self.protocol)
-        name = f"{stem(self.last.name)}Req" if self.last is not None else ""
+        name = naming.request(self.last.name) if self.last is not None else ""
         return self.timing.sequence_timeout(in_loop=protocol is not None and protocol.is_loop(name))
 
     @property
@@ -241,7 +242,7 @@ class Session:
         self.furthest = max(self.furthest, step)
 
     def _request(self, entry: Entry) -> None:
-        body, name = entry.body, stem(entry.name)
+        body, name = entry.body, naming.exchange(entry.name)
         last = self.last
         if last is not None and last.sender == SECC and entry.time - last.time > self.sequence_timeout:
             self.tardy = entry, last
@@ -276,7 +277,7 @@ class Session:
             self.offers = tuple(str(offer.ProtocolNamespace) for offer in ranked)
 
     def _response(self, entry: Entry) -> None:
-        request = next((e for e in self.waiting if stem(e.name) == stem(entry.name)), None)
+        request = next((e for e in self.waiting if naming.exchange(e.name) == naming.exchange(entry.name)), None)
         if request is None and self.waiting:
             request = self.waiting[0]
         if request is not None:
@@ -289,10 +290,10 @@ class Session:
         elif request is None:
             self._reach(step_of(entry.name), entry)  # the recording starts in the middle, or has only this side
             return
-        body, name = entry.body, stem(entry.name)
+        body, name = entry.body, naming.exchange(entry.name)
         if str(getattr(body, "EVSEProcessing", "")).startswith("Ongoing"):
             self.ongoing = self.ongoing or entry
-        elif name != stem(self.last.name if self.last else ""):
+        elif name != naming.exchange(self.last.name if self.last else ""):
             self.ongoing = None
         if request is not None and request.body is not None and body is not None and request.schema != "appproto":
             if self._order is None and (table := ORDERS.get(self.protocol)) is not None:
@@ -306,7 +307,12 @@ class Session:
             ("OK", "WARNING")
         ):
             self._charged(entry, request)
-        if name == "SessionStop" and code.startswith("OK") and request is not None and stem(request.name) == name:
+        if (
+            name == "SessionStop"
+            and code.startswith("OK")
+            and request is not None
+            and naming.exchange(request.name) == name
+        ):
             how = str(getattr(request.body, "ChargingSession", ""))
             if how == "ServiceRenegotiation":  # the session continues with another service
                 self.stopping = None

@@ -12,6 +12,7 @@ from typing import Literal
 
 from plugfest.traces.entries import Entry
 from plugfest.traces.findings import Severity
+from v2g import naming
 
 Side = Literal["evcc", "secc", ""]
 """The vehicle, the charger, or no known side."""
@@ -74,20 +75,15 @@ _OF_MESSAGE = {
 }  # fmt: skip
 
 
-def stem(name: str) -> str:
-    """A message's name without its direction."""
-    return name[:-3] if name.endswith(("Req", "Res")) else name
-
-
 def step_of(name: str, progress: str = "") -> Step | None:
     """The step that a message belongs to; None if unknown.
 
     Args:
         progress: that of a PowerDeliveryReq: ``Start``, ``Stop`` or ``Renegotiate``.
     """
-    if stem(name) == "PowerDelivery":
+    if naming.exchange(name) == "PowerDelivery":
         return Step.STOP if progress == "Stop" else Step.PARAMETERS if progress == "Renegotiate" else Step.START
-    return _OF_MESSAGE.get(stem(name))
+    return _OF_MESSAGE.get(naming.exchange(name))
 
 
 class Fault(Enum):

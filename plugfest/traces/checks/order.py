@@ -10,6 +10,7 @@ from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.findings import Finding, Severity, about
 from plugfest.traces.requirements import Topic, requirement
 from plugfest.traces.talks import ORDERS, Exchange, Talk, code_of
+from v2g import naming
 from v2g.protocols import PROTOCOLS
 from v2g.sequence import START, Sequence
 
@@ -115,7 +116,7 @@ def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | No
             text = f"{request.name} got no answer, and the vehicle went on"
             yield about(request, "violation", SECC, "unanswered", text)
         return
-    expected = request.name.removesuffix("Req") + "Res"
+    expected = naming.response(request.name)
     if response.message is not None and request.message is not None and response.name != expected:
         text = f"{response.name} in answer to {request.name}"
         yield about(response, "violation", SECC, "response-type", text, requirement(Topic.RESPONSE, talk.protocol))
@@ -194,8 +195,8 @@ def _too_early(talk: Talk) -> Finding | None:
     for place, (before, after) in enumerate(pairwise(talk.exchanges), 1):
         if before.request is None or after.request is None or before.response is None or after.response is None:
             continue
-        due = after.name.removesuffix("Req") + "Res"
-        if after.response.name in (due, "") or after.response.name != before.name.removesuffix("Req") + "Res":
+        due = naming.response(after.name)
+        if after.response.name in (due, "") or after.response.name != naming.response(before.name):
             continue
         earlier = [x.response for x in talk.exchanges[:place] if x.response is not None]
         for one, same in pairwise(earlier):

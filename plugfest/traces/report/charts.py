@@ -12,6 +12,7 @@ from plugfest.traces.report import svg
 from plugfest.traces.series import series
 from plugfest.traces.talks import Talk, talks
 from slac.pilot import LEGEND, with_volts
+from v2g import naming
 
 MAX_ROWS = 400
 """Maximum number of rows of a sequence chart."""
@@ -84,7 +85,7 @@ def _phases(talk: Talk) -> list[tuple[str, int, float, float]]:
     for exchange in talk.exchanges:
         entry = exchange.request or exchange.response
         assert entry is not None
-        name = exchange.name.removesuffix("Req").removesuffix("Res")
+        name = naming.exchange(exchange.name)
         end = (exchange.response or entry).time
         if found and name in ("MeteringReceipt", "MeteringConfirmation"):
             found[-1] = (*found[-1][:3], end)  # part of the loop

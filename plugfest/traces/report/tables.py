@@ -18,6 +18,7 @@ from plugfest.traces.measure import Measure, paired, rows
 from plugfest.traces.proofs import Presented
 from plugfest.traces.proofs import rows as rows_of_proofs
 from plugfest.traces.report.svg import escape
+from v2g import naming
 
 MAX_MESSAGES = 4000
 MAX_HEX = 1200
@@ -119,7 +120,7 @@ def messages(recording: Recording) -> str:
     parts = ['<input class="filter" id="filter" hidden placeholder="Filter: name, side or value" aria-label="filter">']
     parts.append('<div class="messages">')
     for entry in found[:MAX_MESSAGES]:
-        stem = (entry.connection, entry.stream, entry.name.removesuffix("Req").removesuffix("Res"))
+        stem = (entry.connection, entry.stream, naming.exchange(entry.name))
         took = ""
         if entry.sender == EVCC:
             asked[stem] = entry.time

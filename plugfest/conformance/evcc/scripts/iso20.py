@@ -20,6 +20,7 @@ from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from secc.charger import Wish
 from secc.manager import constant
+from v2g import naming
 from v2g.physical import number
 from v2g.protocols.iso20 import METERING, RENEGOTIATION
 
@@ -306,7 +307,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
             )
         tester.release()
         return
-    response = made(tester, f"{held.name.removesuffix('Req')}Res", answer, asked=held.message)
+    response = made(tester, naming.response(held.name), answer, asked=held.message)
     if answer == "OK":
         await tester.send(response, session_id=bytes(8))
     else:

@@ -19,6 +19,7 @@ from plugfest.conformance.orders import requests, rotation
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from secc.charger import Slot
+from v2g import naming
 from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
 
@@ -51,7 +52,7 @@ async def wrong_answer(tester: TesterEvse, run: Run, result: Result) -> None:
     asked = dict.fromkeys(str(variant["request"]) for variant in run.case.variants)
     types = requests(tester.protocol)
     wanted = _place(run, {name: [other for other in types if other != name] for name in asked}, result.seed or 0)
-    response = wanted.removesuffix("Req") + "Res"
+    response = naming.response(wanted)
     held = await _hold(tester, str(run.variant["request"]))
     result.saw("a response of another type", response)
     await tester.reply(made(tester, response))

@@ -10,6 +10,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
+from v2g import naming
 from v2g.messages import appproto
 from v2g.protocols import Protocol
 
@@ -22,7 +23,7 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
     """
     await tester.send(message, **deviation)
     arrival = await tester.response(type(message).__name__)
-    expected = type(message).__name__.removesuffix("Req") + "Res"
+    expected = naming.response(type(message).__name__)
     result.saw(f"{expected} {' or '.join(codes)}", f"{arrival.name} {arrival.code}")
     if arrival.name != expected or (codes and arrival.code not in codes):
         text = f"{arrival.name} with {arrival.code}"

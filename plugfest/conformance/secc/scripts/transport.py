@@ -13,7 +13,7 @@ from plugfest.conformance.secc.scripts.table import SCRIPTS, SETUP
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Result
 from plugfest.conformance.wire import Wire
-from v2g import v2gtp
+from v2g import naming, v2gtp
 from v2g.errors import SetupError
 from v2g.protocols import DIN
 
@@ -25,7 +25,7 @@ def _before(tester: TesterEv, request: str) -> str:
     """The state in which a request is due in the declared sessions; "" if there is none."""
     if request in LOOPS:
         return "PowerDelivery.Start" if request == tester.loop_request else ""
-    stem = request.removesuffix("Req")
+    stem = naming.exchange(request)
     line, state = tester.kind.line, {"PowerDelivery": "PowerDelivery.Start"}.get(stem, stem)
     return line[line.index(state) - 1] if state in line else ""
 
