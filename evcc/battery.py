@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from boundary.choices import unknown
+
 Curve = Sequence[tuple[float, float]]
 
 # Open-circuit voltage of one nickel-manganese-cobalt cell over SoC; typical values.
@@ -95,7 +97,7 @@ def pack(name: str) -> Pack:
     for known, found in PACKS.items():
         if known.lower() == name.lower():
             return found
-    raise ValueError(f"unknown battery {name!r}; choose from {', '.join(PACKS)}")
+    raise ValueError(unknown("battery", name, PACKS))
 
 
 class Wanted(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from boundary.choices import unknown
 from evcc.drive import Drive, Ending, NeedsTold, Unsuitable
 from v2g import energy
 from v2g.energy import Control, EnergyService
@@ -33,7 +34,7 @@ def wanted_service(drive: Drive) -> EnergyService:
     name = options.service or (f"{plain}_BPT" if options.bpt else plain)
     service = energy.BY_TITLE.get(name)
     if service is None:
-        raise LocalError(f"unknown service {name!r}; choose from {', '.join(energy.BY_TITLE)}")
+        raise LocalError(unknown("service", name, energy.BY_TITLE))
     if service.energy != kind:
         text = f"service {name} transfers {service.energy}, and {kind} was agreed in supportedAppProtocol"
         raise LocalError(f"{text}; only a new session can change that")

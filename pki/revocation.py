@@ -16,6 +16,7 @@ from typing import Any
 from cryptography import x509
 
 from boundary import read, write
+from boundary.choices import unknown
 from pki import framing, keys, loading
 from pki.errors import PkiError
 from pki.path import Revoked
@@ -84,8 +85,8 @@ class Revocations:
         try:
             x509.ReasonFlags(reason)
         except ValueError:
-            known = ", ".join(f.value for f in x509.ReasonFlags)
-            raise PkiError(f"unknown reason {reason!r}; choose from {known}") from None
+            known = [flag.value for flag in x509.ReasonFlags]
+            raise PkiError(unknown("reason", reason, known)) from None
         self.entries[_key(entry.certificate)] = Revocation(entry.name, at.replace(microsecond=0), reason)
         self.save()
 

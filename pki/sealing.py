@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from boundary.choices import unknown
 from pki.errors import PkiError
 
 OTHER_INFO = b"\x01UV"
@@ -70,11 +71,11 @@ def scheme(text: str) -> Scheme:
     """The profile that a text names.
 
     Raises:
-        PkiError: there is no such profile, word or value; says which there are.
+        PkiError: an unknown profile, key or value; says which are known.
     """
     name, *changes = [part.strip() for part in text.split(",")]
     if name not in SCHEMES:
-        raise PkiError(f"no key transport {name!r}; there are {', '.join(SCHEMES)}")
+        raise PkiError(unknown("key transport", name, SCHEMES))
     made = SCHEMES[name]
     for change in changes:
         word, _, value = (part.strip() for part in change.partition("="))
@@ -83,9 +84,9 @@ def scheme(text: str) -> Scheme:
                 raise PkiError(f"key transport: other-info is hexadecimal, not {value!r}")
             made = replace(made, other_info=bytes.fromhex(value))
         elif word not in CHOICES:
-            raise PkiError(f"key transport: no {word!r}; there are {', '.join([*CHOICES, 'other-info'])}")
+            raise PkiError(f"key transport: {unknown('key', word, [*CHOICES, 'other-info'])}")
         elif value not in CHOICES[word]:
-            raise PkiError(f"key transport: {word} is {' or '.join(CHOICES[word])}, not {value!r}")
+            raise PkiError(f"key transport: {unknown(word, value, CHOICES[word])}")
         else:
             made = replace(made, **CHOICES[word][value])
     return replace(made, name=", ".join([name, *changes]))

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives import serialization
 
 import boundary.write
 from boundary import read
+from boundary.choices import unknown
 from pki import foreign, keys, pkcs12
 from pki.certificates import common_name as common_name
 from pki.certificates import is_ca
@@ -289,7 +290,7 @@ def find(directory: Path, suite: str | None = None) -> Path:
         PkiError: there is none.
     """
     if suite is not None and suite not in SUITES:
-        raise PkiError(f"unknown suite {suite!r}; choose from {', '.join(SUITES)}")
+        raise PkiError(unknown("suite", suite, SUITES))
     if not directory.is_dir():
         raise PkiError(f"{directory} is not a directory; `plugfest pki init {directory}` makes a PKI there")
     if (directory / INDEX).is_file():

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from boundary import write
+from boundary.choices import unknown
 from pki import keys
 from pki.authority import Authority, Changes
 from pki.errors import PkiError
@@ -334,7 +335,7 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
     """
     kind = KINDS.get(name)
     if kind is None:
-        raise PkiError(f"unknown variant {name!r}; choose from {', '.join(KINDS)}")
+        raise PkiError(unknown("variant", name, KINDS))
     authority = Authority(
         store.suite, max(at - _DAY, store[role].certificate.not_valid_before_utc), seed, store.responder
     )

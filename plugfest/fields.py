@@ -13,8 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from boundary.choices import meant
 from exi import Schema
-from plugfest.config.check import did_you_mean
 from secc.minimal import minimal
 from v2g.messages import din70121, iso2
 from v2g.messages.iso20.types import RationalNumberType
@@ -83,7 +83,7 @@ def check(classes: Mapping[str, type[Any]], fields: Mapping[str, Any]) -> Iterat
 def _check(cls: type[Any], path: list[str], value: Any) -> str:
     known = hints(cls)
     if path[0] not in known:
-        return f"{cls.__name__} has no field {path[0]}{did_you_mean(path[0], known)}"
+        return f"{cls.__name__} has no field {path[0]}{meant(path[0], known)}"
     hint = known[path[0]]
     groups = _classes(hint)
     if len(path) > 1:
@@ -101,7 +101,7 @@ def _check(cls: type[Any], path: list[str], value: Any) -> str:
         return ""
     words = [word for kind in _alternatives(hint) if get_origin(kind) is Literal for word in get_args(kind)]
     if words and value not in words:
-        return f"{value!r} is not a value of {path[0]}{did_you_mean(value, words)}"
+        return f"{value!r} is not a value of {path[0]}{meant(value, words)}"
     return ""
 
 

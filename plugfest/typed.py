@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from boundary.choices import unknown
 from boundary.errors import InputError
 from boundary.yaml_read import parse_yaml
 from plugfest.config.actions import Action, Step
@@ -76,7 +77,7 @@ def _help(words: list[str]) -> str:
         return ", ".join(kinds())
     kind = kinds().get(words[0])
     if kind is None:
-        return f"unknown action {words[0]!r}; choose from {', '.join(kinds())}"
+        return unknown("action", words[0], kinds())
     keys = [name for name in _keys(kind) if name not in ("at", "occurrence")]
     doc = (kind.__doc__ or "").strip().partition("\n")[0]
     return f"{words[0]} {' '.join(f'{name}=' for name in keys)} - {doc}"

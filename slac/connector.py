@@ -10,6 +10,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from boundary.choices import unknown
+
 
 class Scheme(enum.Enum):
     """How the proximity contact is read."""
@@ -168,7 +170,7 @@ def connector(name: str) -> Connector:
     """
     found = _BY_KEY.get("".join(c for c in name.lower() if c.isalnum()))
     if found is None:
-        raise ValueError(f"unknown connector {name!r}; choose from {', '.join(CONNECTORS)}")
+        raise ValueError(unknown("connector", name, CONNECTORS))
     return found
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, NamedTuple, get_type_hints
 
+from boundary.choices import unknown
+
 
 class Rule(NamedTuple):
     """Definition of a timer.
@@ -99,7 +101,7 @@ class Timing:
         known = {field.name for field in dataclasses.fields(self)}
         for name, value in values.items():
             if name not in known:
-                raise ValueError(f"unknown SLAC timer {name}; choose from {', '.join(sorted(known))}")
+                raise ValueError(unknown("SLAC timer", name, known))
             if value < 0:
                 raise ValueError(f"{name}: {value:g} is negative")
         typed = {name: int(value) if isinstance(getattr(self, name), int) else value for name, value in values.items()}

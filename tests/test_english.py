@@ -40,6 +40,7 @@ PHRASES = {
     r"\bA (are|were) (allowed|requested|asked|measured|offered)\b": "16 A is allowed",
     r"(?-i:\ba (?=(AC|EV|EXI|XML|MQTT|OCSP|eMAID|EVSE|EVCC)\b))": "an",
     r"\ba whole matching\b": "a complete matching",
+    r"; (there|known|its \w+) are \{|\bunknown [\w ]+\{[^}]*\}; choose from \{": "boundary.choices.unknown",
     r"\bexpected=f?['\"]that\b": "the rule itself: the sentence says 'expected: ...'",
 }
 """Pattern -> what to write instead."""

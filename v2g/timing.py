@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from boundary.choices import unknown
 from v2g.errors import SetupError
 
 _DEFAULT = "default"
@@ -88,7 +89,7 @@ class Timing:
         for name, seconds in changes.items():
             timer, _, message = name.partition(".")
             if timer not in known or bool(message) != isinstance(getattr(self, timer), Mapping):
-                raise SetupError(f"unknown timer {name!r}; choose from {', '.join(sorted(known))}")
+                raise SetupError(unknown("timer", name, known))
             if message:
                 table = values.get(timer, getattr(self, timer))
                 assert isinstance(table, Mapping)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from urllib.parse import urlsplit
 
+from boundary.choices import unknown
 from pki import authority
 from pki.profiles import Role
 from plugfest.errors import UserError
@@ -40,7 +41,7 @@ def role(text: str | None) -> Role | None:
     try:
         return Role(text) if text else None
     except ValueError:
-        raise UserError(f"unknown role {text!r}; choose from {', '.join(Role)}") from None
+        raise UserError(unknown("role", text, Role)) from None
 
 
 def responder(text: str | None) -> str:

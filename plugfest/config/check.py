@@ -5,7 +5,6 @@ The model's types guide the reading, so that ``evccid: 001122334455`` is text an
 
 from __future__ import annotations
 
-import difflib
 import math
 import pathlib
 import re
@@ -15,6 +14,7 @@ from typing import Any
 from msgspec import inspect
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from boundary.choices import either, meant, near
 from plugfest.config import source
 
 Path = tuple[str | int, ...]
@@ -105,7 +105,7 @@ class Reader:
             elif name == skip:
                 pass
             elif name not in fields:
-                self.complain(inner, f"unknown key{did_you_mean(name, [*fields, *([skip] if skip else [])])}", key)
+                self.complain(inner, f"unknown key{meant(name, [*fields, *([skip] if skip else [])])}", key)
             else:
                 if isinstance(value, ScalarNode):
                     self.places.setdefault(inner, value)
@@ -127,9 +127,7 @@ class Reader:
             return None
         chosen = known.get(str(value.value))
         if chosen is None:
-            self.complain(
-                (*path, tag), f"{_shown(value)} is not {_one_of(known)}{did_you_mean(value.value, known)}", value
-            )
+            self.complain((*path, tag), f"{_shown(value)} is not {either(known)}{near(value.value, known)}", value)
             return None
         return self._struct(node, chosen, path, skip=tag)
 
@@ -177,17 +175,6 @@ def spell(path: Path) -> str:
     for part in path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def did_you_mean(name: str, known: Any) -> str:
-    """``; did you mean soc?``, or the valid names if none is close and the list is short."""
-    names = list(known)
-    near = difflib.get_close_matches(str(name), names, 1, 0.6) or difflib.get_close_matches(
-        str(name).lower().replace("_", "-"), names, 1, 0.6
-    )
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; choose from {', '.join(sorted(names))}" if 0 < len(names) <= 14 else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -261,7 +248,7 @@ def _want(kind: inspect.Type) -> str:
         case inspect.BoolType():
             return "true or false"
         case inspect.LiteralType():
-            return _one_of(kind.values)
+            return either(kind.values)
         case inspect.StrType():
             return _want_text(kind)
         case inspect.ListType():
@@ -297,18 +284,12 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     return f" above {kind.gt:g}" if kind.gt is not None else ""
 
 
-def _one_of(values: Any) -> str:
-    words = [str(value) for value in values]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
 def _hint(node: Node, options: list[inspect.Type]) -> str:
     if not isinstance(node, ScalarNode):
         return ""
     literals = [str(v) for t in options if isinstance(t, inspect.LiteralType) for v in t.values]
-    near = difflib.get_close_matches(str(node.value), literals, 1, 0.6)
-    if near:
-        return f"; did you mean {near[0]}?"
+    if close := near(node.value, literals):
+        return close
     if node.tag == source.TEXT and any(isinstance(t, (inspect.IntType, inspect.FloatType)) for t in options):
         unit = re.match(r"^\s*[-+0-9.]+\s*([A-Za-z%]+)\s*$", str(node.value))
         if unit:
@@ -318,4 +299,4 @@ def _hint(node: Node, options: list[inspect.Type]) -> str:
     return ""
 
 
-__all__ = ["Reader", "Wrong", "bare", "did_you_mean", "spell", "wanted"]
+__all__ = ["Reader", "Wrong", "bare", "spell", "wanted"]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from boundary.choices import unknown
 from plugfest.config import source
-from plugfest.config.check import did_you_mean
 from plugfest.errors import UserError
 
 KINDS = {("vehicle", "car"): "cars", ("charger", "station"): "stations"}
@@ -56,5 +56,5 @@ def _find(node: Node, kind: str, path: tuple[str, ...]) -> MappingNode:
         return source.read(beside / name)
     if name not in known(kind):
         where = f"{source.place(node)}: {'.'.join(path)}" if source.place(node) else f"--{path[-1]}"
-        raise UserError(f"{where}: there is no {path[-1]} {name!r}{did_you_mean(name, known(kind))}")
+        raise UserError(f"{where}: {unknown(path[-1], name, known(kind))}")
     return ready(kind, name)

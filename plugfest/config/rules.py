@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv6Address
 from typing import get_args
 
+from boundary.choices import meant, unknown
 from boundary.errors import InputError
 from evcc.battery import pack
 from pki.errors import PkiError
@@ -27,7 +28,7 @@ from plugfest.config.actions import (
     Step,
 )
 from plugfest.config.charger import Needs
-from plugfest.config.check import Path, did_you_mean
+from plugfest.config.check import Path
 from plugfest.config.model import Bench
 from plugfest.config.named import message_classes, message_names, spoken
 from plugfest.config.rating import rating
@@ -141,7 +142,7 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
     for at, word in enumerate(names):
         if word.lower() not in PROTOCOLS:
             path: Path = ("protocol",) if isinstance(bench.protocol, str) else ("protocol", at)
-            yield path, f"unknown protocol {word!r}{did_you_mean(word, PROTOCOLS)}"
+            yield path, unknown("protocol", word, PROTOCOLS)
     chosen = {KNOWN[PROTOCOLS[word.lower()]] for word in names if word.lower() in PROTOCOLS}
     if bench.ac and chosen and not any(protocol.can_charge("AC") for protocol in chosen):
         titles = " or ".join(sorted(protocol.title for protocol in chosen))
@@ -155,8 +156,8 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
         try:
             ISO2.replace({timer: seconds})
         except SetupError as why:
-            near = did_you_mean(timer, _timers())
-            yield ("timer", timer), f"unknown timer {timer!r}{near}" if near else str(why)
+            known = timer.partition(".")[0] in _timers()
+            yield ("timer", timer), str(why) if known else unknown("timer", timer, _timers())
         if not seconds >= 0.0:
             yield ("timer", timer), f"{seconds:g} s is not possible"
 
@@ -172,8 +173,8 @@ def _slac(bench: Bench) -> Iterator[Complaint]:
         try:
             STANDARD.replace(**{timer: seconds})
         except ValueError as why:
-            near = did_you_mean(timer, [row.name for row in table()])
-            yield ("slac-timer", timer), f"unknown SLAC timer {timer!r}{near}" if near else str(why)
+            names = [row.name for row in table()]
+            yield ("slac-timer", timer), str(why) if timer in names else unknown("SLAC timer", timer, names)
 
 
 def _timers() -> list[str]:
@@ -221,7 +222,7 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
 def _error_code(code: str, path: Path) -> Iterator[Complaint]:
     known = get_args(iso2.DC_EVErrorCodeType)
     if code not in known:
-        yield path, f"{code!r} is not an EVErrorCode{did_you_mean(code, known)}"
+        yield path, f"{code!r} is not an EVErrorCode{meant(code, known)}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def _error_code(code: str, path: Path) -> Iterator[Complaint]:
 def _message(name: str, path: Path, *, ending: str | tuple[str, str] = ("Req", "Res")) -> Iterator[Complaint]:
     if name not in message_names() or not name.endswith(ending):
         known = [n for n in message_names() if n.endswith(ending)]
-        yield path, f"unknown message {name!r}{did_you_mean(name, known)}"
+        yield path, unknown("message", name, known)
 
 
 def _timeline(bench: Bench) -> Iterator[Complaint]:
@@ -322,7 +323,7 @@ def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
         yield (*path, "occurrence"), str(why)
     protocol = deviation.protocol
     if protocol is not None and protocol.lower() not in PROTOCOLS:
-        yield (*path, "protocol"), f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}"
+        yield (*path, "protocol"), unknown("protocol", protocol, PROTOCOLS)
         return
     if wrong:
         return
@@ -383,7 +384,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
         if code not in codes:
             yield (
                 ("charger", "verdicts", emaid),
-                f"unknown ResponseCode {code!r}{did_you_mean(code, codes)}",
+                unknown("ResponseCode", code, codes),
             )
     for at, plan in enumerate(bench.charger.plans):
         for key, entries in (("schedule", plan.schedule), ("prices", plan.prices), ("discharge", plan.discharge)):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import exi
+from boundary.choices import unknown
 from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
@@ -73,7 +74,7 @@ def forged(frame: bytes, header: Mapping[str, int | str]) -> bytes:
     data = bytearray(frame)
     for name, value in header.items():
         if name not in HEADER_FIELDS:
-            raise ValueError(f"the V2GTP header has no field {name}; there are {', '.join(HEADER_FIELDS)}")
+            raise ValueError(unknown("field of the V2GTP header", name, HEADER_FIELDS))
         start, end = HEADER_FIELDS[name]
         data[start:end] = number(value).to_bytes(end - start, "big")
     return bytes(data)

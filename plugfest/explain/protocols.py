@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any, get_args
 
+from boundary.choices import unknown
 from exi.schema import (
     AnyType,
     Binary,
@@ -59,9 +59,7 @@ CONDITIONS = {
 
 
 def _named(name: str, known: Sequence[str], what: str) -> UserError:
-    near = get_close_matches(name, known, 3, 0.5)
-    more = f"; did you mean {' or '.join(near)}?" if near else f"; some of them: {', '.join(known[:3])}"
-    return UserError(f"unknown {what} {name!r}{more}")
+    return UserError(unknown(what, name, known))
 
 
 def protocol(name: str) -> Protocol:

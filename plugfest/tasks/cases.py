@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 
+from boundary.choices import unknown
 from boundary.console import say
 from plugfest.config.words import PROTOCOLS
 from plugfest.conformance.catalogue import Case, case, cases
@@ -25,7 +26,7 @@ def protocol_names(text: str | None) -> set[str] | None:
     for word in text.split(","):
         name = NAMES.get(word.strip().lower())
         if name is None:
-            raise UserError(f"unknown protocol {word!r}; choose from iso2, din, iso20, slac")
+            raise UserError(unknown("protocol", word, NAMES))
         names.add(name)
     return names
 

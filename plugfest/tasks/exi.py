@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from boundary.choices import unknown
 from boundary.console import complain, flush, say_all
 from boundary.errors import InputError
 from boundary.octets import spelled
@@ -55,9 +56,7 @@ class _Sets:
         own = PROTOCOLS.get(name, name)
         found = (own,) if own in self._sets else tuple(one for one in ORDER if one.startswith(f"{own}-"))
         if not found or (fragment and name not in self._sets and len(found) > 1):
-            raise UserError(
-                f"unknown protocol {protocol!r}; choose from {' '.join(self._sets)}, each also with -fragment"
-            )
+            raise UserError(unknown("protocol", protocol, self._sets))
         return tuple(f"{one}{fragment}" for one in found)
 
     def split(self, protocol: str) -> tuple[str, bool]:
@@ -104,7 +103,7 @@ class _Sets:
             return None
         known = {d.name: d for d in (STANDARD, *dialects(name))}
         if wanted not in known:
-            raise UserError(f"unknown dialect {wanted!r}; choose from {' '.join(known)}")
+            raise UserError(unknown("dialect", wanted, known))
         return known[wanted]
 
 

@@ -8,6 +8,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 
+from boundary.choices import unknown
 from boundary.console import say
 from plugfest import pilots
 from plugfest.errors import UserError
@@ -30,7 +31,7 @@ def _lost(word: str) -> tuple[type[Message], int | None]:
 
     name, _, number = word.partition("=")
     if name not in LOSABLE:
-        raise UserError(f"--lose {name}: unknown message; choose from {', '.join(LOSABLE)}")
+        raise UserError(f"--lose: {unknown('message', name, LOSABLE)}")
     if number and not (number.isascii() and number.isdigit() and len(number) < 10):
         raise UserError(f"--lose {word}: give a number of frames after =")
     return LOSABLE[name], int(number) if number else None
@@ -68,7 +69,7 @@ async def _run(args: argparse.Namespace) -> None:
     modems = {end: getattr(args, f"{end}_modem") or args.modem for end in ENDS}
     for name in modems.values():
         if name not in BEHAVIOURS:
-            raise UserError(f"unknown modem {name}; choose from {', '.join(BEHAVIOURS)}")
+            raise UserError(unknown("modem", name, BEHAVIOURS))
     if not 0.0 <= args.loss <= 1.0:
         raise UserError(f"--loss {args.loss:g}: give a share from 0 to 1")
     line = Powerline(random.Random(args.seed), Conditions(loss=args.loss))
@@ -77,7 +78,7 @@ async def _run(args: argparse.Namespace) -> None:
     line.connect(car, post, args.attenuation)
     for name in args.fault:
         if name not in FAULTS:
-            raise UserError(f"--fault {name}: unknown fault; choose from {', '.join(FAULTS)}")
+            raise UserError(f"--fault: {unknown('fault', name, FAULTS)}")
         FAULTS[name].make(line, car, post)
     for word in args.lose:
         lose(line, *_lost(word))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 import exi
+from boundary.choices import unknown
 from boundary.text import dumps, xml_comment, xml_line
 from boundary.write import replacing, replacing_text
 from plugfest.traces.agreed import UNITS, agreed
@@ -137,5 +138,5 @@ def export(recording: Recording, source: Path, target: Path, form: str = "") -> 
     """
     form = form or target.suffix.lstrip(".")
     if form not in FORMATS:
-        raise RecordingError(f"unknown format {form!r}; choose from {', '.join(FORMATS)}")
+        raise RecordingError(unknown("format", form, FORMATS))
     FORMATS[form](recording, source, target)

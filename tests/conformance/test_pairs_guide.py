@@ -68,12 +68,12 @@ def test_answers_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("TC_nothing: {}", "no scenario of a pair"),
-        ("ITP-01-01-001: {done: {dance: yes}}", "no act 'dance'; its acts are plug"),
+        ("TC_nothing: {}", "unknown scenario of a pair"),
+        ("ITP-01-01-001: {done: {dance: yes}}", "unknown act 'dance'; choose from plug"),
         ("ITP-01-01-001: {done: {plug: soon}}", "plug is yes, no, or a time"),
-        ("ITP-01-01-001: {asked: {why: yes}}", "no question 'why'"),
+        ("ITP-01-01-001: {asked: {why: yes}}", "unknown question 'why'; choose from "),
         ("ITP-01-01-001: {prepared: perhaps}", "prepared is yes or no"),
-        ("ITP-01-01-001: {capture: x}", "no capture; there are prepared, done, asked, captures, ended"),
+        ("ITP-01-01-001: {capture: x}", "unknown key 'capture'; did you mean captures?"),
         ("ITP-01-01-001: {captures: x}", "captures is a list of files"),
         ("[1]", "a mapping from scenarios to answers is needed"),
     ],

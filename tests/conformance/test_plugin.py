@@ -167,7 +167,10 @@ MISTAKES = [
     ("await secc_sut.until('CabelCheckReq')", "did you mean CableCheckReq?"),
     ("await secc_sut.until('PowerDelivery.Stopp')", "did you mean PowerDelivery.Stop?"),
     ("secc_sut.make(iso2.PreChargeReq, EVTargetVoltag=5)", "no field EVTargetVoltag; did you mean EVTargetVoltage?"),
-    ("await secc_sut.until('SAP'); await secc_sut.post(iso2.SessionSetupReq, header={'verson': 1})", "no field verson"),
+    (
+        "await secc_sut.until('SAP'); await secc_sut.post(iso2.SessionSetupReq, header={'verson': 1})",
+        "header 'verson'; did you mean",
+    ),
     ("await secc_sut.until('TCP'); await secc_sut.closed(1)", "TCP is still open after 1 s"),
     ("await secc_sut.until('SAP'); secc_sut.trace.last('SessionSetupRes')", "there was no SessionSetupRes"),
     ("secc_sut.until('TCP')", "until(...) was not awaited"),
@@ -180,7 +183,7 @@ MARKERS = [
     ("protcol='din'", "did you mean protocol?"),
     ("profile='stict'", "profile is strict or tolerant"),
     ("protocol='din', payment='contract'", "does not have payment by contract"),
-    ("pics={'PICS_X': 1}", "no PICS, PIXIT or parameter 'PICS_X'"),
+    ("pics={'PICS_X': 1}", "unknown PICS, PIXIT or parameter 'PICS_X'"),
 ]
 
 

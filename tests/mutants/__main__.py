@@ -9,6 +9,7 @@ import math
 import time
 from pathlib import Path
 
+from boundary.choices import unknown
 from mutants import report
 from mutants.areas import AREAS
 from mutants.reach import KEPT, reach, visits
@@ -50,7 +51,7 @@ def main() -> None:
         return
     areas = [area for area in AREAS if not args.area or area.name in args.area]
     if not areas:
-        parser.error(f"no such area; there are {', '.join(area.name for area in AREAS)}")
+        parser.error(unknown("area", args.area[0], [area.name for area in AREAS]))
     found, every = reach(areas, say), visits()
     if args.id:
         chosen = by_id(args.id)

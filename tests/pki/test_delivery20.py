@@ -244,11 +244,11 @@ def test_any_profile_opens_what_it_sealed_and_no_other_does(suite: str, one: str
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("wwpc", "there are strict-guess, wwcp, bench"),
-        ("wwcp, kfd=x", "there are kdf, secret, aad, ed448, filler, other-info"),
-        ("wwcp, kdf=hkdf", "kdf is concat-sha512 or hkdf-sha256, not 'hkdf'"),
+        ("wwpc", "unknown key transport 'wwpc'; did you mean wwcp?"),
+        ("wwcp, kfd=x", "key transport: unknown key 'kfd'; did you mean kdf?"),
+        ("wwcp, kdf=hkdf", "unknown kdf 'hkdf'; choose from concat-sha512, hkdf-sha256"),
         ("wwcp, other-info=5", "is hexadecimal"),
-        ("", "there are strict-guess"),
+        ("", "unknown key transport ''; choose from strict-guess, wwcp, bench"),
     ],
 )
 def test_a_profile_that_is_none_is_named(text: str, said: str) -> None:

@@ -167,7 +167,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["exi", "decode", "--protocol", "iso3", "80"], "unknown protocol 'iso3'; choose from appproto"),
+        (["exi", "decode", "--protocol", "iso3", "80"], "unknown protocol 'iso3'; did you mean iso2?"),
         (["exi", "decode", "--protocol", "iso2", "--dialect", "french", "80"], "unknown dialect 'french'"),
         (["exi", "decode", "--xsd", "/nowhere", "--protocol", "iso2", "80"], "/nowhere is not a directory"),
         (["demo", "--protocol", "chademo"], "unknown protocol 'chademo'"),

@@ -60,7 +60,7 @@ MISTAKES = [
         "vehicle: {pauses: {PreChargeRes: 1}}\n",
         r"pauses.PreChargeRes: unknown message 'PreChargeRes'; did you mean PreCh",
     ),
-    ("vehicle:\n  car: golf\n", r"bench:2: vehicle.car: there is no car 'golf'"),
+    ("vehicle:\n  car: golf\n", r"bench:2: vehicle.car: unknown car 'golf'; choose from "),
     ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
     (
         "role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n",

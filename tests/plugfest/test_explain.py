@@ -53,7 +53,7 @@ def test_a_page_for_people_and_for_programs(words: str, text: str, capsys: pytes
         ("connector schuko", "unknown connector 'schuko'; choose from CCS1"),
         ("sequence iso22", "unknown protocol 'iso22'; did you mean iso2"),
         ("timer Nothing_Timeout_Of_All", "unknown timer 'Nothing_Timeout_Of_All'"),
-        ("code foo", "unknown ResponseCode 'foo'; some of them: FAILED, FAILED_AssociationError"),
+        ("code foo", "unknown ResponseCode 'foo'; choose from FAILED, FAILED_AssociationError, "),
         ("message AuthorisationReq", "did you mean AuthorizationReq"),
         ("message ServiceType", "unknown message 'ServiceType'"),
         ("code FAILED_SequenceErr", "did you mean FAILED_SequenceError"),

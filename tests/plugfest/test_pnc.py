@@ -153,7 +153,7 @@ charger:
         (["--pki", ".", "--payment", "contract", "--set", "tls=none"], "a contract needs TLS: tls is none"),
         (["--set", "charger.verdicts={DEPLFC00000001: FAILED_Canceled}"], "unknown ResponseCode 'FAILED_Canceled'"),
         (["--set", "charger.plans=[{prices: [{start: 5, level: 1}]}]"], "the first start is 0"),
-        (["--set", "key-transport=wwpc"], "no key transport 'wwpc'; there are strict-guess, wwcp, bench"),
+        (["--set", "key-transport=wwpc"], "unknown key transport 'wwpc'; did you mean wwcp?"),
         (["--set", "vehicle.services={three: 1}"], "a ServiceID is a number"),
     ],
 )

@@ -151,11 +151,11 @@ def test_equal_addresses_are_a_problem_though_the_link_comes_up(cables: Lab) -> 
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--fault", "gremlins"], "--fault gremlins: unknown fault; choose from no-profiles, "),
-        (["--lose", "CM_SET_KEY.CNF"], "--lose CM_SET_KEY.CNF: unknown message; choose from CM_SLAC_PARM.REQ, "),
+        (["--fault", "gremlins"], "--fault: unknown fault 'gremlins'; choose from no-profiles, "),
+        (["--lose", "CM_SET_KEY.CNF"], "--lose: unknown message 'CM_SET_KEY.CNF'; did you mean "),
         (["--lose", "CM_MNBC_SOUND.IND=x"], "give a number of frames after ="),
         (["--power", "charger=9-3"], "--power charger=9-3: write vehicle=FROM-TO or charger=FROM-TO"),
-        (["--charger-modem", "acme"], "unknown modem acme; choose from qca7000, "),
+        (["--charger-modem", "acme"], "unknown modem 'acme'; choose from qca7000, "),
     ],
 )
 def test_mistakes_of_a_line_are_one_line(words: list[str], text: str) -> None:

@@ -33,7 +33,7 @@ def test_replacing() -> None:
 
 def test_wrong_names_and_values() -> None:
     """A timer that does not exist, or a negative time, is refused."""
-    with pytest.raises(ValueError, match="unknown SLAC timer TT_match_respons; choose from C_"):
+    with pytest.raises(ValueError, match="unknown SLAC timer 'TT_match_respons'; did you mean TT_match_response"):
         Timing().replace(TT_match_respons=1)
     with pytest.raises(ValueError, match="TT_match_join: -1 is negative"):
         Timing().replace(TT_match_join=-1)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from boundary.choices import unknown
 from boundary.errors import InputError
 from boundary.yaml_read import parse_yaml
 from pki.path import Code
@@ -141,11 +142,11 @@ CONNECTED = "Connected"
 
 def _check_action(message: str, action: str) -> None:
     if message not in (*tables.MESSAGES, "ChangeCipherSpec", CONNECTED):
-        known = ", ".join((*tables.MESSAGES, CONNECTED))
-        raise ValueError(f"deviate.at: unknown handshake message {message!r}; choose from {known}")
+        known = (*tables.MESSAGES, CONNECTED)
+        raise ValueError(f"deviate.at: {unknown('handshake message', message, known)}")
     word, _, argument = action.partition(" ")
     if word not in ACTIONS:
-        raise ValueError(f"deviate.at.{message}: unknown action {word!r}; choose from {', '.join(ACTIONS)}")
+        raise ValueError(f"deviate.at.{message}: {unknown('action', word, ACTIONS)}")
     if word in ("alert", "warning"):
         tables.number("alert", argument)
     if word == "delay":
@@ -157,7 +158,7 @@ def _check_tolerated(names: tuple[str, ...]) -> None:
         known = [str(code) for code in Code]
         for name in names:
             if name not in known:
-                raise ValueError(f"tolerate: unknown check {name!r}; choose from {', '.join(known)}")
+                raise ValueError(f"tolerate: {unknown('check', name, known)}")
 
 
 _FIELD_SUITES = ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
@@ -195,7 +196,7 @@ def options_of(values: Mapping[str, Any]) -> Options:
     values = dict(values)
     name = values.pop("profile", "iso2")
     if name not in PROFILES:
-        raise SetupError(f"TLS options: unknown profile {name!r}; choose from {', '.join(PROFILES)}")
+        raise SetupError(f"TLS options: {unknown('profile', name, PROFILES)}")
     start = msgspec.to_builtins(PROFILES[name])
     for key, value in values.items():
         if key == "deviate" and isinstance(value, Mapping):

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from boundary.choices import unknown
+
 TLS12, TLS13 = 0x0303, 0x0304
 VERSIONS: Mapping[str, int] = {"1.2": TLS12, "1.3": TLS13}
 
@@ -188,8 +190,7 @@ def number(kind: str, name: str | int) -> int:
     try:
         return int(name, 0)
     except ValueError:
-        known = ", ".join(dict.fromkeys(_OTHER_NAMES[kind]))
-        raise ValueError(f"unknown {kind} {name!r}; choose from {known}") from None
+        raise ValueError(unknown(kind, name, _OTHER_NAMES[kind])) from None
 
 
 def numbers(kind: str, names: Iterable[str | int]) -> list[int]:

@@ -6,7 +6,6 @@ not declared: either behaviour passes. A case applies when all its conditions ho
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from boundary import yaml_read
+from boundary.choices import unknown
 from boundary.errors import InputError
 from boundary.write import write
 from plugfest.conformance.catalogue import Case, parameters, timer
@@ -160,9 +160,7 @@ class Pics:
     def __post_init__(self) -> None:
         for name in self.declared:
             if name not in DEFAULTS:
-                found = difflib.get_close_matches(name, DEFAULTS, 1)
-                hint = f"; did you mean {found[0]}?" if found else ""
-                raise PicsError(f"no PICS, PIXIT or parameter {name!r}{hint}")
+                raise PicsError(unknown("PICS, PIXIT or parameter", name, DEFAULTS))
 
     def __getitem__(self, name: str) -> Any:
         return self.declared.get(name, DEFAULTS[name])

@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from boundary.choices import unknown
 from boundary.errors import InputError
 from boundary.write import write
 from boundary.yaml_read import read_yaml
@@ -103,24 +104,22 @@ def _written(time: float) -> str:
 def _answered(path: Path, name: str, entry: Any) -> Answered:
     where = f"{path}: {name}"
     if name not in {one.id for one in cases() if one.sut == "pair"}:
-        raise InputError(where, "no scenario of a pair; see plugfest conformance list --sut pair")
+        raise InputError(where, "unknown scenario of a pair; plugfest conformance list --sut pair lists them")
     made, found = scenario(case(name)), Answered()
     if not isinstance(entry, dict):
         raise InputError(where, "prepared, done, asked, captures or ended are needed")
-    if unknown := set(map(str, entry)) - set(Answered.__dataclass_fields__):
-        raise InputError(
-            where, f"no {', '.join(sorted(unknown))}; there are {', '.join(Answered.__dataclass_fields__)}"
-        )
+    if strange := set(map(str, entry)) - set(Answered.__dataclass_fields__):
+        raise InputError(where, unknown("key", min(strange), Answered.__dataclass_fields__))
     if "prepared" in entry:
         found.prepared = _yes(where, "prepared", entry["prepared"])
     marks = [step.mark for step in made.steps if isinstance(step, Do)]
     for mark, value in _mapping(where, "done", entry.get("done")).items():
         if mark not in marks:
-            raise InputError(where, f"no act {mark!r}; its acts are {', '.join(marks)}")
+            raise InputError(where, unknown("act", mark, marks))
         found.done[mark] = value if isinstance(value, bool) else _time(where, mark, value)
     for question, value in _mapping(where, "asked", entry.get("asked")).items():
         if question not in QUESTIONS:
-            raise InputError(where, f"no question {question!r}; there are {', '.join(QUESTIONS)}")
+            raise InputError(where, unknown("question", question, QUESTIONS))
         found.asked[question] = _yes(where, question, value)
     captures = entry.get("captures") or []
     if not isinstance(captures, list) or not all(isinstance(one, str) for one in captures):

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from boundary.choices import meant
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.evcc.course import Course
 from plugfest.conformance.evcc.plan import LAST
 from plugfest.conformance.evcc.reactions import gives_up
 from plugfest.conformance.evcc.tester import TesterEvse, made
-from plugfest.conformance.scripting.mistakes import changed, close_to
+from plugfest.conformance.scripting.mistakes import changed
 from plugfest.conformance.scripting.script import Script
 from plugfest.conformance.verdict import Result
 from slac.pilot import State
@@ -68,7 +69,7 @@ class ChargerScript(Script):
         modules = (*self.setting.protocol.modules.values(), appproto)
         if not any(hasattr(module, name) for module in modules) or not name.endswith("Req"):
             names = [word for module in modules for word in vars(module) if word.endswith("Req")]
-            raise ValueError(f"{self.setting.protocol.title} has no request {name}{close_to(name, names)}")
+            raise ValueError(f"{self.setting.protocol.title} has no request {name}{meant(name, names)}")
         if name in LAST and self.se.answers.stops_after is None:
             self.se.answers.stops_after = self.se.answers.loops + 3
         caught = self.se.catch(lambda arrival: arrival.name == name)

@@ -6,9 +6,8 @@ unless pytest is called with ``--full-trace``.
 
 from __future__ import annotations
 
-import difflib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from boundary.choices import meant
 from plugfest.conformance.fields import found, replaced
 from v2g.messages.iso20.types import RationalNumberType
 from v2g.physical import physical, rational
@@ -28,13 +28,6 @@ _LIBRARY = Path(warnings.__file__).parent
 """The directory of asyncio and contextlib."""
 
 _AWAITED = "was never awaited"
-
-
-def close_to(word: str, words: Iterable[str]) -> str:
-    """``; did you mean X?``, or all valid names if none is close."""
-    known = list(words)
-    found = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(known)}"
 
 
 def field_names(message: Any) -> Iterator[str]:
@@ -55,7 +48,7 @@ def changed(message: Any, **fields: Any) -> Any:
         try:
             before = found(message, name)
         except KeyError:
-            text = close_to(name, dict.fromkeys(field_names(message)))
+            text = meant(name, dict.fromkeys(field_names(message)))
             raise ValueError(f"{type(message).__name__} has no field {name}{text}") from None
         message = replaced(message, name, _physical(before, value))
     return message

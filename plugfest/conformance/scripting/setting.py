@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from boundary.choices import meant
 from plugfest.config.words import PROTOCOLS as NAMES
 from plugfest.conformance.campaign import by_pytest
 from plugfest.conformance.campaign.evidence import may_capture
@@ -17,7 +18,6 @@ from plugfest.conformance.campaign.storage import safe
 from plugfest.conformance.catalogue import Case, Mode, Run
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load
 from plugfest.conformance.catalogue.protocols import word_of
-from plugfest.conformance.scripting.mistakes import close_to
 from plugfest.conformance.sut import own_system
 from plugfest.conformance.sut.reach import Reach
 from v2g import interfaces
@@ -115,7 +115,7 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     """
     for word in words:
         if word not in WORDS:
-            raise pytest.UsageError(f"{name}: sut({word}=...){close_to(word, WORDS)}")
+            raise pytest.UsageError(f"{name}: sut({word}=...){meant(word, WORDS)}")
     path = config.getoption("--sut-pics")
     try:
         pics = load(Path(path)) if path else Pics(dict(own_system.FAST))
@@ -167,7 +167,7 @@ def _of_iso20(words: dict[str, Any], protocol: str, name: str) -> dict[str, Any]
     if service is not None:
         found = BY_TITLE.get(str(service))
         if found is None:
-            raise pytest.UsageError(f"{name}: service={service!r}{close_to(str(service), BY_TITLE)}")
+            raise pytest.UsageError(f"{name}: service={service!r}{meant(str(service), BY_TITLE)}")
         if "ac" in words and bool(words["ac"]) is not (found.energy == "AC"):
             raise pytest.UsageError(f"{name}: service {service} does not go with ac={words['ac']}")
         changes["PICS_CMN_CMN_ChargingMode"] = "aC" if found.energy == "AC" else "dC"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from boundary.choices import meant
 from plugfest.conformance.catalogue.durations import DELAY
-from plugfest.conformance.scripting.mistakes import close_to
 from v2g.reading import body_of
 from v2g.trace import Event
 
@@ -67,7 +67,7 @@ class Trace:
         return found[-1]
 
     def _close(self, name: str) -> str:
-        return close_to(name, dict.fromkeys(self.names)) if self.names else ""
+        return meant(name, dict.fromkeys(self.names)) if self.names else ""
 
     def when(self, kind: type[Any] | str, place: int = -1) -> float:
         """Time of a message, s on the loop's clock."""

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from typing import Any
 
+from boundary.choices import meant
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
-from plugfest.conformance.scripting.mistakes import changed, close_to
+from plugfest.conformance.scripting.mistakes import changed
 from plugfest.conformance.scripting.script import Script
 from plugfest.conformance.secc.tester import TesterEv
 from slac.pilot import State
@@ -162,7 +163,7 @@ def before(tester: TesterEv, request: str) -> str:
     line = tester.kind.line
     if name not in line:
         requests = [f"{step}Req" for step in line if "." not in step and step not in STATES]
-        raise ValueError(f"{request} has no place in this session{close_to(request, requests)}")
+        raise ValueError(f"{request} has no place in this session{meant(request, requests)}")
     return line[line.index(name) - 1]
 
 
@@ -175,5 +176,5 @@ def known(tester: TesterEv, state: str) -> str:
     try:
         tester.kind.way_to(state)
     except (KeyError, ValueError):
-        raise ValueError(f"no state {state}{close_to(state, tester.kind.line)}") from None
+        raise ValueError(f"no state {state}{meant(state, tester.kind.line)}") from None
     return state
