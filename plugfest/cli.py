@@ -11,12 +11,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pkgutil import resolve_name
-from typing import Any, NoReturn
 
 from boundary import console
 from boundary.console import complain, complain_all, say
 from boundary.errors import InputError, OutputError
-from boundary.text import visible
+from plugfest.arguments import Parser
 from plugfest.errors import UserError
 
 COMMANDS = (
@@ -61,27 +60,13 @@ exit codes of evcc, secc and demo:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Parser of the program or of a command: the one that gets an unknown argument reports it, with its own usage."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        known, others = super().parse_known_args(args, namespace)
-        if others:
-            self.error(f"unrecognized arguments: {' '.join(others)}")
-        return known, others
-
-    def error(self, message: str) -> NoReturn:
-        """Reports an error in one line, whatever was typed or pasted."""
-        super().error(visible(message))
-
-
 def parser(*names: str) -> argparse.ArgumentParser:
     """The whole command line; docs and shell completion can be made from it.
 
     Args:
         names: only these commands. A started command does not need the others, and their modules take time to load.
     """
-    top = _Parser(
+    top = Parser(
         prog="plugfest",
         description="Lab bench for EV charging communication: both ends of a CCS or NACS session.",
         epilog=_EPILOG,

@@ -1,0 +1,60 @@
+"""The parser of the command line: a mistake is one line that says what was wrong and what to write instead."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from boundary.choices import near, unknown
+from boundary.console import complain
+from boundary.text import visible
+
+_KINDS = {int: "a whole number", float: "a number"}
+"""What a value of a type is called."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser of the program or of a command. The command that gets an unknown argument reports it."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(self._strange(others[0]))
+        return known, others
+
+    def error(self, message: str) -> NoReturn:
+        """Reports an error in one line, whatever was typed or pasted."""
+        complain(f"{self.prog}: {visible(_worded(message))}")
+        raise SystemExit(2)
+
+    def _strange(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"unexpected argument {word!r}; see {self.prog} --help"
+        name = word.partition("=")[0]
+        return f"unknown option {name}{near(name, self._options()) or f'; see {self.prog} --help'}"
+
+    def _options(self) -> Iterator[str]:
+        for action in self._actions:
+            yield from (name for name in action.option_strings if name.startswith("--"))
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Names the type in words, where argparse shows that of Python."""
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            kind = next((words for kind, words in _KINDS.items() if action.type is kind), "")
+            if not kind:
+                raise
+            raise argparse.ArgumentError(action, f"{arg_string!r} is not {kind}") from None
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            if action.nargs == argparse.PARSER:
+                raise argparse.ArgumentError(None, unknown("command", value, action.choices))
+            raise argparse.ArgumentError(action, unknown("value", value, action.choices))
+
+
+def _worded(message: str) -> str:
+    """What argparse says, shorter."""
+    return message.removeprefix("argument ").replace("the following arguments are required", "missing", 1)
