@@ -248,5 +248,11 @@ class KeyedModem:
     async def _message(
         self, request: Message, kind: type[M], *, mmv: int | None = None, within: float | None = None
     ) -> M | None:
-        frame = await self.ask(request, kind, mmv=mmv, within=within)
+        """What the modem answers; None without an answer.
+
+        A look within a given time is one of many, so it asks once. A question is repeated, because one lost frame
+        would look like a modem that cannot answer.
+        """
+        times = self.timing.modem_requests if within is None else 1
+        frame = await self.ask(request, kind, times=times, mmv=mmv, within=within)
         return frame.message if frame is not None and isinstance(frame.message, kind) else None

@@ -10,7 +10,7 @@ import pytest
 
 from slac.errors import ModemError
 from slac.events import Event
-from slac.frames import CM_NW_INFO_CNF, VS_SW_VER_CNF, Frame, Message, build
+from slac.frames import CM_NW_INFO_CNF, VS_NW_INFO_CNF, VS_RD_MOD_CNF, VS_SW_VER_CNF, Frame, Message, build
 from slac.host import Host
 from slac.keys import nid_of
 from slac.modem import NoModem, detect
@@ -128,6 +128,24 @@ async def test_refused_key() -> None:
         assert await modem.set_key(nid_of(KEY), KEY) == 0
     assert [e.name for e in events if e.direction == "tx"].count("CM_SET_KEY.REQ") == 3
     assert "does not prove that it took the key" in next(e.note for e in events if e.name == "set key")
+
+
+async def test_a_lost_answer_makes_no_modem_fit() -> None:
+    """Each answer that says what a modem is may be lost once: the question is repeated."""
+    _, car, _ = world("qca7000")
+    lost: set[type[Message]] = set()
+
+    def first_lost(frame: Frame) -> Frame | None:
+        again = type(frame.message) in lost
+        lost.add(type(frame.message))
+        return frame if again else None
+
+    async with Host(car) as vehicle:
+        modem = await detect(vehicle)
+        vehicle.rewrite_received = {Message: first_lost}
+        assert "the modem's SLAC mode is PEV" in await modem.role_problem("EVSE")
+        assert await modem.networks() is not None
+    assert {VS_RD_MOD_CNF, VS_NW_INFO_CNF} <= lost
 
 
 async def test_strange_answers() -> None:
