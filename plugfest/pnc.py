@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from evcc.options import Options
 from evcc.wallet import Wallet
-from pki import names
+from pki import authority, names
 from pki.errors import PkiError
+from pki.profiles import SUITES, Role
+from pki.revocation import Revocations, any_of
+from pki.store import Store
 from plugfest import pnc20
+from plugfest.config.model import Bench
 from plugfest.config.named import protocols
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 from plugfest.security import listed
+from plugfest.service import post_to
+from secc import serve
+from secc.contract import Contracts
+from secc.provisioning import LocalBackend
+from secc.remote import Remote
 from v2g.credentials import plain_id
-
-if TYPE_CHECKING:
-    from evcc.options import Options
-    from evcc.wallet import Wallet
-    from pki.store import Store
-    from plugfest.config.model import Bench
-    from secc import serve
-    from secc.charger import Evse
-    from secc.contract import Contracts, Receipt
-    from secc.provisioning import LocalBackend
 
 SUITE = "iso2"
 
 SERVICE_TIME = 50.0
 """s for which a provisioning service may stay silent."""
-
-Say = Callable[[str], None]
-Now = Callable[[], float]
 
 
 def open_store(directory: Path) -> Store:
@@ -42,8 +38,6 @@ def open_store(directory: Path) -> Store:
     Raises:
         UserError: it cannot be used; says what to do.
     """
-    from pki.store import Store
-
     try:
         return Store(directory, SUITE if (directory / SUITE).is_dir() else None)
     except PkiError as why:
@@ -59,9 +53,6 @@ def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = No
     Raises:
         UserError: the directory cannot be used.
     """
-    from pki import authority
-    from pki.profiles import SUITES
-
     suites = [suite for suite in (SUITE, "iso20")[: 1 + newest] if not (directory / suite).is_dir()]
     if not suites or (directory.is_dir() and not (directory / SUITE).is_dir()):
         return open_store(directory)
@@ -86,8 +77,6 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
     Raises:
         PkiError: an entry is missing.
     """
-    from pki.profiles import Role
-
     own = store.get(Role.OEM_PROVISIONING) if provisioning else None
     return Wallet(
         contract=credential(store[contract]) if contract else None,
@@ -96,29 +85,23 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
     )
 
 
-def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
-    """Gives a vehicle its wallet from the bench's PKI; installed contracts are kept there.
+def equip_vehicle(options: Options, bench: Bench, directory: Path, say: Callable[[str], None]) -> None:
+    """Gives a vehicle its wallets from a PKI; installed contracts are kept there.
 
     Args:
-        now: wall clock, Unix seconds. say: prints what the user should know.
+        directory: of the PKI.
+        say: takes a line for the user.
 
     Raises:
         UserError: the PKI, or an entry of it, is missing.
     """
-    from pki.revocation import Revocations, any_of
-
     car = bench.vehicle
-    options.now, options.payment = now, bench.payment
-    options.goes_on_after_failed_certificate = car.goes_on_after_failed_certificate
-    options.services = {int(number): chosen for number, chosen in car.services.items()}
-    if bench.pki is None or bench.payment == "external":
-        return
     classic, newest = spoken(bench)
     if newest:
-        pnc20.equip_vehicle(options, bench, say)
+        pnc20.equip_vehicle(options, bench, directory, say)
     if not classic:
         return
-    store = open_store(Path(bench.pki))
+    store = open_store(directory)
     for oddity in store.oddities:
         say(f"note: {oddity}")
     chosen = car.contract
@@ -153,9 +136,6 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki.profiles import Role
-    from secc.provisioning import LocalBackend
-
     return LocalBackend(
         provider=credential(store[Role.CPS]),
         oem_authorities=ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
@@ -183,10 +163,6 @@ def contracts(
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki.profiles import Role
-    from pki.revocation import Revocations
-    from secc.contract import Contracts
-
     signer = store.get(Role.MO_SUB2)
     able = provisioning and all(role in store and store[role].has_key for role in (Role.CPS, Role.MO_SUB2))
     return Contracts(
@@ -198,26 +174,19 @@ def contracts(
     )
 
 
-def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) -> None:
-    """Gives a charger its services, its schedules with prices, and what it needs for contracts.
+def equip_charger(options: serve.Options, bench: Bench, directory: Path, at: datetime.datetime) -> None:
+    """Gives a charger what it needs for contracts.
+
+    Args:
+        directory: of the PKI.
+        at: contracts that it installs begin on this day.
 
     Raises:
         UserError: the PKI, or an entry of it, is missing.
     """
-    from pki.revocation import any_of
-    from plugfest import plans
-
     station = bench.charger
-    options.services = tuple(_services(bench))
-    options.goes_on_after_failed_certificate = station.goes_on_after_failed_certificate
-    evse.plans = plans.of_bench(station.plans)
-    options.standby, options.service_renegotiation = station.standby, station.other_services
-    options.renegotiation_tries = station.renegotiation_tries
-    if bench.pki is None or bench.payment == "external":
-        return
     classic, newest = spoken(bench)
-    at = datetime.datetime.fromtimestamp(now(), datetime.UTC)
-    store = open_store(Path(bench.pki)) if classic else pnc20.open_store(Path(bench.pki))
+    store = open_store(directory) if classic else pnc20.open_store(directory)
     try:
         made = contracts(
             store,
@@ -227,39 +196,13 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
             emaid=station.emaid or "",
         )
         if newest:
-            pnc20.equip_charger(made, bench, at)
+            pnc20.equip_charger(made, bench, directory, at)
         made.revoked = any_of(made.revoked, listed(bench))
     except PkiError as why:
         raise UserError(str(why)) from why
     if station.provisioning_url is not None:
-        from plugfest.service import post_to
-        from secc.remote import Remote
-
         remote = Remote(post_to(station.provisioning_url, SERVICE_TIME))
         made.backend, made.backend20 = (remote if classic else None), (remote if newest else None)
     made.insists, made.external = station.receipts_insist, bench.payment == "auto"
     made.verdicts = {plain_id(emaid): code for emaid, code in station.verdicts.items()}
     options.contracts = made
-
-
-def _services(bench: Bench) -> Iterator[Any]:
-    from secc import services
-
-    for entry in bench.charger.services:
-        if isinstance(entry, str):
-            yield services.KNOWN[entry]
-        else:
-            sets = {int(number): dict(values) for number, values in entry.sets.items()}
-            yield services.Service(entry.id, entry.name, entry.category, entry.free, sets, entry.tls, entry.scope)
-
-
-def receipts(received: Sequence[Receipt]) -> Iterator[str]:
-    """The receipts of a session, in words."""
-    if received:
-        yield f"receipts signed by contract {received[0].emaid}:"
-    for receipt in received:
-        clock = datetime.datetime.fromtimestamp(receipt.time, datetime.UTC)
-        reading = receipt.reading if receipt.reading is not None else "no reading"
-        verdict = receipt.problem or "signature valid"
-        signed = f"{receipt.signature.hex()[:24]}..."
-        yield f"  {clock:%H:%M:%S}  {receipt.meter.MeterID}  {reading:>9} Wh  {signed}  {verdict}"

@@ -5,24 +5,21 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from evcc.options import Options
 from evcc.wallet import Wallet20
-from pki import names
+from pki import names, sealing
 from pki.errors import PkiError
+from pki.profiles import Role
+from pki.revocation import Revocations, any_of
+from pki.store import Store
+from plugfest.config.model import Bench
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 from plugfest.security import listed
-from v2g.credentials import plain_id
-
-if TYPE_CHECKING:
-    from evcc.options import Options
-    from evcc.wallet import Wallet20
-    from pki.store import Store
-    from plugfest.config.model import Bench
-    from secc.contract import Contracts
-    from secc.iso20_provisioning import Backend, LocalBackend
-    from v2g.credentials import Credential
+from secc.contract import Contracts
+from secc.iso20_provisioning import Backend, BySuite, LocalBackend
+from v2g.credentials import Credential, plain_id
 
 SUITES = ("iso20", "iso20-ed448", "iso2")
 """Suites of a PKI in order of preference; many test benches have P-256 certificates."""
@@ -38,8 +35,6 @@ def wallet(store: Store, *, contracts: Sequence[str] = ("contract",), provisioni
     Raises:
         PkiError: an entry is missing.
     """
-    from pki.profiles import Role
-
     own = store.get(Role.OEM_PROVISIONING) if provisioning else None
     return Wallet20(
         contracts=[credential(store[name]) for name in contracts],
@@ -60,9 +55,6 @@ def backend(
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki.profiles import Role
-    from secc.iso20_provisioning import LocalBackend
-
     return LocalBackend(
         provider=credential(store[Role.CPS]),
         oem_authorities=ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
@@ -77,8 +69,6 @@ def open_store(directory: Path) -> Store:
     Raises:
         UserError: it cannot be used; says what to do.
     """
-    from pki.store import Store
-
     try:
         return Store(directory, next((suite for suite in SUITES if (directory / suite).is_dir()), None))
     except PkiError as why:
@@ -91,9 +81,6 @@ def stores(directory: Path) -> list[Store]:
     Raises:
         UserError: it cannot be used; says what to do.
     """
-    from pki.errors import PkiError
-    from pki.store import Store
-
     try:
         found = [Store(directory, suite) for suite in SUITES[:2] if (directory / suite).is_dir()]
     except PkiError as why:
@@ -101,17 +88,18 @@ def stores(directory: Path) -> list[Store]:
     return found or [open_store(directory)]
 
 
-def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) -> None:
-    """Gives a vehicle its wallet for ISO 15118-20 from the bench's PKI; installed contracts are kept there.
+def equip_vehicle(options: Options, bench: Bench, directory: Path, say: Callable[[str], None]) -> None:
+    """Gives a vehicle its wallet for ISO 15118-20 from a PKI; installed contracts are kept there.
+
+    Args:
+        directory: of the PKI.
+        say: takes a line for the user.
 
     Raises:
         UserError: the PKI, or an entry of it, is missing.
     """
-    from pki import sealing
-    from pki.revocation import Revocations, any_of
-
     car = bench.vehicle
-    store = open_store(Path(bench.pki or "pki"))
+    store = open_store(directory)
     for oddity in store.oddities:
         say(f"note: {oddity}")
     usual = [*(name for name in store if name.startswith(INSTALLED)), "contract"]
@@ -139,19 +127,19 @@ def _entry_of(store: Store, contract: Credential) -> str:
     return name
 
 
-def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) -> None:
+def equip_charger(contracts: Contracts, bench: Bench, directory: Path, now: datetime.datetime) -> None:
     """Adds to a charger what it needs for contracts of ISO 15118-20.
+
+    Args:
+        directory: of the PKI.
+        now: contracts that it installs begin on this day.
 
     Raises:
         PkiError: an authority or key is missing.
         UserError: the PKI cannot be used.
     """
-    from pki import sealing
-    from pki.profiles import Role
-    from pki.revocation import Revocations, any_of
-
     station = bench.charger
-    held = stores(Path(bench.pki or "pki"))
+    held = stores(directory)
     contracts.providers, contracts.grammar = list(station.providers), bench.signed_info
     contracts.bad_signature = station.bad_signature
     made: dict[str, LocalBackend] = {}
@@ -175,6 +163,4 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
 
 def of_suites(made: Mapping[str, LocalBackend]) -> Backend:
     """The back end of a PKI with one suite of ISO 15118-20, or for whichever the vehicle has."""
-    from secc.iso20_provisioning import BySuite
-
     return next(iter(made.values())) if len(made) == 1 else BySuite(made)

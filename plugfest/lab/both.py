@@ -22,7 +22,7 @@ from evcc.nominal import charge_nominal
 from evcc.options import Outcome as VehicleOutcome
 from evcc.options import Paused
 from evcc.stay import Stay, stay
-from plugfest import handoff, outputs, pilots, plants, pnc, security, session_options
+from plugfest import handoff, outputs, pilots, plants, receipts, security, session_options
 from plugfest.config import actions
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
@@ -259,7 +259,7 @@ async def run(bench: Bench, network: Network, cable: Cable, sessions: int | None
             await asyncio.gather(serving, driving, return_exceptions=True)
             if pair.wire.plugged and pair.wire.ev.state is not State.A:
                 pair.wire.unplug()
-    for text in pnc.receipts(charger.contracts.receipts) if charger.contracts else ():
+    for text in receipts.lines(charger.contracts.receipts) if charger.contracts else ():
         looks.say(text)
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
     await stage.close()

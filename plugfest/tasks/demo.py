@@ -17,7 +17,7 @@ from evcc.charge import charge
 from evcc.options import Outcome as VehicleOutcome
 from evcc.options import Paused
 from evcc.stay import Stay, stay
-from plugfest import config, handoff, outputs, plants, pnc, security, session_options
+from plugfest import config, handoff, outputs, plants, receipts, security, session_options
 from plugfest.commands import options
 from plugfest.config import named
 from plugfest.config.model import Bench
@@ -96,6 +96,8 @@ def make_pki(bench: Bench) -> None:
     Raises:
         UserError: the directory contains other files, but no certificate.
     """
+    from plugfest import pnc  # see session_options
+
     directory = Path(bench.pki or "pki")
     newest = any(protocol.abilities.mutual for protocol in named.protocols(bench))
     parts = [(directory / suite).is_dir() for suite in ("iso2", "iso20")]
@@ -151,7 +153,7 @@ async def _both(bench: Bench, title: str) -> int:
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):
             looks.say(line)
-    for line in pnc.receipts(charger.contracts.receipts) if charger.contracts else ():
+    for line in receipts.lines(charger.contracts.receipts) if charger.contracts else ():
         looks.say(line)
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
     await stage.close()

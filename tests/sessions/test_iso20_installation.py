@@ -252,7 +252,7 @@ async def test_a_charger_whose_pki_has_both_kinds_of_key_serves_either_vehicle(s
     bench = PncBench20(suite=suite, tolerant=False)
     bench.contracts.roots = []
     station = Charger(emaids=["DEXYZC00000002"], bad_signature="FAILED_SignatureError")
-    pnc20.equip_charger(bench.contracts, Model(role="secc", pki=str(tmp_path), tls="required", charger=station), NOW)
+    pnc20.equip_charger(bench.contracts, Model(role="secc", tls="required", charger=station), tmp_path, NOW)
     bench.evse.plans = [Plan(tariff=flat(0.4))]
     for installs in (False, True):
         bench.wallet.reinstall = installs
