@@ -23,6 +23,16 @@ def split(name: str) -> tuple[str, str]:
     return (namespace, interface) if slash else ("", name)
 
 
+def why_not(name: str, why: OSError) -> str:
+    """Why the namespace of an interface was not entered, in one line that says what to do."""
+    namespace = split(name)[0]
+    if isinstance(why, PermissionError):
+        return f"{name} is in another network namespace, and entering it needs root; try sudo"
+    if isinstance(why, FileNotFoundError):
+        return f"unknown network namespace {namespace!r}; `ip netns list` shows those that exist"
+    return f"cannot enter network namespace {namespace}: {why.strerror}"
+
+
 def exists(namespace: str) -> bool:
     """Whether a namespace of this name exists."""
     return (NAMED / namespace).exists()

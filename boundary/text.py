@@ -39,6 +39,18 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def capital(text: str) -> str:
+    """Text at the start of a sentence; names of messages keep their letters."""
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isalpha() and word.islower() else text
+
+
+def clause(text: str) -> str:
+    """Text that continues a sentence, for example after a colon; names of messages keep their letters."""
+    word = text.partition(" ")[0]
+    return text[:1].lower() + text[1:] if word.isalpha() and word.istitle() else text
+
+
 def dumps(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
     """A value as JSON that is also harmless on a terminal and reads back unchanged; one line unless indented."""
     made = json.dumps(value, ensure_ascii=False, indent=indent, default=default)

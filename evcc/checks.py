@@ -205,7 +205,7 @@ def wishes(drive: Drive, status: Notifying) -> Ending | None:
     if vehicle.battery.full:
         return Ending("stop", "charging complete")
     if drive.over_time:
-        return Ending("stop", "the time for charging is over")
+        return Ending("stop", "charging time is over")
     if status.EVSENotification == "ReNegotiation" and drive.options.renegotiates:
         return Ending("renegotiate", "the charger asked to renegotiate", hurry=_hurry(status))
     if vehicle.renegotiate.is_set():

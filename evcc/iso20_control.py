@@ -210,7 +210,7 @@ def wishes(drive: Drive, notification: str | None) -> Ending | None:
     if vehicle.battery.drained and vehicle.settings.target_power < 0.0 and not controlled(drive):
         return Ending("stop", "discharged to the minimum")
     if drive.over_time:
-        return Ending("stop", "the time for charging is over")
+        return Ending("stop", "charging time is over")
     return None
 
 

@@ -104,5 +104,5 @@ def _end(vehicle: Vehicle, until: float | None) -> tuple[Cause, str] | None:
     if vehicle.battery.full:
         return Cause.COMPLETE, "the battery has reached its target"
     if until is not None and asyncio.get_running_loop().time() >= until:
-        return Cause.COMPLETE, "the time for charging is over"
+        return Cause.COMPLETE, "charging time is over"
     return None

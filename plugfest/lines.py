@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -60,11 +60,13 @@ class Lines:
         plant: the numbers.
         calm: seconds within which further exchanges of the same kind are not shown (0: show all).
         prefix: put in front of each line, to tell roles apart.
+        heading: lines above the first event.
     """
 
     plant: Plant
     calm: float = 0.0
     prefix: str = ""
+    heading: Sequence[str] = ()
     file: IO[str] = field(default_factory=lambda: sys.stdout)
     _last: dict[str, float] = field(default_factory=dict)
     _hidden: int = 0
@@ -133,6 +135,9 @@ class Lines:
             numbers += f"  {volts:6.1f} V"
         if amps is not None:
             numbers += f"  {round(amps, 1) + 0.0:6.1f} A"  # no -0.0
+        for line in self.heading:
+            say(line, file=self.file)
+        self.heading = ()
         line = f"{self.prefix}{time:10.3f} {mark} {text:<63}{numbers if mark in '<>*' else ''}{more}".rstrip()
         say(line, file=self.file, flush=True)
 

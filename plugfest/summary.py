@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from boundary.text import clause
 from v2g.outcome import Cause, Outcome
 
 
@@ -17,7 +18,7 @@ def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
     if outcome.ok and not lines:
         lines = [f"{energy} in {outcome.seconds:.1f} s"]
         energy = ""
-    yield f"{role}: session {state}" + (f": {lines[0]}" if lines else "")
+    yield f"{role}: session {state}" + (f": {clause(lines[0])}" if lines else "")
     yield from (f"  {line}" for line in lines[1:])
     if outcome.protocol:
         state = ", paused" if outcome.paused else ""

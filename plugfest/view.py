@@ -11,7 +11,7 @@ from typing import IO, Any
 from boundary.console import Output, flush, say
 from boundary.text import dumps
 from v2g.outcome import Outcome
-from v2g.trace import Bounded, JsonLines, Observe
+from v2g.trace import Bounded, JsonLines, Observe, ignore
 
 
 @dataclass
@@ -51,6 +51,16 @@ class View:
     async def running(self) -> AsyncIterator[None]:
         """While the context is open, the view may draw by itself."""
         yield
+
+
+class Quiet(View):
+    """Neither heading nor events: what the user is told, and how sessions end."""
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__(ignore, file)
+
+    def headline(self, lines: list[str]) -> None:
+        """Nothing is below it."""
 
 
 class Json(View):

@@ -238,12 +238,8 @@ def interface_index(name: str) -> int:
     try:
         with namespaces.inside(name) as device:
             known = {other: index for index, other in socket.if_nameindex()}
-    except PermissionError:
-        raise LinkError(f"{name} is in another network namespace; entering it needs root") from None
     except OSError as why:
-        raise LinkError(
-            f"there is no network namespace {namespaces.split(name)[0]} ({why.strerror}); ip netns list shows them"
-        ) from None
+        raise LinkError(namespaces.why_not(name, why)) from None
     if device not in known:
         raise LinkError(f"no interface {name}; choose from {', '.join(sorted(known))}")
     return known[device]

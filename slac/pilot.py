@@ -168,13 +168,15 @@ def volts(state: State) -> str:
 def with_volts(label: str) -> str:
     """A :attr:`Reading.label` with its level, as ``C2 (6 V)``; anything else as it is."""
     letter = label[:1]
+    if letter == "?" and len(label) <= 2:
+        return f"{label} (level unknown)"
     return f"{label} ({volts(State(letter))})" if letter in State.__members__ and len(label) <= 2 else label
 
 
 LEGEND = ", ".join(
     f"{state.value} {level.nominal:g} V {words}"
     for (state, level), words in zip(
-        VOLTAGES.items(), ("no vehicle", "connected", "ready", "ready, ventilation", "fault", "not available"),
+        VOLTAGES.items(), ("no vehicle", "connected", "ready", "ready with ventilation", "fault", "not available"),
         strict=True,
     )
 ) + "; 1 steady, 2 PWM"  # fmt: skip

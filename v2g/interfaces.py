@@ -23,6 +23,7 @@ _ADDRESSES = Path("/proc/thread-self/net/if_inet6")
 _SIOCGIFHWADDR = 0x8927
 _TENTATIVE = 0x40
 _FAILED = 0x08
+_LOOPBACK = 0x08
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,8 @@ def entered(name: str) -> Iterator[str]:
     try:
         place = contextlib.ExitStack()
         device = place.enter_context(namespaces.inside(name))
-    except PermissionError:
-        raise SetupError(f"{name} is in another network namespace; entering it needs root") from None
     except OSError as why:
-        raise SetupError(
-            f"there is no network namespace {namespaces.split(name)[0]} ({why.strerror}); ip netns list shows them"
-        ) from None
+        raise SetupError(namespaces.why_not(name, why)) from None
     with place:
         yield device
 
@@ -140,6 +137,11 @@ def _find(name: str) -> Interface:
     if _text(system / "operstate") == "down":
         raise SetupError(f"{name} is down; try: ip link set {name} up")
     found = _link_local(name)
+    if not found and _is_loopback(name):
+        raise SetupError(
+            f"{name} is the loopback interface, which has no IPv6 link-local address; give an Ethernet interface"
+            " (`sudo plugfest lab` makes a pair)"
+        )
     if not found:
         raise SetupError(
             f"{name} has no IPv6 link-local address; try: sysctl -w net.ipv6.conf.{name}.disable_ipv6=0"
@@ -152,6 +154,11 @@ def _find(name: str) -> Interface:
             f" wait two seconds or try: sysctl -w net.ipv6.conf.{name}.accept_dad=0"
         )
     return Interface(name, index, usable[0], hardware_address(name))
+
+
+def _is_loopback(name: str) -> bool:
+    flags = _text(Path("/sys/class/net") / name / "flags")
+    return bool(flags and int(flags, 16) & _LOOPBACK)
 
 
 def hardware_address(name: str) -> bytes:

@@ -34,13 +34,10 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--peer", metavar="COMMAND", help="your program at one end; PLUGFEST_INTERFACE names its interface"
     )
-    group.add_argument(
-        "--peer-end", choices=("vehicle", "charger"), default="vehicle", help="the program's end (default vehicle)"
-    )
+    group.add_argument("--peer-end", choices=("vehicle", "charger"), help="the program's end (default vehicle)")
     group.add_argument(
         "--ready-after",
         type=float,
-        default=1.0,
         metavar="S",
         help="seconds that a charger's program takes to start (default 1)",
     )

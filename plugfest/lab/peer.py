@@ -13,6 +13,7 @@ import signal
 
 import msgspec
 
+from boundary.console import complain
 from plugfest.config.model import Bench
 from plugfest.errors import UserError
 from plugfest.lab.both import Cable, line
@@ -59,6 +60,8 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
                 raise UserError(f"--peer {command}: the shell does not find it")
             if ours == "vehicle":  # the charger has gone: the vehicle says what it makes of that
                 return await role
+            if program.returncode:
+                complain(f"--peer {command}: ended with exit code {program.returncode}")
             return program.returncode or 0
         finally:
             if role is not None:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from plugfest.lab.network import INTERFACE, Network
+
+SUDO_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where sudo looks for programs, whatever the user's PATH says."""
+
+
+def program() -> str:
+    """How to name this program behind sudo: by its path where it is in a virtual environment."""
+    started = Path(sys.argv[0])
+    if started.name != "plugfest" or shutil.which("plugfest", path=SUDO_PATH):
+        return "plugfest"
+    return str(started.absolute())
 
 
 def outset(network: Network, attenuation: float, loss: float) -> Iterator[str]:
@@ -27,11 +41,11 @@ def next_steps(network: Network, *, hands: bool) -> Iterator[str]:
     yield "in another terminal:"
     yield f"  sniff it    {car} tcpdump -i {INTERFACE} -w lab.pcap    (then: plugfest report lab.pcap)"
     if network.line:
-        yield f"  look        {car} plugfest slac modem -i {INTERFACE}"
+        yield f"  look        {car} {program()} slac modem -i {INTERFACE}"
     yield f"  break it    {post} ip link set {INTERFACE} down    (and up again)"
     yield "  test it     plugfest conformance pics charger.yaml --defaults"
-    campaign = f"plugfest conformance run --sut secc --pics charger.yaml -i {INTERFACE}"
-    yield f"              sudo plugfest lab --name {network.name[:15]}-test --no-slac --peer '{campaign}'"
+    campaign = f"{program()} conformance run --sut secc --pics charger.yaml -i {INTERFACE}"
+    yield f"              sudo {program()} lab --name {network.name[:15]}-test --no-slac --peer '{campaign}'"
     if hands:
         yield "here: unplug, plug, stop, fault malfunction, limit max-current=20 ...; ? lists them; Ctrl-C ends the lab"
     else:

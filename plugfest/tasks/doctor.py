@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from boundary.console import say
-from boundary.text import dumps
+from boundary.text import counted, dumps
 from plugfest import config
 from plugfest.config import names
 from plugfest.config.model import Bench, Mqtt
@@ -52,7 +52,7 @@ async def _run(bench: Bench, *, json: bool) -> int:
                     say(f"{'':<15}{title}: {text}", flush=True)
     if not json:
         wrong, warnings = marks.count("wrong"), marks.count("warning")
-        words = "ready" if not wrong else f"not ready: {wrong} wrong"
+        words = "ready" if not wrong else f"not ready: {counted(wrong, 'error')}"
         say()
-        say(f"{words}{f', {warnings} to look at' if warnings else ''}")
+        say(f"{words}, {counted(warnings, 'warning')}" if warnings else words)
     return 1 if "wrong" in marks else 0

@@ -12,15 +12,32 @@ from plugfest.errors import UserError
 from plugfest.lab import both, network, peer
 from plugfest.tasks import demo
 
+READY_AFTER = 1.0
+"""s that a charger's program gets to start, unless told otherwise."""
+
 
 def run(args: argparse.Namespace) -> int:
     if not 0.0 <= args.loss <= 1.0:
         raise UserError(f"--loss {args.loss:g}: give a share from 0 to 1")
+    if getattr(args, "times", 1) < 1:
+        raise UserError(f"--sessions {args.times}: give 1 or more, or leave it out for a lab that stays")
+    for option in ("peer_end", "ready_after"):
+        if hasattr(args, option) and not hasattr(args, "peer"):
+            raise UserError(f"--{option.replace('_', '-')} is for the program of --peer COMMAND, which is missing")
     bench = demo.bench_of(args)
     place = network.Network(args.place, bench.slac)
     cable = both.Cable(args.attenuation, args.loss)
     with network.made(place, lambda text: complain(f"note: {text}")):
         if hasattr(args, "peer"):
             bench = msgspec.structs.replace(bench, plain=True)  # the terminal belongs to the program
-            return asyncio.run(peer.run(bench, place, cable, args.peer, args.peer_end, args.ready_after))
+            return asyncio.run(
+                peer.run(
+                    bench,
+                    place,
+                    cable,
+                    args.peer,
+                    getattr(args, "peer_end", "vehicle"),
+                    getattr(args, "ready_after", READY_AFTER),
+                )
+            )
         return asyncio.run(both.run(bench, place, cable, getattr(args, "times", None)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from boundary.text import clause
 from plugfest.traces.entries import Entry
-from plugfest.traces.sentences import clause
 
 Severity = Literal["violation", "warning", "note"]
 

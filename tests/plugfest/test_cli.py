@@ -182,7 +182,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
         (["demo", "--fast", "--trace", "/nowhere/t.jsonl"], "cannot write /nowhere/t.jsonl"),
         (["evcc", "-i", "nosuch0"], "no interface nosuch0; choose from"),
         (["secc", "-i", "nosuch0"], "no interface nosuch0; choose from"),
-        (["evcc", "-i", "lo", "--no-slac"], "lo has no IPv6 link-local address"),
+        (["evcc", "-i", "lo", "--no-slac"], "lo is the loopback interface.*give an Ethernet interface"),
         (["evcc", "-i", "lo"], "lo is not an Ethernet interface"),
         (["evcc", "-i", "lo", "--pilot", "imagined"], "unknown pilot imagined; write assumed, sim, serial:DEVICE"),
         (["secc", "-i", "lo", "--pilot", "serial:/dev/none"], "/dev/none does not exist; is the board plugged in"),

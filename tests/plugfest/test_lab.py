@@ -138,7 +138,7 @@ def test_a_namespace_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture
     """For SLAC and without."""
     for more in ([], ["--no-slac"]):
         assert cli.main(["evcc", "-i", "nowhere/plc0", *more]) == 2
-        assert re.match(r"plugfest: there is no network namespace nowhere \(.*\); ip netns", capsys.readouterr().err)
+        assert re.match(r"plugfest: unknown network namespace 'nowhere'; `ip netns", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("words", [["--name", "a/b"], ["--loss", "2"], ["--name", "x" * 21]])

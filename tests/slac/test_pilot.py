@@ -232,6 +232,6 @@ async def test_vehicle_without_pilot_hardware() -> None:
 
 def test_states_are_shown_with_their_volts() -> None:
     assert [with_volts(label) for label in ("A1", "B2", "C2", "F", "asleep", "?", "C?")] == [
-        "A1 (12 V)", "B2 (9 V)", "C2 (6 V)", "F (-12 V)", "asleep", "?", "C? (6 V)",
+        "A1 (12 V)", "B2 (9 V)", "C2 (6 V)", "F (-12 V)", "asleep", "? (level unknown)", "C? (6 V)",
     ]  # fmt: skip
     assert LEGEND.startswith("A 12 V no vehicle, B 9 V connected, C 6 V ready, D 3 V")

@@ -22,7 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from boundary.text import dumps
+from boundary.text import clause, dumps
 from boundary.write import write
 from plugfest.conformance.campaign.evidence import capture, evidence, may_capture
 from plugfest.conformance.campaign.execute import executable, execute
@@ -35,7 +35,6 @@ from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.own import EPOCH
 from plugfest.conformance.verdict import Result, Verdict
 from plugfest.conformance.virtual import VirtualLoop
-from plugfest.traces.sentences import clause
 from slac.errors import SlacError
 from v2g.errors import V2GError
 from v2g.trace import Observe, fan_out

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from boundary.text import capital
 from plugfest.conformance.cause import Severity
 from plugfest.conformance.pair.evidence import Evidence
 from plugfest.conformance.pair.looks import Miss, in_words, look
 from plugfest.conformance.pair.scenario import Expected, Scenario
 from plugfest.conformance.verdict import Failed, Inconclusive, Judged, Result, Stop, Verdict
 from plugfest.traces.chain.steps import WHO, Fault
-from plugfest.traces.sentences import capital
 
 _ENDS = frozenset(fault.value for fault in Fault if fault is not Fault.OUT_OF_ORDER)
 """Rules that sessions break which end early: what a scenario is about already."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from boundary.text import counted
+from boundary.text import capital, clause, counted
 from plugfest.conformance.recorded import runs as catalogue
 from plugfest.conformance.recorded.answer import Answer, Judged
 from plugfest.conformance.recorded.process import PROCESS, Side, View, messages
@@ -17,7 +17,6 @@ from plugfest.traces.entries import SECC, Entry, Recording
 from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure, measure
 from plugfest.traces.proofs import Roots
-from plugfest.traces.sentences import capital, clause
 from plugfest.traces.talks import code_of, talks
 from v2g.reading import header_of
 from v2g.rules.rule import CLASSIC, Rule

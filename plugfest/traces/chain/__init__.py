@@ -26,6 +26,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from boundary.text import capital
 from plugfest.traces import slac
 from plugfest.traces.chain import below, pilot
 from plugfest.traces.chain.explain import explain
@@ -34,7 +35,6 @@ from plugfest.traces.chain.session import Session
 from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, side_of
 from plugfest.traces.entries import SECC, Entry, Recording
 from plugfest.traces.findings import Finding
-from plugfest.traces.sentences import capital
 from slac.events import LINK_LOST
 from slac.rounds import Round
 
