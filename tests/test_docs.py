@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 
 from plugfest import cli, config
 from plugfest.commands import options
@@ -130,6 +133,21 @@ def test_what_a_demo_prints_is_what_the_page_shows(path: Path, capsys: pytest.Ca
         assert cli.main(command.split()) == 0
         printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
         assert [line for line in lines.splitlines() if line not in ("...", *printed)] == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", DOCS / "scripts.md"], ids=lambda path: path.stem)
+def test_the_first_script_of_a_page_runs_in_both_older_protocols(path: Path, tmp_path: Path) -> None:
+    """In a directory of its own, beside folders that are named like packages of ours."""
+    block = next(
+        b for b in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL) if "sut" in b
+    )
+    (tmp_path / "test_page.py").write_text(block, encoding="utf-8")
+    for name in ("conformance", "traces"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--sut-protocols", "iso2,din"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=CEILING)
+    assert "2 passed" in done.stdout, done.stdout
 
 
 def test_the_readme_is_short() -> None:

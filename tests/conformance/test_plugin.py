@@ -171,6 +171,10 @@ MISTAKES = [
         "await secc_sut.until('SAP'); await secc_sut.post(iso2.SessionSetupReq, header={'verson': 1})",
         "header 'verson'; did you mean",
     ),
+    (
+        "import v2g.messages.din70121 as d; await secc_sut.until('SAP'); await secc_sut.send(d.SessionStopReq())",
+        "din70121.SessionStopReq is not a message of ISO 15118-2",
+    ),
     ("await secc_sut.until('TCP'); await secc_sut.closed(1)", "TCP is still open after 1 s"),
     ("await secc_sut.until('SAP'); secc_sut.trace.last('SessionSetupRes')", "there was no SessionSetupRes"),
     ("secc_sut.until('TCP')", "until(...) was not awaited"),

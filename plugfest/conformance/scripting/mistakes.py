@@ -19,6 +19,7 @@ from boundary.choices import meant
 from plugfest.conformance.fields import found, replaced
 from v2g.messages.iso20.types import RationalNumberType
 from v2g.physical import physical, rational
+from v2g.protocols import Protocol
 
 OURS = ("boundary", "evcc", "exi", "pki", "plugfest", "secc", "slac", "v2g")
 """Packages whose frames do not help the author of a script."""
@@ -52,6 +53,26 @@ def changed(message: Any, **fields: Any) -> Any:
             raise ValueError(f"{type(message).__name__} has no field {name}{text}") from None
         message = replaced(message, name, _physical(before, value))
     return message
+
+
+def check_protocol(message: Any, protocol: Protocol) -> None:
+    """A script that runs with several protocols names its messages by text.
+
+    Raises:
+        ValueError: this is a message of another protocol.
+    """
+    family, name = _family(type(message).__module__), type(message).__name__
+    if family and family not in {"appproto", *(_family(one.__name__) for one in protocol.modules.values())}:
+        raise ValueError(
+            f"{family}.{name} is not a message of {protocol.title}, with which this script runs;"
+            f" name it by text: {name!r}"
+        )
+
+
+def _family(module: str) -> str:
+    """``iso20`` of ``v2g.messages.iso20.dc``; "" for a module without messages."""
+    start = "v2g.messages."
+    return module.removeprefix(start).partition(".")[0] if module.startswith(start) else ""
 
 
 def _physical(before: Any, value: Any) -> Any:

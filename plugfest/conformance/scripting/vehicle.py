@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from boundary.choices import meant
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
-from plugfest.conformance.scripting.mistakes import changed
+from plugfest.conformance.scripting.mistakes import changed, check_protocol
 from plugfest.conformance.scripting.script import Script
 from plugfest.conformance.secc.tester import TesterEv
 from slac.pilot import State
@@ -71,19 +72,27 @@ class VehicleScript(Script):
         """Sends a request and returns its response, whatever its code; the test fails if none comes in time.
 
         Args:
-            message: a message, or a class for the good case.
+            message: a message, or a class or name for the good case.
             segments: lengths of the TCP segments that carry the frame; what remains goes into one more.
             within: s; the standard's message time-out by default.
             deviation: ``session_id``, ``header``, ``exi``, ``frame``, ``signature``; see
                 :meth:`plugfest.conformance.wire.Wire.send`.
         """
-        message = self.make(message) if isinstance(message, type) else message
+        message = self._meant(message, deviation)
         if segments is not None:
             await self._in_segments(message, segments)
         else:
             await self.ev.send(message, **deviation)
         arrival = await self.ev.response(type(message).__name__, within)
         return arrival.message
+
+    def _meant(self, message: Any, deviation: Mapping[str, Any]) -> Any:
+        """The message itself, or the good case of a class or name."""
+        if isinstance(message, type | str):
+            return self.make(message)
+        if "exi" not in deviation and "frame" not in deviation:
+            check_protocol(message, self.setting.protocol)
+        return message
 
     async def _in_segments(self, message: Any, segments: tuple[int, ...]) -> None:
         wire = self.ev.connection
@@ -105,7 +114,7 @@ class VehicleScript(Script):
 
     async def post(self, message: Any, **deviation: Any) -> None:
         """Sends a request without waiting for the response."""
-        await self.ev.send(self.make(message) if isinstance(message, type) else message, **deviation)
+        await self.ev.send(self._meant(message, deviation), **deviation)
 
     async def send_bytes(self, data: bytes) -> None:
         """Sends these bytes as they are, without a frame."""
