@@ -520,7 +520,7 @@ async def test_service_that_is_not_offered_ends_in_one_line() -> None:
     assert bench.safe
 
 
-@pytest.mark.parametrize(("service", "says"), [("DC_BTP", "choose from AC, DC"), ("AC_BPT", "transfers AC")])
+@pytest.mark.parametrize(("service", "says"), [("DC_BTP", "did you mean DC_BPT"), ("AC_BPT", "transfers AC")])
 async def test_service_that_the_driver_named_wrongly_is_our_own_error(service: str, says: str) -> None:
     """The charger is not notified."""
     bench = iso20_bench("iso20-dc", "any")
