@@ -20,7 +20,6 @@ from exi.schema import (
     Sequence,
     String,
 )
-from v2g import naming
 
 M = TypeVar("M")
 
@@ -49,7 +48,7 @@ def minimal(schema: Schema, message: type[M], *, dc: bool = True, request: objec
     """
     kind = next(t for t in schema.model.types if t.cls is message)
     parts = (getattr(request, name) for name in getattr(request, "__struct_fields__", ()))
-    kinds = frozenset(naming.response(type(part).__name__) for part in parts)
+    kinds = frozenset(type(part).__name__.replace("Req", "Res") for part in parts)
     made: M = _Minimal(schema.model, "DC_" if dc else "AC_", kinds).fill(kind, given)
     return made
 
