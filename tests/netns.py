@@ -28,6 +28,12 @@ class Link:
         """A command line that runs in the namespace of ``side`` (secc or evcc)."""
         return ["ip", "netns", "exec", getattr(self, side), *words]
 
+    def settle(self) -> None:
+        """Waits until the link-local addresses of both ends are usable."""
+        for namespace, interface in ((self.secc, self.secc_if), (self.evcc, self.evcc_if)):
+            show = ("-n", namespace, "-6", "addr", "show", "dev", interface, "scope", "link", "-tentative")
+            processes.wait(lambda show=show: "inet6" in _ip(*show), f"an address of {interface}")
+
 
 def _ip(*words: str) -> str:
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
@@ -53,9 +59,7 @@ def link(name: str) -> Iterator[Link]:
             subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-q", "-w", setting], check=False)
             _ip("-n", namespace, "link", "set", "lo", "up")
             _ip("-n", namespace, "link", "set", interface, "up")
-        for namespace, interface in ((made.secc, made.secc_if), (made.evcc, made.evcc_if)):
-            show = ("-n", namespace, "-6", "addr", "show", "dev", interface, "scope", "link", "-tentative")
-            processes.wait(lambda show=show: "inet6" in _ip(*show), f"an address of {interface}")
+        made.settle()
         yield made
     finally:
         for namespace in (made.secc, made.evcc):

@@ -79,7 +79,8 @@ class TestInANamespace:
             assert wrong, found
             sh(made, wrong[0]["remedy"])
             if topic == "IPv6" or "MTU" in text:
-                sh(made, f"ip link set {made.secc_if} down; ip link set {made.secc_if} up; sleep 2.5")
+                sh(made, f"ip link set {made.secc_if} down; ip link set {made.secc_if} up")
+            made.settle()
             code, healed = doctor(made)
             assert not [f for f in healed[topic] if f["mark"] != "ok"], healed[topic]
             assert code == 0
