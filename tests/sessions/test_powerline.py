@@ -108,7 +108,7 @@ def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path
     assert labels[-1].startswith(("A", "B"))
     assert not [event for event in post + car if event["layer"] == "message"]
     amperes = [json.loads(e["note"])["amps"] for e in post if e["layer"] == "plant"]
-    assert amperes.count(16.0) >= 2  # of the 32 A offered, what the vehicle takes
+    assert 16.0 in amperes  # of the 32 A offered, what the vehicle takes
     assert json.loads([e["note"] for e in car if e["layer"] == "plant"][-1])["energy"] > 0
 
 
