@@ -52,11 +52,16 @@ def _notice(bench: Bench) -> Callable[[str], None] | None:
 
 
 def tell(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], None]:
-    """From now on, changes of the pilot become events, until the returned function is called."""
+    """From now on, changes of the pilot become events, until the returned function is called.
+
+    A vehicle that is already plugged in makes the first one, so that a recording shows the state from its start.
+    """
 
     def changed(reading: Reading) -> None:
         observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=_duty(reading)))
 
+    if pilot.state in CONNECTED:
+        changed(pilot.reading)
     return pilot.subscribe(changed)
 
 

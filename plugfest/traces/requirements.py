@@ -21,6 +21,8 @@ class Topic(Enum):
     SESSION_ID = "both sides use the id that the charger gave"
     ZERO_ID = "the id is not zero"
     TRANSPORT = "the protocol uses the transport that it requires"
+    PILOT = "the vehicle shows the pilot state that a request presupposes"
+    PILOT_AC = "the vehicle goes to C or D at the start of AC charging"
 
 
 _IDS: Mapping[Topic, Mapping[str, str]] = {
@@ -31,6 +33,8 @@ _IDS: Mapping[Topic, Mapping[str, str]] = {
     Topic.REFUSAL: {ISO2: "V2G2-539", DIN: "V2G-DC-665"},
     Topic.SESSION_ID: {ISO2: "V2G2-460", ISO20: "V2G20-460"},
     Topic.ZERO_ID: {ISO2: "V2G2-750"},
+    Topic.PILOT: {DIN: "V2G-DC-547"},
+    Topic.PILOT_AC: {ISO2: "V2G2-847", ISO20: "V2G20-847"},
     Topic.TRANSPORT: {ISO2: "V2G2-635", ISO20: "V2G20-1237"},
 }
 

@@ -32,8 +32,8 @@ from plugfest.traces.chain import below, pilot
 from plugfest.traces.chain.explain import explain
 from plugfest.traces.chain.reasons import Around, Happening
 from plugfest.traces.chain.session import Session
-from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, side_of
-from plugfest.traces.entries import SECC, Entry, Recording
+from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Step, side_of
+from plugfest.traces.entries import Entry, Recording
 from plugfest.traces.findings import Finding
 from slac.events import LINK_LOST
 from slac.rounds import Round
@@ -44,12 +44,6 @@ ANSWERS_WITHIN = 2.0
 """s within which a charger answers a vehicle that starts over."""
 EVENTS = 200
 """Number of pilot and link events that are kept."""
-
-_PILOT: dict[str, tuple[str, Side]] = {
-    "A": ("the control pilot went to A: unplugged, or the proximity contact open", ""),
-    "E": ("the control pilot went to E: a fault, or the charger has no power", SECC),
-    "F": ("the charger set the control pilot to F", SECC),
-}
 
 
 class Chain:
@@ -71,15 +65,13 @@ class Chain:
     def add(self, entry: Entry) -> None:
         """Takes the next entry."""
         self._last = max(self._last, entry.time)
-        self._line.add(entry)
+        if (event := self._line.add(entry)) is not None:
+            self._events.append(event)
         if entry.connection:
             if entry.connection not in self.sessions:
                 self.sessions[entry.connection] = Session(entry.connection)
                 self._again = below.Below()
             self.sessions[entry.connection].add(entry)
-        elif entry.layer == "pilot" and entry.name[:1] in _PILOT and len(entry.name) <= 2:
-            what, side = _PILOT[entry.name[:1]]
-            self._events.append(Happening(entry.time, what, side))
         elif entry.layer == "slac" and entry.name == LINK_LOST:
             self._events.append(Happening(entry.time, "the power line link was lost", ""))
         elif entry.layer == "error" and entry.name == "ended":

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Step
+from plugfest.traces.chain.reasons import Happening
+from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Side, Step
 from plugfest.traces.entries import SECC, Entry
 from plugfest.traces.slac import parse
 from slac.frames import CP_STATE_IND
-from slac.pilot import READY, Offer, State, duty_told, read_duty, told, volts
+from slac.pilot import READY, STEADY, Offer, State, duty_told, read_duty, told, volts
+
+_ENDING: dict[State, tuple[str, Side]] = {
+    State.A: ("the control pilot went to A: unplugged, or the proximity contact open", ""),
+    State.E: ("the control pilot went to E: a fault, or the charger has no power", SECC),
+    State.F: ("the charger set the control pilot to F", SECC),
+}
+_OFF = "the charger switched its pilot oscillator off while the vehicle was ready"
 
 MOST = 6
 """Maximum number of states listed in a sentence."""
@@ -23,7 +31,8 @@ def reading(entry: Entry) -> tuple[State, float | None] | None:
         letter = entry.name[:1]
         if len(entry.name) > 2 or letter not in State.__members__:
             return None
-        return State(letter), duty_told(entry.note)
+        steady = entry.name.endswith("1")  # the oscillator is off
+        return State(letter), STEADY if steady else duty_told(entry.note)
     if entry.layer == "slac" and entry.name == "CP_STATE.IND":
         frame = parse(entry.data)
         message = frame.message if frame is not None else None
@@ -50,13 +59,15 @@ class Line:
     _began: Entry | None = None
     _last: tuple[State, Entry] | None = None
     _before: State | None = None
+    _on: bool = False  # the oscillator, while the vehicle is ready
 
-    def add(self, entry: Entry) -> None:
-        """Takes the next entry, of any kind."""
+    def add(self, entry: Entry) -> Happening | None:
+        """Takes the next entry, of any kind; returns what it may end."""
         found = reading(entry)
         if found is None:
-            return
+            return None
         state, duty = found
+        happened = self._happened(entry, state, duty)
         if not self.shown or found != self.shown[-1]:
             self.states += 1
             if len(self.shown) < MOST:
@@ -69,6 +80,15 @@ class Line:
         if self._last is None or state is not self._last[0]:
             self._before = self._last[0] if self._last is not None else None
             self._last = state, entry
+        self._on = state in READY and offer is not Offer.NOTHING
+        return happened
+
+    def _happened(self, entry: Entry, state: State, duty: float | None) -> Happening | None:
+        if state in _ENDING and (self._last is None or state is not self._last[0]):
+            return Happening(entry.time, *_ENDING[state])
+        if self._on and state in READY and duty == STEADY:
+            return Happening(entry.time, _OFF, SECC, last=True)
+        return None
 
     def _rest(self, time: float) -> None:
         if self._since is not None:

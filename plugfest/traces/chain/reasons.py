@@ -36,12 +36,19 @@ OF_PAIRING = {"unasked", "response-type", "order"}
 
 
 class Happening(NamedTuple):
-    """What happened to pilot or link: when, what, who caused it; ``found`` if it is already a finding."""
+    """What happened to pilot or link.
+
+    Attributes:
+        time: s. text: what. side: who caused it.
+        found: it is already a finding.
+        last: it counts as a reason only where nothing else does, because it may itself follow from something.
+    """
 
     time: float
     text: str
     side: Side
     found: bool = False
+    last: bool = False
 
 
 _OF_THE_LINK = {"slac-key", "slac-link"}
@@ -83,12 +90,13 @@ class Around:
         said = [text for at, text in self.words if abs(at - time) <= BEFORE]
         return f"; in its own words: {said[0]}" if said else ""
 
-    def event(self, time: float) -> Happening | None:
-        """What happened to pilot or link shortly before a time."""
+    def event(self, time: float, *, last: bool = False) -> Happening | None:
+        """What happened to pilot or link shortly before a time; ``last``: what counts as a last resort."""
         keys = [
             Happening(f.time, f.text, side_named(f.side), found=True) for f in self.findings if f.rule in _OF_THE_LINK
         ]
-        return next((event for event in sorted([*keys, *self.events]) if time - BEFORE <= event.time <= time), None)
+        near = (event for event in sorted([*keys, *self.events]) if time - BEFORE <= event.time <= time)
+        return next((event for event in near if event.last is last), None)
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,10 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
     own = around.about(move.side, after.index, move.entry.index, ("violation",)) if after is not None else None
     if own is not None and own.rule in _OF_BYTES:
         return by_finding(common, own, f"then {move.text}")
+    event = around.event(move.entry.time, last=True)
+    if event is not None and event.side == peer:
+        return replace(common, side=event.side, fault=Fault.LINK_LOST, since=event.time, severity="violation",
+                       sentence=f"{event.text}; then {move.text}")  # fmt: skip
     return None
 
 

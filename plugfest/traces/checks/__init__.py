@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from plugfest.traces import chain
 from plugfest.traces.chain import Diagnosis, Outcome, Reached, Step
 from plugfest.traces.chain.steps import WHO
-from plugfest.traces.checks import content, contract, matching, order, transport
+from plugfest.traces.checks import content, contract, matching, order, pilot, transport
 from plugfest.traces.checks.repeated import counted, told
 from plugfest.traces.entries import SECC, Recording
 from plugfest.traces.findings import Finding, Severity, Verdict
@@ -38,6 +38,7 @@ RULES = {
     "sequence-error": "FAILED_SequenceError only for a request that is out of order",
     "sequence-tolerated": "a request that is out of order is refused",
     "after-refusal": "a refusal ends the session",
+    "pilot-state": "the vehicle shows the pilot state that a request presupposes",
     "session-id": "one session id, 8 bytes, not zero",
     "undecodable": "every payload can be decoded",
     "not-a-message": "every payload is a message of the session",
@@ -121,12 +122,14 @@ def _rules(recording: Recording) -> Iterator[Finding]:
     yield from matching.matching(recording)
     yield from transport.discovery(recording)
     yield from transport.told(recording)
+    shown = pilot.Readings(recording)
     for talk in talks(recording):
         yield from order.order(talk)
         yield from order.beside(talk)
         yield from order.twice(talk)
         yield from order.after_refusal(talk)
         yield from order.session_ids(talk)
+        yield from pilot.pilot(talk, shown)
         yield from content.schema(talk)
         yield from content.rules(talk)
         yield from contract.proofs(talk)

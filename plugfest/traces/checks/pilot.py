@@ -1,0 +1,70 @@
+"""Requests against the control pilot: a vehicle shows the state that each of its requests presupposes.
+
+A charger refuses a request in another state; where the recording has readings of the pilot, so do these checks. They
+judge only what a vehicle's resistors set, B, C and D: what unplugging and E and F do is in :mod:`..chain`.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from plugfest.traces.chain.pilot import reading
+from plugfest.traces.entries import EVCC, Entry, Recording
+from plugfest.traces.findings import Finding, about
+from plugfest.traces.requirements import Topic, requirement
+from plugfest.traces.talks import Exchange, Talk, code_of
+from slac.pilot import CONNECTED, READY, State
+from v2g.protocols import PROTOCOLS
+
+
+class Readings:
+    """The states that the pilot showed, with their times, in order."""
+
+    def __init__(self, recording: Recording) -> None:
+        found = [(entry.time, shown[0]) for entry in recording.entries if (shown := reading(entry)) is not None]
+        self._times, self._states = [time for time, _ in found], [state for _, state in found]
+        self._end = recording.entries[-1].time if recording.entries else -math.inf
+
+    def during(self, start: float, end: float) -> set[State] | None:
+        """The states in an interval, s, with the one at its start; None if they are not known throughout."""
+        first, last = bisect_right(self._times, start), bisect_right(self._times, end)
+        return set(self._states[first - 1 : last]) if first and end <= self._end else None
+
+
+def pilot(talk: Talk, readings: Readings) -> Iterator[Finding]:
+    """Requests that came in another pilot state than they presuppose, and were not followed by it in time."""
+    timeout = talk.timing.V2G_SECC_CPState_Detection_Timeout
+    for exchange in talk.exchanges:
+        request, response = exchange.request, exchange.response
+        if request is None or not (due := _due(talk, request)):
+            continue
+        refused = response is not None and code_of(response).startswith("FAILED")
+        end = response.time if response is not None and refused else request.time + timeout
+        shown = readings.during(request.time, end)
+        if shown is not None and shown <= CONNECTED - due:
+            yield about(request, "violation", EVCC, "pilot-state", _text(exchange, shown, due), _source(talk, request))
+
+
+def _due(talk: Talk, request: Entry) -> frozenset[State]:
+    """The states that a request presupposes; none: any."""
+    names = PROTOCOLS[talk.protocol].names if talk.protocol else None
+    if names is None or request.schema == "appproto":
+        return frozenset()
+    if request.name in names.powered or (talk.ac and _starts(request)):
+        return READY
+    return frozenset(State(letter) for letter in names.pilot.get(request.name, ""))
+
+
+def _starts(request: Entry) -> bool:
+    return request.name == "PowerDeliveryReq" and getattr(request.body, "ChargeProgress", "") == "Start"
+
+
+def _source(talk: Talk, request: Entry) -> str:
+    return requirement(Topic.PILOT_AC if _starts(request) else Topic.PILOT, talk.protocol)
+
+
+def _text(exchange: Exchange, shown: set[State], due: frozenset[State]) -> str:
+    seen, wanted = (" or ".join(sorted(state.value for state in states)) for states in (shown, due))
+    return f"the vehicle sent {exchange.name} with the control pilot in {seen}, where {wanted} is due"
