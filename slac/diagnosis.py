@@ -48,7 +48,7 @@ class Verdict:
         due: what was due and did not arrive; None if the link came up.
         blamed: the end at fault; None if the frames do not show it.
         deviation: the refused message, if that is the reason.
-        undecided: whether a batch of sounds was under way, so nobody is to blame for what a recording no longer has.
+        undecided: whether what is due may still come in time, so nobody is to blame for what a recording no longer has.
     """
 
     step: Step
@@ -122,7 +122,8 @@ def _waits(x: Exchange, now: float, limit: float) -> bool:
 
 
 def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: float, why: Iterable[Cause]) -> Verdict:
-    under_way = step in (Step.SOUNDING, Step.ATTENUATION) and now - due.since <= due.limit
+    answered = step is not Step.PARM  # a recording in which no charger speaks at all shows that one is missing
+    in_time = now - due.since <= due.limit and not x.superseded
     return Verdict(
         step,
         text,
@@ -131,7 +132,7 @@ def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: fl
         due,
         due.end,
         None,
-        under_way and bool(x.started or x.begins_late),
+        answered and in_time,
     )
 
 

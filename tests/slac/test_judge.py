@@ -116,6 +116,15 @@ def test_nothing_is_judged_before_its_time(sent: list[Sent]) -> None:
     assert over(x, judge.now + 60.0)
 
 
+@pytest.mark.parametrize("sent", [ANSWERED, SOUNDED, REPORTED, AGREED, CHOSEN])
+def test_nobody_is_blamed_while_what_is_due_may_still_come(sent: list[Sent]) -> None:
+    """A recording may end right after any message; only one that goes on shows that nothing followed."""
+    judge = judged(sent)
+    (x,) = judge.exchanges
+    assert verdict(x, sent[-1][0] + 0.05).undecided
+    assert not verdict(x, judge.now).undecided
+
+
 def test_a_modem_that_settles_is_the_first_suspect() -> None:
     """A key set shortly before the request: the modem may have been deaf."""
     _, _, causes = failure([(-1.0, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=NID, new_key=NMK)), *ASKED])
