@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from boundary.choices import near, unknown
@@ -12,6 +12,27 @@ from boundary.text import visible
 
 _KINDS = {int: "a whole number", float: "a number"}
 """What a value of a type is called."""
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an option that takes a whole number of a range."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            up = "up" if most is None else f"to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} {up}")
+        return number
+
+    return read
+
+
+PORT = whole(0, 65535)
+"""A port; 0 is any free one."""
+COUNT = whole(1)
 
 
 class Parser(argparse.ArgumentParser):

@@ -6,10 +6,12 @@ several in a row, or still inside the packet that carried them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from boundary.errors import InputError
 from boundary.octets import spelled
 from boundary.read import read_bytes
 from exi import ExiError
@@ -69,6 +71,8 @@ def given(argument: str) -> bytes:
     """
     content = of_file(argument)
     if content is None:
+        if re.search(r"\.\w+$", argument):  # the name of a file; hex and base64 have no dots
+            raise InputError(argument, "no such file")
         return spelled(argument)
     if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: text never starts with these
         return content

@@ -107,9 +107,9 @@ class Candidate:
         """What the bytes would be in this reading, in words."""
         title = TITLES.get(self.schema, self.schema)
         handshake = PROTOCOL_OF.get(self.schema) is APPPROTO
-        what = self.name if handshake and self.name else f"{self.name or 'something'} of {title}"
+        what = self.name if handshake and self.name else f"{self.name or 'a message'} of {title}"
         if self.fragment:
-            return f"a fragment {what}"
+            return f"a fragment {what}" if self.name else f"a fragment of {title}"
         return what + {State.CUT: ", cut off", State.BROKEN: ", broken"}.get(self.state, "")
 
 

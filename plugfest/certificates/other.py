@@ -73,6 +73,8 @@ def export(args: argparse.Namespace) -> int:
 
 def import_(args: argparse.Namespace) -> int:
     """A PKI made elsewhere, in our layout."""
+    if not args.source.is_dir():
+        raise UserError(f"{args.source}: no such directory; give the one with the certificates and keys to take over")
     found = Store(args.source, args.suite, password=args.password)
     store = Store.of(found.suite, ())
     for entry in found.values():

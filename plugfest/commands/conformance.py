@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plugfest.arguments import PORT
 from plugfest.commands import options
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _add_reach(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--no-modem", dest="modem", action="store_false", help="SLAC without a modem, on a plain cable")
     group.add_argument("--address", metavar="ADDRESS", help="the charger's address, to skip SDP (with --port)")
-    group.add_argument("--port", metavar="PORT", type=int, help="the charger's TCP port; for a vehicle, the tester's")
+    group.add_argument("--port", metavar="PORT", type=PORT, help="the charger's TCP port; for a vehicle, the tester's")
 
 
 def _add_pics(inner: Any) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plugfest.arguments import COUNT, PORT
+
 PROFILES = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448"), "both": ("iso2", "iso20", "iso20-ed448")}
 """What ``--profile`` of ``init`` makes."""
 SUITES = PROFILES["both"]
@@ -64,7 +66,7 @@ SEED = Argument("--seed", metavar="TEXT", help="derive keys from this text: the 
 FORCE = Argument("--force", action="store_true", help="replace existing files")
 AT = Argument("--at", metavar="TIME")
 DATE = Argument("--date", metavar="YYYY-MM-DD", help="first day of validity, UTC (default: today)")
-DAYS = Argument("--days", type=int, help="lifetime (default: the profile's)")
+DAYS = Argument("--days", type=COUNT, help="lifetime (default: the profile's)")
 ROLE = Argument("--role")
 PASSWORD = Argument("--password", help="of encrypted keys")
 NEW = (DAYS, DATE, SUITE, SEED, FORCE)
@@ -212,7 +214,7 @@ COMMANDS = (
             DIRECTORY,
             Argument("name", nargs="?", metavar="NAME", help="with --out: the certificate to answer for"),
             Argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)"),
-            Argument("--port", type=int, help="TCP port (default: the one that the certificates name, or 8560)"),
+            Argument("--port", type=PORT, help="TCP port (default: the one that the certificates name, or 8560)"),
             Argument("--out", metavar="FILE", type=Path, help="write a response in DER and exit"),
             _at("with --out: thisUpdate, for stale ones"),
             SUITE,
@@ -227,7 +229,7 @@ COMMANDS = (
         (
             DIRECTORY,
             Argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)"),
-            Argument("--port", type=int, default=8561, help="TCP port (default 8561)"),
+            Argument("--port", type=PORT, default=8561, help="TCP port (default 8561)"),
             Argument("--emaid", action="append", metavar="E", help="contracts for each vehicle (repeatable)"),
             Argument(
                 "--key-transport",
@@ -248,7 +250,7 @@ COMMANDS = (
                 help="to test a charger: failed, silence, http-error, not-json, not-exi, other-message, unsigned,"
                 " bad-signature, ongoing, or a ResponseCode",
             ),
-            Argument("--times", type=int, metavar="N", help="answer only the first N requests like this"),
+            Argument("--times", type=COUNT, metavar="N", help="answer only the first N requests like this"),
             Argument(
                 "--refusals",
                 choices=("status", "response"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from plugfest.arguments import COUNT
+
 
 def add(commands: Any) -> None:
     parser = commands.add_parser(
@@ -21,7 +23,7 @@ def add(commands: Any) -> None:
         description="Matches with one vehicle after another and reports. Exit code 0: the last was matched; 1: not.",
     )
     add_options(parser)
-    parser.add_argument("--count", type=int, metavar="N", help="end after N matchings")
+    parser.add_argument("--count", type=COUNT, metavar="N", help="end after N matchings")
     parser.set_defaults(run="plugfest.tasks.slac_run:match_charger")
 
 

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plugfest.arguments import COUNT
+
 if TYPE_CHECKING:
     pass
 
@@ -43,7 +45,7 @@ def add(commands: Any) -> None:
 
     parser = command("decode", "print messages in full")
     parser.add_argument("--name", metavar="PATTERN", help="only these messages, e.g. 'CurrentDemand*'")
-    parser.add_argument("--at", type=int, metavar="N", help="only the message with this number, as show --all counts")
+    parser.add_argument("--at", type=COUNT, metavar="N", help="only the message with this number, as show --all counts")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--xml", action="store_true", help="as XML")
     group.add_argument("--json", action="store_true", help="as JSON, one object per line")

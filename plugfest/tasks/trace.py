@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import exi
+from boundary.choices import unknown
 from boundary.console import complain, say, say_all, to_the_end
-from boundary.text import dumps
+from boundary.text import counted, dumps
 from boundary.write import write
 from plugfest.certificates import roots
 from plugfest.errors import UserError
@@ -95,7 +96,10 @@ def decode(args: argparse.Namespace) -> int:
     recording = _recording(args)
     found = _chosen(recording, args)
     if not found:
-        raise UserError(f"{args.file}: no such message among {len(recording.messages)}")
+        names = dict.fromkeys(entry.name for entry in recording.messages)
+        if args.name is not None and not any(fnmatchcase(name, args.name) for name in names):
+            raise UserError(f"{args.file}: {unknown('message', args.name, names)}")
+        raise UserError(f"{args.file}: none of its {counted(len(recording.messages), 'message')} is chosen")
     for entry in found:
         if args.hex:
             say(entry.data.hex())

@@ -54,7 +54,7 @@ def load(path: Path, *, key_log: Path | None = None) -> Recording:
             if file.read(1) != b"{":
                 raise RecordingError(f"{path}: a compressed trace; unpack it first")
         return _json_lines(path)
-    raise RecordingError(f"{path}: neither pcap, pcapng nor a plugfest trace")
+    raise RecordingError(f"{path} is {'neither pcap, pcapng nor a plugfest trace' if start else 'empty'}")
 
 
 def from_events(events: Iterable[Event], *, role: str = "evcc", name: str = "session", epoch: float = 0.0) -> Recording:

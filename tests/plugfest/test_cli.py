@@ -168,6 +168,9 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
     ("arguments", "text"),
     [
         (["exi", "decode", "--protocol", "iso3", "80"], "unknown protocol 'iso3'; did you mean iso2?"),
+        (["exi", "decode", "nosuch.bin"], "nosuch.bin: no such file"),
+        (["trace", "check", "/dev/null"], "/dev/null is empty"),
+        (["pki", "import", "nosuch", "made"], "nosuch: no such directory; give the one with the certificates"),
         (["exi", "decode", "--protocol", "iso2", "--dialect", "french", "80"], "unknown dialect 'french'"),
         (["exi", "decode", "--xsd", "/nowhere", "--protocol", "iso2", "80"], "/nowhere is not a directory"),
         (["demo", "--protocol", "chademo"], "unknown protocol 'chademo'"),
@@ -289,6 +292,8 @@ def test_the_demo_offers_no_option_that_it_refuses() -> None:
         ("trace shw", "plugfest trace: unknown command 'shw'; did you mean show?"),
         ("trace show a b", "plugfest trace show: unexpected argument 'b'; see plugfest trace show --help"),
         ("evcc", "plugfest evcc: missing: -i/--interface"),
+        ("pki ocsp x --port 99999", "plugfest pki ocsp: --port: '99999' is not a whole number from 0 to 65535"),
+        ("lab --sessions 0", "plugfest lab: --sessions: '0' is not a whole number from 1 up"),
     ],
 )
 def test_a_wrong_argument_is_one_line(arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
