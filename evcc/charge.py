@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evcc import din70121, iso2, iso20
 from evcc.drive import Drive
 from evcc.options import Options, Outcome, Paused, Progress, Script
-from evcc.vehicle import AT_ONCE, Vehicle
+from evcc.vehicle import Vehicle
 from slac.pilot import WAKE_UP, State, toggle, until_digital
 from v2g import sdp
 from v2g.channel import Channel, connect
@@ -122,9 +122,9 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
         # Whatever happened, foreseen or not: nothing stays connected to the battery.
         under_power, since = vehicle.contactors.closed, session.now
         try:
-            await vehicle.safe(within=AT_ONCE)
+            async with vehicle.opening():  # the charger hears of the end before the current has fallen
+                await _close(session, gently=outcome.ok)
         finally:
-            await _close(session, gently=outcome.ok)
             if under_power:
                 outcome.switched_off = session.now - since
             session.account(outcome, started)

@@ -14,7 +14,6 @@ from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import choose, wanted_service
 from evcc.iso20_schedule import agree_schedule
 from evcc.options import Paused
-from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
 from slac.pilot import Offer
 from v2g import energy
@@ -207,8 +206,10 @@ def digital(drive: Drive) -> None:
 
 
 async def leave(drive: Drive, why: BaseException) -> None:
-    """Makes the vehicle safe first; then says goodbye, and why, if the last request was answered properly."""
-    await drive.vehicle.safe(within=AT_ONCE)
+    """Says goodbye, and why, if the last request was answered properly; the vehicle becomes safe meanwhile.
+
+    A charger waits for 0.5 s for the next request of the loop, and a current may take longer to fall.
+    """
     stop = common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Stop")
     await say_goodbye(drive, stop, goodbye("Terminate", cause_of(why), str(why)))
 

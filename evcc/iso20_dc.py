@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,6 @@ from evcc.iso20_control import (
 )
 from evcc.iso20_course import Course, begin_power
 from evcc.iso20_schedule import Plan, power_delivery, profile, started
-from evcc.vehicle import AT_ONCE
 from evcc.verbs import DEAD, rundown, still_flows, until_finished
 from slac.pilot import State
 from v2g.energy import Control
@@ -148,11 +148,10 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
     drive.power_flows()
 
     ending = drive.ends(await loop(drive, control, terms, plan, channel))
-    if ending.alarm:
-        await vehicle.safe(within=AT_ONCE)
-    else:
+    if not ending.alarm:
         ending = await ramp_down(drive, control, terms, ending)
-    await drive.ask(power_delivery(drive, "Stop"))
+    async with vehicle.opening() if ending.alarm else contextlib.nullcontext():
+        await drive.ask(power_delivery(drive, "Stop"))  # within 0.5 s, which a current may need longer to fall
     await vehicle.safe()  # pilot to B, and the contactors open once the current is gone
     await until_dead(drive)
     return ending
@@ -371,7 +370,7 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
 
 
 async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> Ending:
-    """The loop with 0 A until the current is gone or stops falling; on danger to the battery, contactors open at once.
+    """The loop with 0 A until the current is gone or stops falling, or endangers the battery.
 
     Returns:
         How to continue: as before, or because of that danger.
@@ -380,7 +379,6 @@ async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending
     while ramp is not None and not ramp.over(drive.vehicle.current, drive.now):
         res = await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
         if (alarm := protected(drive, res)) is not None:
-            await drive.vehicle.safe(within=AT_ONCE)
             return drive.ends(alarm)
         iso20_metering.heed(drive, res.EVSEStatus, dynamic=control.dynamic)
         await drive.breathe()

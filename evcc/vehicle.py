@@ -12,8 +12,9 @@ the pilot went back to B, three times the 0.1 s that a charger has for it; after
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -401,6 +402,19 @@ class Vehicle:
                     await asyncio.sleep(0.01)
         finally:
             self.open_contactors()
+
+    @contextlib.asynccontextmanager
+    async def opening(self) -> AsyncIterator[None]:
+        """Returns to B now; the contactors open beside what is done meanwhile, as by `safe` with `AT_ONCE`.
+
+        For messages that must not wait for the current to fall. At the end, the contactors are open.
+        """
+        self.show(State.B)
+        falling = asyncio.create_task(self.safe(within=AT_ONCE))
+        try:
+            yield
+        finally:
+            await falling
 
     async def emergency(self, why: str) -> None:
         """`safe` with `AT_ONCE`; the reason goes to ``trouble_text``."""

@@ -253,12 +253,15 @@ async def pilot_moves(drive: Drive, state: State) -> AsyncIterator[None]:
 async def say_goodbye(drive: Drive, stop: Request[Any], bye: Request[Any]) -> None:
     """PowerDelivery and SessionStop as far as the order allows them, if the last request was answered properly.
 
+    The contactors open meanwhile, and are open before SessionStop.
+
     Args:
         stop: PowerDeliveryReq that stops.
         bye: SessionStopReq.
     """
     with contextlib.suppress(V2GError):
-        if drive.usable and not drive.allows(bye) and drive.allows(stop):
-            await drive.ask(stop)
+        async with drive.vehicle.opening():
+            if drive.usable and not drive.allows(bye) and drive.allows(stop):
+                await drive.ask(stop)
         if drive.usable and drive.allows(bye):
             await drive.ask(bye)

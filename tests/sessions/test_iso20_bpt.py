@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from bench import Bench, iso20_bench, message_seen
 from tls_world import charger as charger_tls
@@ -15,11 +16,12 @@ from evcc import charge as evcc
 from plugfest import virtual
 from secc import serve as secc
 from secc.charger import Wish
+from slac.pilot import State
 from v2g import energy, tls
 from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import dc, types
 from v2g.outcome import Cause, Outcome
-from v2g.physical import number
+from v2g.physical import number, rational
 
 CONTROLS = ("scheduled", "dynamic")
 LOOP = "DC_ChargeLoopReq"
@@ -355,3 +357,45 @@ def test_same_seed_gives_back_the_same(control: str) -> None:
         return [e.data for e in bench.events["ev"] if e.layer == "message"]
 
     assert virtual.run(one()) == virtual.run(one())
+
+
+@pytest.mark.parametrize("fault", ["danger", "alarm"])
+async def test_a_vehicle_that_leaves_at_once_keeps_the_times_of_the_loop(fault: str) -> None:
+    """The current falls for 2 s, the charger waits for 0.5 s: Stop or close come first, the contactors open later."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
+    power, pilot = bench.power, bench.vehicle.pilot
+    assert power is not None
+    left: list[float] = []
+
+    def seen() -> tuple[float, float]:
+        """The inlet, where the current falls slowly once the pilot is in B."""
+        now = asyncio.get_running_loop().time()
+        if pilot.state is State.B and not left and bench.vehicle.contactors.closed:
+            left.append(now)
+        return power.voltage, max(0.0, 100.0 - 50.0 * (now - left[0])) if left else power.current
+
+    bench.vehicle.sense = seen
+    count = 0
+
+    def spoil(message: dc.DC_ChargeLoopRes) -> dc.DC_ChargeLoopRes:
+        nonlocal count
+        count += 1
+        if count < 20:
+            return message
+        if fault == "alarm":
+            asyncio.get_running_loop().call_later(0.05, bench.vehicle.alarm, "the battery is too hot")
+            return message
+        return msgspec.structs.replace(message, EVSEPresentCurrent=rational(9000.0))
+
+    bench.se.rewrite[dc.DC_ChargeLoopRes] = spoil
+    vehicle, charger = await bench.run()
+    assert vehicle.cause is not Cause.COMPLETE
+    assert charger.cause is (Cause.COMPLETE if fault == "danger" else Cause.PEER), charger
+    events = [event for event in bench.events["ev"] if event.layer in ("message", "tcp")]
+    last = max(place for place, event in enumerate(events) if event.name == "DC_ChargeLoopRes")
+    assert events[last + 1].name == ("PowerDeliveryReq" if fault == "danger" else "closing")
+    assert events[last + 1].time - events[last].time < 0.25
+    assert bench.vehicle.contactors.mishaps == []
+    assert left
+    await asyncio.sleep(5.0)  # the output discharges once the contactors are open
+    assert bench.safe
