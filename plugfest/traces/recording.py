@@ -115,8 +115,8 @@ class _Builder:
         elif layer == "tcp" and name in ("closing", "closed", "reset"):
             self._open = False
         sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
-        if layer == "tcp" and name == "closing" and not direction:
-            sender = self._tx  # the writer of the trace closes
+        if (layer, name) in (("tcp", "closing"), ("error", "ended")) and not direction:
+            sender = self._tx  # the writer of the trace closes, and says why
         entries = self._recording.entries
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0

@@ -16,6 +16,7 @@ from plugfest.traces.checks import Judgement, judge
 from plugfest.traces.recording import from_events
 from plugfest.virtual import run
 from slac.pilot import STEADY, State
+from v2g.messages import iso2
 
 DC = ("din", "iso2-dc", "iso20-dc", "iso20-dc-bpt")
 AC = ("iso2-ac", "iso20-ac", "iso20-ac-bpt")
@@ -124,3 +125,20 @@ def test_a_vehicle_that_is_slow_to_change_its_state_is_not_blamed(mode: str, lat
         assert "pilot-state" not in {f.rule for f in found.findings}, role
         if found.diagnosis.outcome is not Outcome.CHARGED:
             assert late > 0.25, found.verdict.headline  # V2G_EVCC_CPState_Change_Time
+
+
+def test_a_charger_that_refuses_for_its_own_reason_says_it_in_its_own_trace() -> None:
+    """The vehicle's trace has the code alone."""
+
+    def stop_the_output(bench: Bench) -> None:
+        def off(message: iso2.PreChargeReq) -> iso2.PreChargeReq:
+            assert bench.evse.power is not None
+            bench.evse.power.off()
+            return message
+
+        bench.ev.rewrite[iso2.PreChargeReq] = off
+
+    found = judged("iso2-dc", stop_the_output)
+    assert {one.diagnosis.side for one in found.values()} == {"secc"}
+    assert "; in its own words: " in found["secc"].diagnosis.sentence, found["secc"].diagnosis.sentence
+    assert "in its own words" not in found["evcc"].diagnosis.sentence

@@ -59,7 +59,7 @@ class Chain:
         self._again = below.Below()  # after the last connection, once it has ended
         self._line = pilot.Line()
         self._events: deque[Happening] = deque(maxlen=EVENTS)
-        self._words: deque[tuple[float, str]] = deque(maxlen=EVENTS)
+        self._words: deque[tuple[float, str, str]] = deque(maxlen=EVENTS)
         self._last = 0.0
 
     def add(self, entry: Entry) -> None:
@@ -75,7 +75,7 @@ class Chain:
         elif entry.layer == "slac" and entry.name == LINK_LOST:
             self._events.append(Happening(entry.time, "the power line link was lost", ""))
         elif entry.layer == "error" and entry.name == "ended":
-            self._words.append((entry.time, entry.note))
+            self._words.append((entry.time, entry.note, entry.sender))
         else:
             self._below.add(entry)
             if self.sessions and all(session.ended is not None for session in self.sessions.values()):

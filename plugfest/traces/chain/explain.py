@@ -96,7 +96,9 @@ def _refused(s: Session, around: Around) -> Diagnosis:
         why = f"it reports {told.word}"
     elif request is None:  # it may have been wrong
         common = replace(common, side="", severity="warning")
-    return replace(common, sentence=f"the charger refused {name} with {code}" + (f": {why}" if why else ""))
+    own = around.said(response.time, SECC)
+    why = own or (f": {why}" if why else "")
+    return replace(common, sentence=f"the charger refused {name} with {code}{why}")
 
 
 def _secure_alone(s: Session) -> bool:

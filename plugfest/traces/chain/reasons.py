@@ -61,13 +61,13 @@ class Around:
 
     Attributes:
         findings: from the checks. events: of control pilot and link, oldest first.
-        words: what the role that wrote a trace said when it ended a session: time and text.
+        words: what the role that wrote a trace said when it ended a session: time, text and role.
         until: s: end of the recording.
     """
 
     findings: Sequence[Finding] = ()
     events: Sequence[Happening] = ()
-    words: Sequence[tuple[float, str]] = ()
+    words: Sequence[tuple[float, str, str]] = ()
     until: float = 0.0
 
     def about(
@@ -85,9 +85,9 @@ class Around:
         """The first message that was sent twice."""
         return next((f for f in self.findings if f.rule == Fault.TWICE.value and 0 <= f.entry <= last), None)
 
-    def said(self, time: float) -> str:
-        """What the writer of a trace said around a time; "" if nothing."""
-        said = [text for at, text in self.words if abs(at - time) <= BEFORE]
+    def said(self, time: float, side: str = "") -> str:
+        """What the writer of a trace, or only this side, said around a time; "" if nothing."""
+        said = [text for at, text, writer in self.words if abs(at - time) <= BEFORE and side in ("", writer)]
         return f"; in its own words: {said[0]}" if said else ""
 
     def event(self, time: float, *, last: bool = False) -> Happening | None:

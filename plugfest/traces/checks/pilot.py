@@ -7,7 +7,7 @@ judge only what a vehicle's resistors set, B, C and D: what unplugging and E and
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from plugfest.traces.chain.pilot import reading
@@ -20,30 +20,34 @@ from v2g.protocols import PROTOCOLS
 
 
 class Readings:
-    """The states that the pilot showed, with their times, in order."""
+    """The states that the pilot showed, in order, with the entries that report them."""
 
     def __init__(self, recording: Recording) -> None:
-        found = [(entry.time, shown[0]) for entry in recording.entries if (shown := reading(entry)) is not None]
-        self._times, self._states = [time for time, _ in found], [state for _, state in found]
+        found = [(entry, shown[0]) for entry in recording.entries if (shown := reading(entry)) is not None]
+        self._places, self._times = [entry.index for entry, _ in found], [entry.time for entry, _ in found]
+        self._states = [state for _, state in found]
         self._end = recording.entries[-1].time if recording.entries else -math.inf
 
-    def during(self, start: float, end: float) -> set[State] | None:
-        """The states in an interval, s, with the one at its start; None if they are not known throughout."""
-        first, last = bisect_right(self._times, start), bisect_right(self._times, end)
-        return set(self._states[first - 1 : last]) if first and end <= self._end else None
+    def at(self, entry: Entry) -> list[State]:
+        """The state at an entry; none if it is not known."""
+        return self._states[: bisect_left(self._places, entry.index)][-1:]
+
+    def since(self, entry: Entry, seconds: float) -> list[State]:
+        """The state at an entry, and those of the time after it; none if they are not known throughout."""
+        first, last = bisect_left(self._places, entry.index), bisect_right(self._times, entry.time + seconds)
+        return self._states[first - 1 : last] if first and entry.time + seconds <= self._end else []
 
 
 def pilot(talk: Talk, readings: Readings) -> Iterator[Finding]:
-    """Requests that came in another pilot state than they presuppose, and were not followed by it in time."""
+    """Requests in another pilot state than they presuppose: it did not follow in time, or was left before a refusal."""
     timeout = talk.timing.V2G_SECC_CPState_Detection_Timeout
     for exchange in talk.exchanges:
         request, response = exchange.request, exchange.response
         if request is None or not (due := _due(talk, request)):
             continue
         refused = response is not None and code_of(response).startswith("FAILED")
-        end = response.time if response is not None and refused else request.time + timeout
-        shown = readings.during(request.time, end)
-        if shown is not None and shown <= CONNECTED - due:
+        shown = frozenset(readings.at(response) if response and refused else readings.since(request, timeout))
+        if shown and shown <= CONNECTED - due:
             yield about(request, "violation", EVCC, "pilot-state", _text(exchange, shown, due), _source(talk, request))
 
 
@@ -65,6 +69,6 @@ def _source(talk: Talk, request: Entry) -> str:
     return requirement(Topic.PILOT_AC if _starts(request) else Topic.PILOT, talk.protocol)
 
 
-def _text(exchange: Exchange, shown: set[State], due: frozenset[State]) -> str:
+def _text(exchange: Exchange, shown: frozenset[State], due: frozenset[State]) -> str:
     seen, wanted = (" or ".join(sorted(state.value for state in states)) for states in (shown, due))
     return f"the vehicle sent {exchange.name} with the control pilot in {seen}, where {wanted} is due"
