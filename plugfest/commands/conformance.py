@@ -128,6 +128,7 @@ def _add_pics(inner: Any) -> None:
     parser.add_argument("out", metavar="FILE", type=Path, help="to write")
     parser.add_argument("--sut", choices=("secc", "evcc"), default="secc", help="what is tested")
     _add_reach(parser)
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.add_argument("--defaults", action="store_true", help="ask nothing: use the default of every value")
     parser.add_argument("--command", metavar="CMD", help="start this program at plug-in")
     parser.add_argument(

@@ -49,6 +49,8 @@ def chosen(args: argparse.Namespace) -> list[Case]:
 
 def list_cases(args: argparse.Namespace) -> int:
     found = chosen(args)
+    if not found:
+        raise UserError("no case matches --sut, --protocol and -k; see plugfest conformance list")
     if args.count:
         counts = collections.Counter(case.file for case in found)
         runs = collections.Counter({file: sum(1 for c in found if c.file == file for _ in c.runs()) for file in counts})
@@ -68,7 +70,7 @@ def show_case(args: argparse.Namespace) -> int:
     try:
         entry = case(args.id)
     except KeyError:
-        raise UserError(f"no case {args.id!r}; see plugfest conformance list") from None
+        raise UserError(unknown("case", args.id, [one.id for one in cases()])) from None
     for line in describe(entry, sections(entry) if entry.sut == "pair" else None):
         say(line)
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from boundary.console import complain, say, to_the_end
-from boundary.text import dumps
+from boundary.text import counted, dumps
 from plugfest.certificates import roots
 from plugfest.conformance.campaign import ask, campaign, outcome, probe, report, setup, storage
 from plugfest.conformance.campaign.campaign import AGAIN, Campaign
@@ -180,10 +180,10 @@ def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str
     known = read_results(made.folder)
     open_ = [run for run in mine if run.id not in known or (again and known[run.id].verdict in AGAIN)]
     done = len(mine) - len(open_)
-    before = f" of {len(mine)}, the others are done" if done else ""
     time = "" if made.virtual else f", about {left(sum(map(made.expected, open_))).removesuffix(' left')}"
-    runs = "1 run" if len(open_) == 1 else f"{len(open_)} runs"
-    return f"{runs}{before}{time}; {others} not executed; seed {made.seed}; evidence in {made.folder}"
+    runs = f"{len(open_)} of {counted(len(mine), 'run')}, {done} done already" if done else counted(len(mine), "run")
+    left_out = f"; {others} not executed" if others else ""
+    return f"{runs}{time}{left_out}; seed {made.seed}; evidence in {made.folder}"
 
 
 def _command_line() -> str:
@@ -226,6 +226,8 @@ def report_folders(args: argparse.Namespace) -> int:
 
 
 def make_pics(args: argparse.Namespace) -> int:
+    if args.out.exists() and not args.force:
+        raise UserError(f"{args.out} exists already; give another name, or --force to replace what it declares")
     if (reach := _reach(args)) is not None:
         try:
             system = setup.system(args.sut, reach, command=args.command or "", ready_after=args.ready_after)
@@ -247,5 +249,5 @@ def make_pics(args: argparse.Namespace) -> int:
         save(pics, args.out)
     except OSError as why:
         raise UserError(f"cannot write {args.out}: {why.strerror}") from why
-    say(f"written: {args.out}, {len(pics.declared)} values declared")
+    say(f"written: {args.out}, {counted(len(pics.declared), 'value')} declared")
     return 0

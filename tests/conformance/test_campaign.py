@@ -451,7 +451,7 @@ def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
         ([*run, "--sut", "secc", "--action", "stop"], "NAME=COMMAND"),
         ([*run, "--sut", "secc", "--pics", str(tmp_path / "none")], "none"),
         (["conformance", "report", str(tmp_path)], "holds no results"),
-        (["conformance", "show", "TC_nothing"], "no case"),
+        (["conformance", "show", "TC_nothing"], "unknown case 'TC_nothing'"),
     ):
         assert main(words) != 0
         assert text in capsys.readouterr().err

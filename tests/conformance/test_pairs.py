@@ -218,7 +218,7 @@ def test_a_campaign_leaves_its_evidence(tmp_path: Path, capsys: pytest.CaptureFi
     assert "needs a real pair" in (out / "report.html").read_text()
     assert (out / "junit.xml").exists()
     assert main(words) == 0
-    assert "the others are done" in capsys.readouterr().out
+    assert "0 of 1 run, 1 done already" in capsys.readouterr().out
 
 
 def test_options_of_one_side_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

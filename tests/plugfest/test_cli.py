@@ -168,6 +168,12 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
     ("arguments", "text"),
     [
         (["exi", "decode", "--protocol", "iso3", "80"], "unknown protocol 'iso3'; did you mean iso2?"),
+        (
+            ["conformance", "pics", "/etc/passwd", "--defaults"],
+            "/etc/passwd exists already; give another",
+        ),
+        (["conformance", "show", "TC_SECC_CMN_VTB_SessionSetup_00"], "unknown case .*did you mean TC_SECC_CMN_VTB_Ses"),
+        (["conformance", "list", "-k", "NothingLikeThis"], "no case matches"),
         (["exi", "decode", "nosuch.bin"], "nosuch.bin: no such file"),
         (["trace", "check", "/dev/null"], "/dev/null is empty"),
         (["pki", "import", "nosuch", "made"], "nosuch: no such directory; give the one with the certificates"),
