@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from plugfest.conformance.watch.messages import Phases, Said, Stage
 from plugfest.conformance.watch.parts import Asked, Bounds, Contacts, Ending, Energy, Plant, Steps
@@ -63,6 +64,7 @@ class Flow:
         slack: tolerance and ripple by the charger's own word, A.
         line_amps: EVSEMaxCurrent of AC, with the time that a vehicle has to follow.
         repeated: pairs of targets that came back as present values.
+        stamped: the meter's last time stamp, as sent, with the loop time and the reading with which it came first.
         claimed: targets of the current, A, at which a limit was said to be reached that was far away, by limit.
         remaining: remaining times told last, s.
         parameters, offer: the last charge parameters of vehicle and charger; ``start``: the last PowerDeliveryReq that
@@ -92,6 +94,7 @@ class Flow:
     slack: float = 0.0
     line_amps: Ceiling = field(default_factory=Ceiling)
     repeated: list[tuple[float, float]] = field(default_factory=list)
+    stamped: tuple[int, float, Any] | None = None
     claimed: dict[str, list[float]] = field(default_factory=dict)
     owed_since: float | None = None
     answered_at: float | None = None
@@ -141,7 +144,9 @@ class Flow:
             self.response, self.owed_since, self.answered_at = said, None, self.now
 
     def agree(self, said: Said) -> None:
-        """Takes a message beside the main stream into account: charge parameters and needs hold from now on."""
+        """Takes a message beside the main stream into account: a refusal, and what holds from now on."""
+        if not said.request and not said.ok:
+            self._refused()
         if said.stage is Stage.SCHEDULE:
             self.wants.begin()
         if said.stage is Stage.PARAMETERS and said.request:
@@ -223,7 +228,7 @@ class Flow:
     def _answered(self, said: Said) -> None:
         now, request = self.now, self.request
         if not said.ok:
-            self.steps.failed_at = now if self.steps.failed_at is None else self.steps.failed_at
+            self._refused()
             return
         if said.volts is not None:
             self._shows(said)
@@ -238,6 +243,10 @@ class Flow:
         elif said.stage is Stage.DELIVERY and request is not None:
             self._delivered(request.progress)
         self.ending.note(said, now)
+
+    def _refused(self) -> None:
+        """A refusal, which ends the session."""
+        self.steps.failed_at = self.now if self.steps.failed_at is None else self.steps.failed_at
 
     def _delivered(self, progress: str) -> None:
         if progress == "Start":
@@ -255,6 +264,7 @@ class Flow:
             self.reports.append(Sample(self.now, said.volts, said.amps))
         if said.stage is Stage.PRECHARGE:
             self.steps.reached = said.volts
+        self.steps.last_volts = said.volts
         self.shown = said
 
     # -- what is measured ---------------------------------------------------------------------------------------------

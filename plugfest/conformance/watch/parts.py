@@ -79,6 +79,7 @@ class Steps:
         checked: a cable check has ended well; ``isolation`` is what it ended with.
         precharge_at: since when the present precharge target is asked for; ``precharged`` whether it was below it;
             ``reached`` the voltage told last.
+        last_volts: the voltage that the charger told last, in any stage.
         on_at: PowerDelivery(Start) was answered well.
         stop_at: PowerDelivery(Stop) or (Renegotiate) was asked for.
         stopped_at: it was answered.
@@ -93,6 +94,7 @@ class Steps:
     precharge_volts: float | None = None
     precharged: bool = False
     reached: float | None = None
+    last_volts: float | None = None
     on_at: float | None = None
     stop_at: float | None = None
     stopped_at: float | None = None

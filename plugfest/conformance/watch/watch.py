@@ -90,7 +90,7 @@ class Watch:
         self.flow = Flow(self.terms, self.ac)
         self._spoken, self._shown, self._heard = spoken(self.side), shown(self.side), heard(self.side)
         self._seen, self._offered = seen(self.side), Offered(Reading(None, None), 0.0)
-        self._asked: deque[tuple[Any, bytes | None, float]] = deque(maxlen=8)
+        self._asked: dict[int, deque[tuple[Any, bytes | None, float]]] = {}
         self.talk = Talk()
         self._shown_pilot: tuple[State | None, bool | None] = None, None
         self._live = asyncio.Event()
@@ -103,7 +103,7 @@ class Watch:
     def __call__(self, event: Event) -> None:
         if event.layer == "message" and event.message is not None and not event.stream:
             self._message(event)
-        elif event.layer == "message" and event.message is not None and self.side == "evcc":
+        elif event.layer == "message" and event.message is not None:
             self._beside(event)
         elif event.layer in ("message", "v2gtp") and event.direction == "tx":  # no message, or in no frame of its own
             self.flow.startled = True
@@ -166,40 +166,50 @@ class Watch:
                 assert judgement.speaks is not None
                 self._keep(judgement, judgement.speaks(flow, said))
             if self.side == "secc":
-                self._answer(event, body, found.session_id)
+                self.log.present.note(self._answer(event, body, found.session_id))
+                self._keeps_offering(event.time)
         elif ours and not said.request and (asked := flow.request) is not None:
             flow.startled = flow.startled or naming.exchange(said.name) != naming.exchange(asked.name)
         if ours and self.side == "secc":
-            self._asked.append((body, found.session_id, event.time))
+            self._ask(event, body, found.session_id)
         flow.note(said)
 
     def _beside(self, event: Event) -> None:
-        """A message of a side stream of a vehicle's: its content, and the charge parameters that hold from now on."""
-        flow, ours, body = self.flow, event.direction == "tx", message_of(event.schema, event.message).body
+        """A message of a side stream: its content, its answer, and the charge parameters that hold from now on."""
+        flow, ours, found = self.flow, event.direction == "tx", message_of(event.schema, event.message)
+        body = found.body
         if body is None:
             return
         flow.now, said = event.time, read(body)
         self._content(event, body, ours=ours)
+        if self.side == "secc" and ours:
+            self._ask(event, body, found.session_id)
+        elif self.side == "secc":
+            self._answer(event, body, found.session_id)
         asked = type(flow.facts.asked_beside.get(event.stream)).__name__
         if ours and (not said.ok or naming.exchange(asked) != naming.exchange(said.name)):
             flow.startled = True
         flow.agree(said)
 
-    def _answer(self, event: Event, body: Any, session_id: bytes | None) -> None:
-        """An answer of the charger under test, against its request and those before."""
-        sure = len(self._asked) == 1  # of several at once, nobody knows which is answered
-        request, asked_id, asked_at = self._asked[0] if sure else (None, None, event.time)
+    def _ask(self, event: Event, body: Any, session_id: bytes | None) -> None:
+        """A request to the charger under test; each stream has its own."""
+        self._asked.setdefault(event.stream, deque(maxlen=8)).append((body, session_id, event.time))
+
+    def _answer(self, event: Event, body: Any, session_id: bytes | None) -> Heard:
+        """An answer of the charger under test, judged against its request and those before."""
+        asked = self._asked.setdefault(event.stream, deque(maxlen=8))
+        sure = len(asked) == 1  # of several at once, nobody knows which is answered
+        request, asked_id, asked_at = asked[0] if sure else (None, None, event.time)
         answer = Heard(body, event.schema, session_id, event.time, request, asked_id, event.time - asked_at)
-        if self._asked:
-            self._asked.popleft()
+        if asked:
+            asked.popleft()
         if self.flow.request is not None and self.flow.request.stage in DRIVEN and self.line() not in (None, *READY):
             self.log.acted = True
         for judgement in self._heard:
             assert judgement.hears is not None
             if not judgement.names or answer.name in judgement.names:
                 self._keep(judgement, judgement.hears(self.flow, self.log, answer))
-        self.log.present.note(answer)
-        self._keeps_offering(event.time)
+        return answer
 
     def _content(self, event: Event, body: Any, *, ours: bool) -> None:
         facts, found = self.flow.facts, message_of(event.schema, event.message)
