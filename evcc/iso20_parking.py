@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evcc.drive import Drive
+from v2g import energy
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.iso20 import common
 from v2g.protocols.iso20 import PARKING
 
-SERVICE = 66
-"""ServiceID of parking."""
 CHECK_IN, CHECK_OUT = 1, 2
 """IntendedService."""
 ROUNDS = 20
@@ -32,7 +31,7 @@ async def select(drive: Drive, found: common.ServiceDiscoveryRes) -> list[common
         sets = res.ServiceParameterList.ParameterSet
         if wanted is not None:
             sets = [one for one in sets if one.ParameterSetID == wanted]
-        elif number == SERVICE:
+        elif number == energy.PARKING:
             sets = _one_each(sets)
         else:
             sets = sets[:1]
@@ -40,7 +39,7 @@ async def select(drive: Drive, found: common.ServiceDiscoveryRes) -> list[common
             drive.note(f"service {number} has no parameter set {wanted}; not selected")
         for one in sets:
             selected.append(common.SelectedServiceType(ServiceID=number, ParameterSetID=one.ParameterSetID))
-            if number == SERVICE:
+            if number == energy.PARKING:
                 drive.parks |= {_intended(one)}
     return selected
 

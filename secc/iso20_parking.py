@@ -7,6 +7,7 @@ from typing import Any
 
 from secc import iso20_services
 from secc.visit import AnswerTable, Refusal, Visit
+from v2g import energy
 from v2g.messages.iso20 import common
 
 ANSWERS = AnswerTable()
@@ -18,14 +19,14 @@ CHECK_IN, CHECK_OUT = 1, 2
 
 def offered(visit: Visit) -> bool:
     """Whether this charger has the service; without it, the stream does not exist."""
-    return any(service.number20 == iso20_services.PARKING.number20 for service in iso20_services.offered(visit))
+    return iso20_services.find(visit, energy.PARKING) is not None
 
 
 def check(visit: Visit) -> Callable[[Any], None]:
     """The check of the stream: the vehicle must have selected the service."""
 
     def look(request: Any) -> None:
-        if iso20_services.PARKING.number20 not in dict(visit.added):
+        if energy.PARKING not in dict(visit.added):
             raise Refusal("FAILED_SequenceError", "the vehicle has not selected the parking service")
 
     return look
@@ -33,9 +34,10 @@ def check(visit: Visit) -> Callable[[Any], None]:
 
 def intended(visit: Visit, service: int) -> None:
     """Notes a message of the service that the selected parameter set does not cover."""
-    number = iso20_services.PARKING.number20
-    sets = [iso20_services.PARKING.sets[chosen] for kind, chosen in visit.added if kind == number]
-    if all(values.get("IntendedService") != service for values in sets):
+    offer = iso20_services.find(visit, energy.PARKING)
+    sets = offer.sets if offer is not None else {}
+    chosen = [sets.get(selected, {}) for kind, selected in visit.added if kind == energy.PARKING]
+    if all(values.get("IntendedService") != service for values in chosen):
         visit.tell(f"parking-{service}", f"IntendedService {service} was not selected")
 
 

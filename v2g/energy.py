@@ -78,6 +78,8 @@ def title(number: int) -> str:
 
 FIRST_VALUE_ADDED = 64
 """ServiceIDs from here on are value added services."""
+INTERNET, PARKING = 65, 66
+"""ServiceIDs of the value added services that the standard defines: Internet and ParkingStatus."""
 
 
 @dataclass(frozen=True, slots=True)

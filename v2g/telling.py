@@ -59,11 +59,13 @@ def _words(body: Any) -> Iterator[str]:
         yield f"{status.EVSENotification} within {status.NotificationMaxDelay} s"
 
 
+ADDED = {energy.INTERNET: "Internet", energy.PARKING: "ParkingStatus"}
+"""Value added services by their names."""
+
+
 def _title(service: int) -> str:
     known = energy.SERVICES.get(service)
-    return (
-        known.title if known is not None else {65: "Internet", 66: "ParkingStatus"}.get(service, f"service {service}")
-    )
+    return known.title if known is not None else ADDED.get(service, f"service {service}")
 
 
 def _needs(said: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from v2g.rules import choices, handshake, loop, parameters, payment, status, values
 from v2g.rules.facts import Facts
-from v2g.rules.iso20 import delivery, limits, outputs, schedules, services
+from v2g.rules.iso20 import delivery, limits, outputs, parking, schedules, services
 from v2g.rules.iso20 import loop as loop20
 from v2g.rules.iso20 import status as status20
 from v2g.rules.rule import CLASSIC, EVCC, SECC, Breach, Rule
@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     *loop.BOOK.rules,
     *status20.BOOK.rules,
     *services.BOOK.rules,
+    *parking.BOOK.rules,
     *limits.BOOK.rules,
     *schedules.BOOK.rules,
     *delivery.BOOK.rules,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue.pics import Pics
-from plugfest.conformance.secc import iso20
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Stop
 from v2g import energy
+from v2g.energy import PARKING
 from v2g.errors import V2GError
 from v2g.messages.iso20 import common
 from v2g.protocols import ISO20
@@ -108,7 +108,7 @@ def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
         declared["PICS_CMN_ISO20_MCS"] = any(energy.title(one).startswith("MCS") for one in numbers)
         declared["PICS_CMN_ISO20_BPT"] = any("_BPT" in energy.title(one) for one in numbers)
         declared["PIXIT_SECC_ISO20_ServiceRenegotiation"] = found.ServiceRenegotiationSupported
-        declared["PIXIT_SECC_ISO20_ParkingStatus"] = iso20.PARKING in added
+        declared["PIXIT_SECC_ISO20_ParkingStatus"] = PARKING in added
         others = f"; value-added services {', '.join(map(str, added))}" if added else ""
         notes.append(f"offers {', '.join(map(energy.title, numbers))}{others}")
     for number, detail in sorted(walk.details.items()):

@@ -106,6 +106,7 @@ DEFAULTS: Mapping[str, Any] = {
     "PIXIT_EVCC_DC_EndOfCharging": "ramped",
     "PIXIT_EVCC_CMN_Pause": "unknown",
     "PIXIT_EVCC_CMN_VAS": "unknown",
+    "PIXIT_EVCC_ISO20_ParkingStatus": False,
     "PIXIT_EVCC_CMN_TLS": "unknown",
     "PIXIT_EVCC_CMN_CertificateHandling": "unknown",
     "PIXIT_EVCC_CMN_DepartureTime": "unknown",

@@ -23,6 +23,7 @@ from secc import serve as secc
 from secc.beside import Apart
 from secc.charger import Evse
 from secc.minimal import minimal
+from secc.services import Service
 from secc.visit import Answers, Refusal, Visit
 from v2g.errors import RemoteError
 from v2g.messages import appproto, din70121, iso2
@@ -59,7 +60,8 @@ class GoodCase:
         rng: for session ids.
         overrides: responses other than the good case's, by request name.
         fixed: one response for every request of a name.
-        services: additional services to offer.
+        services: additional services to offer, in ISO 15118-2.
+        added: value added services to offer in ISO 15118-20.
         receipts: ReceiptRequired in the loop.
         stops_after: rounds of the loop after which the vehicle is asked to stop; None: never.
         loops: rounds of the charging loop so far.
@@ -79,6 +81,7 @@ class GoodCase:
     overrides: dict[str, Override] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
     services: list[Any] = field(default_factory=list)
+    added: tuple[Service, ...] = ()
     receipts: bool = False
     stops_after: int | None = None
     loops: int = 0
@@ -91,7 +94,7 @@ class GoodCase:
     def begin(self, session: Session) -> None:
         """Starts with a new connection."""
         self.visit = Visit(self.evse, session, self.evse.power is not None, self.now, self.rng, self.paused)
-        self.visit.contracts = self.contracts
+        self.visit.contracts, self.visit.services = self.contracts, self.added
         if self.receipts and self.contracts is not None:
             self.contracts.receipt_every = 0.0
 

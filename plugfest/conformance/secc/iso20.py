@@ -30,9 +30,6 @@ REQUESTS: Table[Maker] = Table()
 DAY = 86400
 """s: stands for an unknown departure, and the time that a schedule without a departure must cover [V2G20-1563]."""
 
-PARKING = 66
-"""ServiceID of ParkingStatus."""
-
 POINTS = 1024
 """MaximumSupportingPoints."""
 
@@ -150,7 +147,7 @@ def service_detail(tester: TesterEv) -> common.ServiceDetailReq:
 @REQUESTS.on("ServiceSelectionReq")
 def service_selection(tester: TesterEv) -> common.ServiceSelectionReq:
     chosen = control(tester)
-    added = [common.SelectedServiceType(ServiceID=one, ParameterSetID=two) for one, two in tester.added]
+    added = [common.SelectedServiceType(ServiceID=one, ParameterSetID=two) for one, two in tester.added or ()]
     return common.ServiceSelectionReq(
         SelectedEnergyTransferService=common.SelectedServiceType(
             ServiceID=chosen.service.number, ParameterSetID=chosen.chosen.number

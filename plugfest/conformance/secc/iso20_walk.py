@@ -18,6 +18,7 @@ from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.pause import wake_by_ev
 from plugfest.conformance.secc.walk import Step
 from plugfest.conformance.verdict import Failed, Inconclusive
+from v2g.energy import PARKING
 from v2g.messages.iso20 import common
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ async def service_detail(tester: TesterEv) -> None:
 
 async def service_selection(tester: TesterEv) -> None:
     """A value-added service that will be used is requested first."""
-    if tester.pics["PIXIT_SECC_ISO20_ParkingStatus"] and not tester.added:
-        arrival = await tester.exchange("ServiceDetailReq", common.ServiceDetailReq(ServiceID=iso20.PARKING))
+    if tester.pics["PIXIT_SECC_ISO20_ParkingStatus"] and tester.added is None:
+        arrival = await tester.exchange("ServiceDetailReq", common.ServiceDetailReq(ServiceID=PARKING))
         sets = arrival.message.ServiceParameterList.ParameterSet
-        tester.added = ((iso20.PARKING, sets[0].ParameterSetID),)
+        tester.added = ((PARKING, sets[0].ParameterSetID),)
     tester.control = None
     chosen = iso20.choice(tester)
     await tester.exchange("ServiceSelectionReq")

@@ -77,7 +77,7 @@ class TesterEv:
         paying: what contract payment needs (:mod:`.contract`).
         certificates: the bench's, or None.
         control: selected energy service and parameter set (ISO 15118-20, like the following).
-        added: value-added services to select, as ServiceID and ParameterSetID.
+        added: value-added services to select, as ServiceID and ParameterSetID; None: whatever is declared.
         offered_at: loop time of the latest schedules.
         shown: the latest meter reading that the charger showed in the loop, with its receipt.
         gives: it feeds energy back, in a bidirectional service.
@@ -110,7 +110,7 @@ class TesterEv:
     paying: Paying | Paying20 | None = None
     certificates: Certificates | None = None
     control: Control | None = None
-    added: tuple[tuple[int, int], ...] = ()
+    added: tuple[tuple[int, int], ...] | None = None
     shown: tuple[types.MeterInfoType, types.ReceiptType | None] | None = None
     rests: bool = False
     gives: bool = False

@@ -31,6 +31,7 @@ from slac.pilot import State
 from slac.pilots import SimulatedPilot
 from v2g import sdp
 from v2g.channel import Channel
+from v2g.energy import PARKING
 from v2g.memory import CHARGER, VEHICLE, MemoryNetwork
 from v2g.outcome import Outcome
 from v2g.protocols import DIN, ISO2, ISO20, Protocol
@@ -289,8 +290,14 @@ class OwnVehicle:
             now=_now,
             wallet20=contracts.vehicle_wallet20(certificates.in_memory(ISO20), pics) if pics.pnc and iso20 else None,
             wallet=contracts.vehicle_wallet(certificates.in_memory(), pics) if pics.pnc and not iso20 else None,
-            services={} if iso20 or pics["PIXIT_EVCC_CMN_VAS"] == "none" else dict.fromkeys(range(FIRST_OWN, 1 << 16)),
+            services=self._services(iso20=iso20),
         )
+
+    def _services(self, *, iso20: bool) -> dict[int, int | None]:
+        """The value added services that it uses where they are offered, as declared."""
+        if iso20:
+            return {PARKING: None} if self.pics["PIXIT_EVCC_ISO20_ParkingStatus"] else {}
+        return {} if self.pics["PIXIT_EVCC_CMN_VAS"] == "none" else dict.fromkeys(range(FIRST_OWN, 1 << 16))
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnVehicle]:

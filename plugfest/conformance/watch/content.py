@@ -73,6 +73,7 @@ ANSWERS20: dict[str, Weight] = {
     "receipt-external": Weight.FAILS,
     "meter-missing": Weight.FAILS,
     "own-limit": Weight.NOTED,
+    "check-out-undone": Weight.FAILS,
 }
 """The same for a charger's answers in ISO 15118-20. What chargers in the field disagree on is a finding.
 
@@ -88,6 +89,8 @@ NEEDS: dict[str, Weight] = {
     "energies-to-cycle": Weight.FAILS,
     "soc-needs": Weight.FAILS,
     "profile-empty": Weight.FAILS,
+    "parking-order": Weight.FAILS,
+    "check-out-time": Weight.FAILS,
     "tolerance-unanswered": Weight.NOTED,
     "channel": Weight.NOTED,
     "offer-sign": Weight.NOTED,

@@ -401,6 +401,7 @@ ELSEWHERE = {
     "renegotiation-changed": "one ServiceDiscovery to a session",
     "pause-too-early": "by a test of its own",
     "receipt": "by a test of its own",
+    **dict.fromkeys(("parking-unselected", "parking-order", "check-out-time", "check-out-undone"), "test_parking"),
 }
 """Rules without a case, and why."""
 

@@ -72,6 +72,9 @@ class Facts20:
         unfinished: the last request if it was answered with Ongoing; otherwise None.
         profile: power profile of scheduled mode, accepted at ``profiled``, s; None in dynamic mode.
         metered: the meter's readings since then.
+        added: ServiceIDs of the value added services selected; None: unknown.
+        checked_in, checked_out: the vehicle's last status on the parking stream; ``let_out``: the charger has completed
+            its check-out.
     """
 
     begun: bool = False
@@ -122,6 +125,10 @@ class Facts20:
     profile: Steps | None = None
     profiled: float = 0.0
     metered: Metered = field(default_factory=Metered)
+    added: tuple[int, ...] | None = None
+    checked_in: str = ""
+    checked_out: str = ""
+    let_out: bool = False
 
     @property
     def mode(self) -> str:
@@ -221,6 +228,24 @@ def _selected(facts: Facts20, body: Any, request: Any, now: float) -> None:
     facts.plans, facts.tuple_id, facts.kind, facts.phases = None, None, None, None
     facts.declared, facts.phase_limits, facts.asymmetry = {"EV": {}, "EVSE": {}}, {}, None
     facts.checked = False
+    added = request.SelectedVASList
+    facts.added = tuple(one.ServiceID for one in added.SelectedService) if added is not None else ()
+    facts.checked_in, facts.checked_out, facts.let_out = "", "", False
+
+
+@_on("VehicleCheckInReq")
+def _arrives(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.checked_in = str(body.EVCheckInStatus)
+
+
+@_on("VehicleCheckOutReq")
+def _leaves(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.checked_out = str(body.EVCheckOutStatus)
+
+
+@_on("VehicleCheckOutRes")
+def _let_out(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.let_out = body.EVSECheckOutStatus == "Completed"
 
 
 @_on("DC_ChargeParameterDiscoveryReq")

@@ -142,7 +142,9 @@ def service_of_other_energy(facts: Facts, body: Any) -> str:
 def value_added_energy(facts: Facts, body: Any) -> str:
     added = [service.ServiceID for service in body.VASList.Service] if body.VASList is not None else []
     wrong = [n for n in added if n in energy.SERVICES]
-    wrong += [s.ServiceID for s in body.EnergyTransferServiceList.Service if s.ServiceID in (65, 66)]
+    wrong += [
+        s.ServiceID for s in body.EnergyTransferServiceList.Service if s.ServiceID in (energy.INTERNET, energy.PARKING)
+    ]
     return f"service {_names(wrong)} is in the wrong list" if wrong else ""
 
 

@@ -12,6 +12,7 @@ from plugfest.conformance.evcc.scripts import (
     discovery,
     iso20,
     loop,
+    parking20,
     power,
     resume,
     schedules,
@@ -24,6 +25,6 @@ from plugfest.conformance.evcc.scripts import (
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
-    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "iso20", "loop", "power", "resume",
-    "schedules", "session", "setup", "tls", "tls20", "wrong",
+    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "iso20", "loop", "parking20", "power",
+    "resume", "schedules", "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc.generations import GENERATIONS
+from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.certificates import Certificates, vehicle_role
@@ -18,6 +19,7 @@ from plugfest.conformance.wire import Wire
 from v2g.errors import V2GError
 from v2g.messages import appproto
 from v2g.protocols import ISO2
+from v2g.protocols.iso20 import PARKING
 from v2g.tls import Options
 from v2g.tls.context import Credential
 
@@ -173,3 +175,20 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
             cause=Cause.WRONG_SESSION,
             expected="the session from before the pause",
         )
+
+
+@SCRIPTS.on("PF_SECC_ISO20_Parking_Unselected")
+async def unselected(tester: TesterEv, run: Run, result: Result) -> None:
+    """A vehicle that has not selected parking checks in or out."""
+    tester.added = ()
+    await tester.until("ChargeLoop")
+    name = str(run.variant["send"])
+    async with looping(tester):
+        await tester.send(tester.make(name), stream=PARKING)
+        arrival = await tester.response(name, stream=PARKING)
+    result.saw("FAILED", f"{arrival.name} {arrival.code}")
+    if not arrival.code.startswith("FAILED"):
+        raise Failed(
+            f"{arrival.name} {arrival.code}, although the vehicle has not selected the parking service",
+            expected="FAILED_SequenceError", observed=arrival.code, cause=Cause.ACCEPTED,
+        )  # fmt: skip

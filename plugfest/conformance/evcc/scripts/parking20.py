@@ -1,0 +1,107 @@
+"""Parking in ISO 15118-20: a charger offers it, and the vehicle checks in beside the loop, and out before the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.scripts.iso20 import GRACE, Sign, in_order, stopping
+from plugfest.conformance.evcc.scripts.steps import charging, loop_name
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse, made
+from plugfest.conformance.verdict import Failed, Result
+from plugfest.conformance.wire import Arrival
+from secc.charger import Wish
+from secc.services import MANUAL_EXTERNAL, Service
+from v2g.energy import PARKING as SERVICE
+from v2g.protocols.iso20 import PARKING
+
+INTENDED: Mapping[str, int] = {"VehicleCheckInReq": 1, "VehicleCheckOutReq": 2}
+"""IntendedService that each request needs."""
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "VehicleCheckInReq": ("CheckIn", "Completed"),
+    "VehicleCheckOutReq": ("CheckOut", "Completed"),
+}
+"""What a vehicle reports, in this order; it may be Processing in between."""
+ALL_SETS = 250
+"""ParameterSetIDs are drawn from 1 to this."""
+LATEST = 60.0
+"""s within which each of them has to come."""
+
+
+def _offer(tester: TesterEvse, *requests: str) -> None:
+    """Offers parking with a parameter set for each of these, numbered by the seed."""
+    numbers = tester.rng.sample(range(1, ALL_SETS), len(requests))
+    sets = {
+        number: {"IntendedService": INTENDED[name], "ParkingStatusType": MANUAL_EXTERNAL}
+        for number, name in zip(numbers, requests, strict=True)
+    }
+    tester.answers.added = (Service(0, "ParkingStatus", sets=sets, number20=SERVICE),)
+
+
+def _says(name: str, status: str) -> Sign:
+    """A request of the parking stream with this status."""
+    field = "EVCheckInStatus" if name == "VehicleCheckInReq" else "EVCheckOutStatus"
+    return lambda one: one.name == name and one.stream == PARKING and str(getattr(one.message, field)) == status
+
+
+def _steps(name: str) -> tuple[tuple[str, Sign], ...]:
+    return tuple((f"{name} {status}", _says(name, status)) for status in STEPS[name])
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Parking")
+async def parking(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The vehicle does what it has selected, in order, while the loop goes on; and nothing else of the service."""
+    wanted = [name for name in STEPS if name in str(run.variant["intended"])]
+    _offer(tester, *wanted)
+    await charging(tester)
+    if "VehicleCheckInReq" in wanted:
+        await in_order(tester, result, 0, _steps("VehicleCheckInReq"), tester.now + LATEST)
+    place = len(tester.requests)
+    tester.evse.request(Wish.STOP, 0)
+    end = (("SessionStopReq Terminate", stopping("Terminate")),)
+    leaving = _steps("VehicleCheckOutReq") if "VehicleCheckOutReq" in wanted else ()
+    await in_order(tester, result, place, (*leaving, *end), tester.now + LATEST)
+    for name in STEPS:
+        others = [one.name for one in tester.requests if one.name == name and name not in wanted]
+        if others:
+            raise Failed(
+                f"{name} came, but no parameter set with IntendedService {INTENDED[name]} was on offer",
+                cause=Cause.WRONG_MESSAGE, expected="what was selected", observed=name,
+            )  # fmt: skip
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Parking_Refused")
+async def refused(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A check-in or check-out is answered wrongly, which ends the session on all streams."""
+    request, answer = str(run.variant["request"]), str(run.variant["answer"])
+    _offer(tester, *STEPS)
+    caught = tester.catch(lambda one: one.stream == PARKING and one.name == request)
+    if request == "VehicleCheckOutReq":
+        await charging(tester)
+        tester.evse.request(Wish.STOP, 0)
+    else:
+        await tester.plug()
+    held = await tester.held(caught, f"{request} alongside the loop", LATEST, due="the parking service")
+    response = made(tester, f"{request.removesuffix('Req')}Res", answer, asked=held.message)
+    if answer == "OK":
+        await tester.send(response, session_id=bytes(8))
+    else:
+        await tester.send(response)
+    tester.release()
+    sent = tester.now
+    await tester.wait_for(lambda: tester.over, 10.0)
+    going_on = {loop_name(tester), *STEPS}
+    later = [one.name for one in tester.requests if _after(one, sent) and one.name in going_on]
+    result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
+    if later or not tester.over:
+        raise Failed(
+            f"{request} was answered {answer} alongside the loop, but the vehicle goes on",
+            expected="the end",
+            cause=Cause.WENT_ON,
+        )
+
+
+def _after(one: Arrival, sent: float) -> bool:
+    return one.time > sent + GRACE
