@@ -277,7 +277,7 @@ charger("20-schedule-negative", "a charging schedule with powers below zero", HE
     lambda entry: msgspec.structs.replace(entry, Power=signed(entry.Power, negative=True))))  # fmt: skip
 charger("20-schedule-short", "a schedule ends after six hours", HELD, reading=True, adjust=_in_schedules(
     lambda entry: msgspec.structs.replace(entry, Duration=max(entry.Duration // 4, 1))))  # fmt: skip
-charger("20-limit-raised", "EVSEMaximumChargeCurrent is higher in the loop than it was declared", HELD, reading=True,
+charger("20-limit-raised", "EVSEMaximumChargeCurrent is higher in the loop than it was declared", HELD,
         adjust=sending(LOOP, scaled("EVSEMaximumChargeCurrent", 1.5), "iso20-dc"))  # fmt: skip
 charger("20-frequency", "EVSENominalFrequency is half of that of the grid", f"{AC_DYNAMIC}#1",
         adjust=sending("AC_ChargeParameterDiscoveryRes", scaled("EVSENominalFrequency", 0.5), "iso20-ac"))  # fmt: skip

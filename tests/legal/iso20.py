@@ -279,7 +279,7 @@ charger(
 charger(
     "20-meter-of-a-lifetime",
     "the meter counts a lifetime, in microseconds",
-    METERS,
+    (*METERS, f"{PF}PowerFlow_DC#5"),
     saying(
         **dict.fromkeys(("DC_ChargeLoopRes", "AC_ChargeLoopRes"), lambda message: _counts(message))
     ),
@@ -291,9 +291,30 @@ def _counts(message: Any) -> Any:
     if info is None:
         return message
     more = msgspec.structs.replace(
-        info, ChargedEnergyReadingWh=info.ChargedEnergyReadingWh + 123_456_789, MeterStatus=0, MeterTimestamp=10**15
-    )
+        info, ChargedEnergyReadingWh=info.ChargedEnergyReadingWh + 123_456_789, MeterStatus=0,
+        MeterTimestamp=(info.MeterTimestamp or 0) * 1_000_000,
+    )  # fmt: skip
     return msgspec.structs.replace(message, MeterInfo=more)
+
+
+def _seldom(rounds: int) -> Callable[[Any], Any]:
+    """One reading, with its time, for so many rounds of the loop."""
+    kept: list[Any] = []
+
+    def change(message: Any) -> Any:
+        if message.MeterInfo is None:
+            return message
+        if len(kept) % rounds == 0:
+            kept.append(message.MeterInfo)
+        else:
+            kept.append(kept[-1])
+        return msgspec.structs.replace(message, MeterInfo=kept[-1])
+
+    return change
+
+
+charger("20-meter-seldom", "the meter is read every 25 s, and its time with it", (f"{PF}PowerFlow_DC#5",),
+        saying(DC_ChargeLoopRes=_seldom(100)))  # fmt: skip
 
 
 charger(

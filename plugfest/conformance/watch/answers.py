@@ -16,6 +16,11 @@ BOOK = Book()
 hears = BOOK.hears
 
 LOOP = ("CurrentDemandRes", "ChargingStatusRes")
+"""Responses of the loop in ISO 15118-2 and DIN SPEC 70121."""
+LOOP20 = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
+"""The same in ISO 15118-20."""
+SAME_SECOND = 5.0
+"""s for which two readings may have one time: it has whole seconds, and may be older than its reading."""
 STEADY = 60.0
 """s by which a charger's clock may move beyond the time that has passed."""
 OFF = 86400.0
@@ -128,14 +133,41 @@ def meter_one(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} has MeterID {now.MeterID}, but it was {before.MeterID} before"
 
 
-@hears("meter-clock", "the time of a meter does not run backwards", SPOKEN, *LOOP)
+def _stamp(heard: Heard | None) -> int | None:
+    """The time of the meter's reading, as sent; None without one."""
+    info = getattr(heard.body, "MeterInfo", None) if heard is not None else None
+    found: int | None = getattr(info, "TMeter", None) or getattr(info, "MeterTimestamp", None)
+    return found
+
+
+def _reading(heard: Heard) -> Any:
+    info = getattr(heard.body, "MeterInfo", None)
+    return getattr(info, "MeterReading", None) or getattr(info, "ChargedEnergyReadingWh", None)
+
+
+@hears("meter-clock", "the time of a meter does not run backwards", SPOKEN, *LOOP, *LOOP20)
 def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
-    now, before = _meter(heard), _meter(log.last(*LOOP))
-    if now is None or before is None or not heard.ok or now.TMeter is None or before.TMeter is None:
+    now, before = _stamp(heard), _stamp(log.last(*LOOP, *LOOP20))
+    if now is None or before is None or not heard.ok or now >= before:
         return ""
-    if now.TMeter >= before.TMeter:
+    return f"{heard.name} has {_clock(heard)} {now}, but it was {before} before"
+
+
+@hears("meter-clock-stands", "a later reading of a meter has a later time", SPOKEN, *LOOP, *LOOP20)
+def meter_clock_stands(flow: Flow, log: Log, heard: Heard) -> str:
+    now, reading = _stamp(heard), _reading(heard)
+    if now is None or reading is None or not heard.ok:
         return ""
-    return f"{heard.name} has TMeter {now.TMeter}, but it was {before.TMeter} before"
+    if flow.stamped is None or flow.stamped[0] != now:
+        flow.stamped = now, heard.at, reading
+    seconds = heard.at - flow.stamped[1]
+    if reading == flow.stamped[2] or seconds <= SAME_SECOND:
+        return ""
+    return f"{heard.name} has {_clock(heard)} {now} for {seconds:.0f} s, although the reading has changed"
+
+
+def _clock(heard: Heard) -> str:
+    return "TMeter" if heard.classic else "MeterTimestamp"
 
 
 @hears("clock-steady", "the charger's clock goes on evenly in a session", SPOKEN, "PaymentDetailsRes",

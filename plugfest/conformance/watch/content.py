@@ -68,7 +68,7 @@ ANSWERS20: dict[str, Weight] = {
     "price-rules": Weight.NOTED,
     "tolerance-answer": Weight.FAILS,
     "loop-of-other-kind": Weight.FAILS,
-    "limit-raised": Weight.NOTED,
+    "limit-raised": Weight.FAILS,
     "notification": Weight.NOTED,
     "receipt-external": Weight.FAILS,
     "meter-missing": Weight.FAILS,

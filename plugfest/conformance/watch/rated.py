@@ -5,7 +5,9 @@ from __future__ import annotations
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book
+from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
+from v2g.rules.iso20.kinds import total
 from v2g.rules.rule import CLASSIC
 
 BOOK = Book()
@@ -13,18 +15,56 @@ ROUNDED = 1.01
 """Factor by which a rating may be exceeded: values are sent in steps."""
 
 
+NAMES = {
+    True: ("EVSEMaximumVoltageLimit", "EVSEMaximumCurrentLimit", "EVSEMaximumPowerLimit"),
+    False: ("EVSEMaximumVoltage", "EVSEMaximumChargeCurrent", "EVSEMaximumChargePower"),
+}
+"""Limits of voltage, current and power, in DIN SPEC 70121 and ISO 15118-2, and in ISO 15118-20."""
+PHASES, LINE_VOLTS = 3, 277.0
+"""Most phases and volts of an AC outlet; a power beyond its rated current times these cannot come out of it."""
+
+
 @BOOK.on("limits-rated", "a charger states no limit above its rating", SPOKEN, "secc",
          Stage.PARAMETERS, Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
 def limits_rated(flow: Flow, said: Said) -> str:
-    if not said.ok or flow.facts.protocol not in CLASSIC:
+    if not said.ok or _megawatt(flow):
         return ""
-    terms = flow.terms
+    terms, names = flow.terms, NAMES[flow.facts.protocol in CLASSIC]
+    line = sum(said.phase_most) if flow.ac and said.phase_most else None
     for value, most, unit, name, declared in (
-        (said.most.volts, terms.rated_volts, "V", "EVSEMaximumVoltageLimit", "PIXIT_SECC_DC_MaximumVoltage"),
-        (said.most.amps, terms.rated_amps, "A", "EVSEMaximumCurrentLimit", "PIXIT_SECC_DC_MaximumCurrent"),
-        (said.most.watts, terms.rated_watts, "W", "EVSEMaximumPowerLimit", "PIXIT_SECC_DC_MaximumPower"),
+        (said.most.volts, terms.rated_volts, "V", names[0], "PIXIT_SECC_DC_MaximumVoltage"),
+        (said.most.amps, terms.rated_amps, "A", names[1], "PIXIT_SECC_DC_MaximumCurrent"),
+        (None if flow.ac else said.most.watts, terms.rated_watts, "W", names[2], "PIXIT_SECC_DC_MaximumPower"),
         (said.line_amps, terms.rated_line, "A", "EVSEMaxCurrent", "PIXIT_SECC_AC_MaximumCurrent"),
+        (line, _line_watts(flow), "W", names[2], "PIXIT_SECC_AC_MaximumCurrent"),
     ):
         if value is not None and value > most * ROUNDED:
             return f"{said.name} has {name} {value:.9g} {unit}, but its rating is {most:.9g} {unit} ({declared})"
     return ""
+
+
+@BOOK.hears("schedule-rated", "a schedule promises no power above the charger's rating", SPOKEN, "ScheduleExchangeRes",
+            cause=Cause.WRONG_FIELD)  # fmt: skip
+def schedule_rated(flow: Flow, log: Log, heard: Heard) -> str:
+    """In ISO 15118-20; in the others, PMax is judged with the rest of the charge parameters."""
+    block = getattr(heard.body, "Scheduled_SEResControlMode", None)
+    if block is None or not heard.ok or _megawatt(flow):
+        return ""
+    most = _line_watts(flow) if flow.ac else flow.terms.rated_watts
+    for one in block.ScheduleTuple:
+        for entry in one.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry:
+            if (watts := total(entry, "Power") or 0.0) > most * ROUNDED:
+                return (
+                    f"schedule {one.ScheduleTupleID} has {watts:.9g} W, but the rating of the charger is {most:.9g} W"
+                )
+    return ""
+
+
+def _line_watts(flow: Flow) -> float:
+    return flow.terms.rated_line * PHASES * LINE_VOLTS
+
+
+def _megawatt(flow: Flow) -> bool:
+    """The service is one for more than the usual ratings, which then say nothing."""
+    service = flow.facts.iso20.service
+    return service is not None and service.title.startswith("MCS")

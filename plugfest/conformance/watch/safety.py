@@ -12,6 +12,8 @@ BOOK = Book()
 on = BOOK.on
 
 GOOD = ("Valid", "Warning")
+RISES, RISES_VOLTS = 1.1, 20.0
+"""By how much a voltage may rise without a source: factor for a battery that recovers, and at least this many V."""
 
 
 @on("alarm-flows", "an output is off after an emergency, a malfunction or an isolation fault", "IEC 61851-23",
@@ -45,3 +47,14 @@ def voltage_after_stop(flow: Flow, said: Said) -> str:
         return ""  # where nothing is measured, the vehicle's contactors may be welded
     measured = flow.plant.samples[-1].volts
     return f"{said.name} reports {said.volts:.0f} V {seconds:.1f} s after the end, but {measured:.0f} V is measured"
+
+
+@on("voltage-rises", "the voltage falls once the output is off", "IEC 61851-23", "secc", Stage.WELDING)
+def voltage_rises(flow: Flow, said: Said) -> str:
+    """Whether it is connected to a battery or not: nothing is left that could raise it."""
+    before, shown = flow.steps.last_volts, said.volts
+    if flow.steps.stopped_at is None or before is None or shown is None or not said.ok:
+        return ""
+    if shown <= max(before * RISES, before + RISES_VOLTS):
+        return ""
+    return f"{said.name} reports {shown:.0f} V after PowerDeliveryReq(Stop), but it was {before:.0f} V before"

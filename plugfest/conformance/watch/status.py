@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.answers import LOOP20
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
@@ -76,8 +77,6 @@ def renegotiation_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} asks to renegotiate, but nothing has changed" if asks else ""
 
 
-LOOP20 = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
-"""Responses of the loop in ISO 15118-20."""
 ENDS20 = ("Terminate", "ServiceRenegotiation")
 """EVSENotifications that end the power flow."""
 

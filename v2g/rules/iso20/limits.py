@@ -89,6 +89,12 @@ def limits_of_charger(facts: Facts, body: Any) -> str:
     return _wrong(_member(body), "EVSE", _names(body))
 
 
+@rule("limits", "the charger's limits are possible and consistent", SECC, "DC_ChargeLoopRes", severity="warning",
+      live=Live.TOLD, only=(DC20,))  # fmt: skip
+def limits_in_loop(facts: Facts, body: Any) -> str:
+    return _wrong(body.CLResControlMode, "EVSE", DECLARED_DC)
+
+
 @rule("discharge-sign", "discharge limits are positive", EVCC, *REQUESTS, severity="note", live=Live.UNSEEN,
       only=BOTH)  # fmt: skip
 @rule("discharge-sign", "discharge limits are positive", SECC, *RESPONSES, severity="note", live=Live.UNSEEN,
