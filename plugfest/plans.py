@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from plugfest.config import contract
-from secc.charger import Slot
-from secc.schedule import Plan, Price
+from secc.plan import Plan, Price, Slot
 from v2g.prices import Rule, Stack, Tariff, Tax
 
 

@@ -20,7 +20,8 @@ from plugfest.config.words import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
-from secc.charger import Evse, MobilityNeeds, Slot, simulated
+from secc.charger import Evse, MobilityNeeds, simulated
+from secc.plan import Slot
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.supply import AcSupply

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from secc.charger import Slot
+from secc.plan import Slot
 from secc.terms import Step
 from secc.visit import Visit
 

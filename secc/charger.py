@@ -11,21 +11,19 @@ import asyncio
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from secc.authorizer import Authorizer, Immediate
 from secc.envelope import LimitedOutput
 from secc.manager import EnergyManager, constant
 from secc.meter import Clock, Meter, loop_time
+from secc.plan import Plan, Slot
 from secc.power import SAFE_VOLTAGE, Limits, PowerSource
 from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply
 from slac.connector import CCS2, Connector, PowerClass, power_class
 from slac.pilot import READY, STEADY, ChargerPilot, Reading, State
 from v2g import energy
-
-if TYPE_CHECKING:
-    from secc.schedule import Plan
 
 NO_CURRENT = 1.0  # A: below this, no current counts as flowing
 KEPT = 100
@@ -64,13 +62,6 @@ class Notification(NamedTuple):
 
     wish: Wish
     max_delay: int = 0
-
-
-class Slot(NamedTuple):
-    """Power limit in W, from ``start`` seconds after the beginning of the schedule until the next slot."""
-
-    start: int
-    watts: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from itertools import accumulate
 
 from secc import agreed
-from secc.charger import Slot
 from secc.iso20_schedule import chosen
 from secc.iso20_status import renegotiation_code
+from secc.plan import Slot
 from secc.terms import Step
 from secc.visit import Refusal, Visit
 from v2g import stamps

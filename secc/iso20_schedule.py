@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from boundary.text import visible
 from secc import agreed, iso20_prices
-from secc.charger import Slot
-from secc.schedule import MAX_TUPLES, Plan, Price
+from secc.plan import Plan, Price, Slot
+from secc.schedule import MAX_TUPLES
 from secc.terms import Terms
 from secc.visit import Refusal, Visit
 from v2g import energy, prices

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from secc.charger import Slot
-
-if TYPE_CHECKING:
-    from secc.schedule import Plan
+from secc.plan import Plan, Slot
 
 MAX_ENTRIES = 1024
 """Maximum number of entries in a PMaxSchedule, by the schema of ISO 15118-2."""

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from secc.charger import CUTS_OFF, Evse, Fault, Slot, Wish
+from secc.charger import CUTS_OFF, Evse, Fault, Wish
 from secc.costs import Bill
 from secc.envelope import Clip
 from secc.pauses import Paused
+from secc.plan import Slot
 from secc.terms import MAX_ENTRIES, Terms, covering
 from secc.visit_parts import Installing, LineLimits, Metering, Renegotiation
 from v2g.credentials import common_name, read

@@ -9,7 +9,8 @@ from typing import Any
 from bench import Bench, message_seen
 from hypothesis import strategies
 
-from secc.charger import Slot, Wish
+from secc.charger import Wish
+from secc.plan import Slot
 
 ACTIONS: dict[str, Any] = {
     "renegotiate": lambda bench: bench.vehicle.renegotiate.set(),

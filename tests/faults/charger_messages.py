@@ -16,6 +16,7 @@ import secc.contract
 import secc.dc
 import secc.din70121
 import secc.iso2
+import secc.plan
 import secc.serve
 import secc.simulated
 import secc.supply
@@ -115,7 +116,7 @@ def _interval(**fields: Any) -> Callable[[Any], Any]:
 
 def _many_slots(system: Any) -> None:
 
-    system.evse.schedule = tuple(secc.charger.Slot(60 * place, 50_000.0 + place) for place in range(40))
+    system.evse.schedule = tuple(secc.plan.Slot(60 * place, 50_000.0 + place) for place in range(40))
 
 
 charger(

@@ -28,9 +28,8 @@ from legal.variant import (
 from plugfest.conformance.catalogue import runs
 from plugfest.conformance.fields import replaced
 from secc.authorizer import Delayed
-from secc.charger import Slot
+from secc.plan import Plan, Slot
 from secc.power import Limits
-from secc.schedule import Plan
 from secc.services import Service
 from secc.simulated import Dynamics
 from secc.visit import Visit

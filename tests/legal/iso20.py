@@ -23,8 +23,8 @@ from legal.variant import (
 )
 from plugfest.conformance.fields import found
 from secc.authorizer import Delayed
-from secc.charger import MobilityNeeds, Slot
-from secc.schedule import Plan, Price
+from secc.charger import MobilityNeeds
+from secc.plan import Plan, Price, Slot
 from secc.services import PARKING
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.physical import number, rational

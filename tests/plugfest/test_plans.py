@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugfest import plans
 from plugfest.config import contract
-from secc.charger import Slot
+from secc.plan import Slot
 from v2g.prices import Rule, Stack
 
 

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from secc.authorizer import ByCallback, Customer, Decision, Delayed, Immediate, Never
-from secc.charger import Evse, Fault, Notification, Slot, Wish, simulated, simulated_dc
+from secc.charger import Evse, Fault, Notification, Wish, simulated, simulated_dc
 from secc.meter import Meter
+from secc.plan import Slot
 from secc.power import Ceiling
 from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply

@@ -12,8 +12,7 @@ from visits import visit
 from exi import encode
 from secc import agreed, iso20
 from secc.ac import watch
-from secc.charger import Slot
-from secc.schedule import Plan
+from secc.plan import Plan, Slot
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import ac, common
 from v2g.prices import flat

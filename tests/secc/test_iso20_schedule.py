@@ -15,8 +15,8 @@ from visits import visit
 from exi import decode, encode
 from plugfest.virtual import run
 from secc import agreed, iso20_profile, iso20_schedule
-from secc.charger import MobilityNeeds, Slot
-from secc.schedule import Plan, Price
+from secc.charger import MobilityNeeds
+from secc.plan import Plan, Price, Slot
 from secc.visit import Refusal, Visit
 from v2g import energy, prices
 from v2g.messages.iso20 import common

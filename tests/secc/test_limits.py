@@ -21,8 +21,9 @@ from secc_driver import NORMAL, REQUESTS, Driver, ac_parameter, dc_parameter, va
 
 from plugfest.virtual import run
 from secc import ac, envelope
-from secc.charger import Fault, Slot
+from secc.charger import Fault
 from secc.envelope import LimitedOutput
+from secc.plan import Slot
 from secc.power import Insulation
 from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from plugfest.virtual import run
 from secc import agreed, envelope, iso20_dc, simulated
-from secc.charger import Fault, Slot
+from secc.charger import Fault
 from secc.envelope import LimitedOutput
+from secc.plan import Plan, Slot
 from secc.power import Insulation
-from secc.schedule import Plan
 from slac.pilot import State
 from v2g.errors import ConnectionLost
 from v2g.messages import appproto

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
-from secc.charger import Slot
-from secc.schedule import Plan
+from secc.plan import Plan, Slot
 from v2g import energy, phases
 from v2g.messages.iso20 import ac, common
 from v2g.outcome import Cause

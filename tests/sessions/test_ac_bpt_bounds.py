@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from plugfest.virtual import run
 from secc.ac import DUTY_CHANGE
-from secc.charger import Slot
-from secc.schedule import Plan
+from secc.plan import Plan, Slot
 from v2g import phases
 
 TICK = 0.037

@@ -16,8 +16,9 @@ from evcc import charge as evcc
 from plugfest.virtual import run
 from secc import serve as secc
 from secc.authorizer import Delayed, Never
-from secc.charger import Slot, Wish
+from secc.charger import Wish
 from secc.minimal import minimal
+from secc.plan import Slot
 from v2g import energy, tls
 from v2g.memory_link import memory_pair
 from v2g.messages.base import Request

@@ -13,8 +13,8 @@ from iso20_alone import Alone, Loop, course
 
 import exi
 from plugfest.virtual import run
-from secc.charger import Slot
 from secc.minimal import minimal
+from secc.plan import Slot
 from secc.services import PARKING as PARKING_SERVICE
 from v2g.messages import schema
 from v2g.messages.base import Request

@@ -10,7 +10,7 @@ import pytest
 from pnc import _files
 from pnc20 import PncBench20, second
 
-from secc.schedule import Plan
+from secc.plan import Plan
 from v2g import signature, tls
 from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import common

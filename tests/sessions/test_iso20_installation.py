@@ -25,7 +25,7 @@ from pki.profiles import Role
 from plugfest import pnc, pnc20
 from plugfest.config.charger import Charger
 from plugfest.config.model import Bench as Model
-from secc.schedule import Plan
+from secc.plan import Plan
 from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema

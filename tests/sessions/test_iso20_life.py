@@ -20,8 +20,9 @@ from evcc import charge as evcc
 from plugfest.virtual import run
 from secc import serve as secc
 from secc.authorizer import Decision, Never
-from secc.charger import Slot, Wish
+from secc.charger import Wish
 from secc.pauses import Pauses
+from secc.plan import Slot
 from secc.services import INTERNET, PARKING, Service
 from v2g import stamps, tls
 from v2g.memory_link import memory_pair

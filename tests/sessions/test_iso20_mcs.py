@@ -10,7 +10,7 @@ import pytest
 from bench import Bench, iso20_bench, message_seen
 
 from evcc.battery import PACKS, Battery
-from secc.charger import Slot
+from secc.plan import Slot
 from secc.power import Limits
 from slac.connector import MCS, power_class
 from v2g import energy

@@ -12,8 +12,8 @@ from pnc import NOW
 from pnc20 import PncBench20, issue, second, store
 
 from pki.profiles import Role
-from secc.charger import Slot, Wish
-from secc.schedule import Plan, Price
+from secc.charger import Wish
+from secc.plan import Plan, Price, Slot
 from v2g import signature, tls
 from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import common, types

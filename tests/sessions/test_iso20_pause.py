@@ -10,7 +10,8 @@ from bench import Bench, iso20_bench, message_seen
 
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import from_events
-from secc.charger import Slot, Wish
+from secc.charger import Wish
+from secc.plan import Slot
 from v2g.messages.iso20 import common
 from v2g.physical import number
 from v2g.protocols.iso20 import RENEGOTIATION

@@ -11,7 +11,7 @@ from bench import message_seen
 from pnc20 import PncBench20, second, store
 
 from secc.charger import Wish
-from secc.schedule import Plan
+from secc.plan import Plan
 from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema

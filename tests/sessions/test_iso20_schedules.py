@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
-from secc.charger import MobilityNeeds, Slot
-from secc.schedule import Plan, Price
+from secc.charger import MobilityNeeds
+from secc.plan import Plan, Price, Slot
 from v2g import prices
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause

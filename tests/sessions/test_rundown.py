@@ -13,7 +13,8 @@ from bench import Bench, iso20_bench
 from evcc.battery import PACKS
 from evcc.rundown import NO_CURRENT
 from evcc.vehicle import Contactors
-from secc.charger import Fault, Slot
+from secc.charger import Fault
+from secc.plan import Slot
 from secc.power import Limits
 from secc.simulated import Dynamics
 from slac.connector import power_class

@@ -13,8 +13,7 @@ from pnc import PncBench, store
 from pki.profiles import Role
 from plugfest import pnc
 from secc import services
-from secc.charger import Slot
-from secc.schedule import Plan, Price, cheap_at_night
+from secc.plan import Plan, Price, Slot, cheap_at_night
 from secc.services import INTERNET, Byte, Service, Short
 from slac.pilot import State
 from v2g import signature

@@ -11,7 +11,8 @@ from bench import ISO20_MODES, LOOP, MODES, Bench, message_seen
 from evcc import charge as evcc
 from plugfest.virtual import run
 from secc.authorizer import Delayed, Never
-from secc.charger import Fault, Slot
+from secc.charger import Fault
+from secc.plan import Slot
 from slac.pilot import State
 from v2g.messages import appproto, din70121, iso2
 from v2g.outcome import Cause, Outcome

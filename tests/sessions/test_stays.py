@@ -19,9 +19,10 @@ from plugfest.config.actions import Wake
 from plugfest.controls import Controls, NotPossible
 from secc import serve as secc
 from secc.arrivals import Arrivals
-from secc.charger import Evse, Slot
+from secc.charger import Evse
 from secc.outlet import Outlet
 from secc.pauses import Paused as PausedCharger
+from secc.plan import Slot
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.stay import serve_vehicles

@@ -14,7 +14,7 @@ import exi
 from plugfest.traces.checks import check
 from plugfest.traces.recording import from_events
 from plugfest.virtual import run
-from secc.schedule import Plan
+from secc.plan import Plan
 from v2g.messages import schema
 from v2g.prices import flat
 from v2g.trace import Event

@@ -18,7 +18,8 @@ from plugfest.traces.recording import from_events, load
 from plugfest.traces.talks import talks
 from plugfest.traces.writer import File
 from plugfest.virtual import run
-from secc.charger import Slot, Wish
+from secc.charger import Wish
+from secc.plan import Slot
 from secc.services import PARKING
 from v2g.protocols import iso20 as streams
 from v2g.trace import Event, JsonLines

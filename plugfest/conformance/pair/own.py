@@ -23,7 +23,8 @@ from plugfest.conformance.pair.scenario import PHASES
 from plugfest.conformance.sut.own import OwnCharger, OwnVehicle
 from plugfest.traces.chain.steps import Step, step_of
 from secc.authorizer import CardReader, Immediate
-from secc.charger import Fault, Slot
+from secc.charger import Fault
+from secc.plan import Slot
 from secc.power import Limits
 from slac.pilot import DIGITAL, State, until_digital
 from slac.pilots import SimulatedPilot

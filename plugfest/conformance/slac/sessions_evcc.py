@@ -23,7 +23,7 @@ from plugfest.conformance.stimulus import source
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.systems import VehicleBehindLine
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
-from secc.charger import Slot
+from secc.plan import Slot
 from slac import frames
 from slac.pilot import State
 from slac.timing import STANDARD as T

@@ -21,9 +21,9 @@ from plugfest.conformance.sut import certificates, contracts, own_iso20
 from plugfest.conformance.watch.flow import Measured
 from secc import serve as secc
 from secc.authorizer import Authorizer, Customer, Delayed, Immediate
-from secc.charger import Evse, Fault, Slot, Wish, simulated
+from secc.charger import Evse, Fault, Wish, simulated
 from secc.outlet import Outlet
-from secc.schedule import Plan, Price
+from secc.plan import Plan, Price, Slot
 from secc.services import FIRST_OWN, INTERNET, Service
 from secc.simulated import Dynamics
 from slac.connector import CCS2, MCS

@@ -13,8 +13,8 @@ from plugfest.conformance.sut.certificates import EMAIDS, Certificates, credenti
 from secc.charger import Evse, MobilityNeeds
 from secc.contract import Contracts
 from secc.iso20_provisioning import LocalBackend
+from secc.plan import Plan, Price
 from secc.power import Limits
-from secc.schedule import Plan, Price
 from secc.serve import Options
 from secc.services import PARKING
 from secc.simulated import Dynamics, SimulatedPowerSource

@@ -12,7 +12,7 @@ from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import credential
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
-from secc.schedule import Plan
+from secc.plan import Plan
 from v2g import signature, signed_parts
 from v2g.physical import rational
 from v2g.prices import Rule, Stack, Tariff

@@ -13,8 +13,7 @@ from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, goes_on,
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
-from secc.charger import Slot
-from secc.schedule import Plan, Price
+from secc.plan import Plan, Price, Slot
 from v2g.messages import iso2
 from v2g.physical import physical
 

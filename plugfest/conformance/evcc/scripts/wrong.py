@@ -18,7 +18,7 @@ from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.orders import requests, rotation
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
-from secc.charger import Slot
+from secc.plan import Slot
 from v2g import naming
 from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
