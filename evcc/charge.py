@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evcc import din70121, iso2, iso20
 from evcc.drive import Drive
-from evcc.options import Options, Outcome, Paused, Progress, Script
+from evcc.options import Options, Outcome, Paused, Progress
 from evcc.vehicle import Vehicle
 from slac.pilot import WAKE_UP, State, toggle, until_digital
 from v2g import sdp
@@ -28,7 +28,12 @@ from v2g.trace import Event
 if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
 
-SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run, "iso20": iso20.run}
+Script = Callable[[Drive], Awaitable[None]]
+SCRIPTS: Mapping[str, Script] = {
+    "iso2": iso2.run,
+    "din70121": din70121.run,
+    "iso20": iso20.run,
+}
 
 T = TypeVar("T")
 
@@ -174,14 +179,14 @@ async def _unless_in_trouble(work: Coroutine[Any, Any, T], vehicle: Vehicle) -> 
 
 async def _session(drive: Drive) -> None:
     """Waits for the pilot's consent, agrees on a protocol, then runs its script."""
-    session, options, vehicle = drive.session, drive.options, drive.vehicle
+    session, vehicle = drive.session, drive.vehicle
     vehicle.begin()
     if vehicle.pilot.state in (State.A, State.E, State.F):
         raise Aborted(f"the control pilot is at {vehicle.pilot.reading.label}")
     async with _until(session, drive.setup_deadline):
         session.agreed(await agree_protocol(drive))
     drive.begin(session.protocol)
-    await {**SCRIPTS, **options.scripts}[session.protocol.name](drive)
+    await SCRIPTS[session.protocol.name](drive)
 
 
 @contextlib.asynccontextmanager

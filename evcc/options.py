@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -13,11 +13,8 @@ from v2g.errors import V2GError
 from v2g.options import SessionOptions
 
 if TYPE_CHECKING:
-    from evcc.drive import Drive
     from v2g.energy import Control
     from v2g.messages import appproto
-
-Script = Callable[["Drive"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,6 @@ class Options(SessionOptions):
         negative_discharge_limits: send discharge limits as negative numbers; on reception only their magnitude counts
             in any case.
         duration: seconds of charging after which the driver stops; None: charge to the battery's target.
-        scripts: scripts to use instead of the standard's, by protocol name.
         resume: the paused session to resume, as an earlier outcome gave it, or just its id.
         modes: energy transfer modes by their ISO 15118-2 names, preferred first; empty: those of inlet and ``ac``.
         services: additional services of interest: ServiceID -> ParameterSetID to select; None: no set (in ISO 15118-20
@@ -123,7 +119,6 @@ class Options(SessionOptions):
     service: str = ""
     negative_discharge_limits: bool = False
     duration: float | None = None
-    scripts: Mapping[str, Script] = field(default_factory=dict)
     resume: Paused | bytes | None = None
     modes: tuple[str, ...] = ()
     services: Mapping[int, int | None] = field(default_factory=dict)

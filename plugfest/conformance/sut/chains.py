@@ -7,16 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pki import keys
 from pki.profiles import Role, Usage
-from pki.store import Entry
+from pki.store import Entry, Store
 
-if TYPE_CHECKING:
-    from plugfest.conformance.sut.certificates import Certificates
 
-Build = Callable[["Certificates"], Entry]
+class Issuing(Protocol):
+    """A bench's PKI, as far as chains need it.
+
+    Attributes:
+        revoked_serials: serial numbers of certificates that it reports as revoked.
+    """
+
+    revoked_serials: set[int]
+
+    @property
+    def store(self) -> Store: ...
+
+    def issue(self, role: Role, issuer: Entry, name: str, given: Mapping[str, Any] | None = None) -> Entry:
+        """A certificate below an issuer, with changes."""
+
+
+Build = Callable[[Issuing], Entry]
 """Makes the leaf of a chain from a bench's PKI."""
 
 
@@ -38,7 +52,7 @@ class _Line:
     def below(self, name: str, role: Role, above: Role, **changes: Any) -> Build:
         """A good leaf below an authority with changes."""
 
-        def build(bench: Certificates) -> Entry:
+        def build(bench: Issuing) -> Entry:
             middle = bench.issue(role, bench.store[above], f"{self.leaf}-{name}", changes)
             if role is self.sub1:
                 middle = bench.issue(self.sub2, middle, f"{self.leaf}-{name}-sub2")
@@ -46,7 +60,7 @@ class _Line:
 
         return build
 
-    def below_revoked(self, bench: Certificates) -> Entry:
+    def below_revoked(self, bench: Issuing) -> Entry:
         """A good leaf below a revoked sub-CA 2."""
         above = bench.issue(self.sub2, bench.store[self.sub1], f"{self.leaf}-revoked-sub2")
         bench.revoked_serials.add(above.certificate.serial_number)

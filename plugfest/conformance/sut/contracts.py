@@ -7,7 +7,7 @@ from pki.profiles import Role
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.sut.certificates import EMAIDS, Certificates, credential
 from secc import iso20_provisioning
-from secc.contract import Contracts
+from secc.contracts import Contracts
 from secc.provisioning import LocalBackend
 from v2g.credentials import Credential, plain_id
 

@@ -11,7 +11,7 @@ from pki.profiles import Role
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.sut.certificates import EMAIDS, Certificates, credential
 from secc.charger import Evse, MobilityNeeds
-from secc.contract import Contracts
+from secc.contracts import Contracts
 from secc.iso20_provisioning import LocalBackend
 from secc.plan import Plan, Price
 from secc.power import Limits
