@@ -21,7 +21,7 @@ from plugfest.errors import UserError
 from plugfest.security import listed
 from plugfest.service import post_to
 from secc import serve
-from secc.contract import Contracts
+from secc.contracts import Contracts
 from secc.provisioning import LocalBackend
 from secc.remote import Remote
 from v2g.credentials import plain_id

@@ -17,8 +17,8 @@ from plugfest.config.model import Bench
 from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 from plugfest.security import listed
-from secc.contract import Contracts
-from secc.iso20_provisioning import Backend, BySuite, LocalBackend
+from secc.contracts import Backend20, Contracts
+from secc.iso20_provisioning import BySuite, LocalBackend
 from v2g.credentials import Credential, plain_id
 
 SUITES = ("iso20", "iso20-ed448", "iso2")
@@ -161,6 +161,6 @@ def equip_charger(contracts: Contracts, bench: Bench, directory: Path, now: date
         contracts.backend20 = of_suites(made)
 
 
-def of_suites(made: Mapping[str, LocalBackend]) -> Backend:
+def of_suites(made: Mapping[str, LocalBackend]) -> Backend20:
     """The back end of a PKI with one suite of ISO 15118-20, or for whichever the vehicle has."""
     return next(iter(made.values())) if len(made) == 1 else BySuite(made)

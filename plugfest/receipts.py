@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Sequence
 
-from secc.contract import Receipt
+from secc.contracts import Receipt
 
 
 def lines(received: Sequence[Receipt]) -> Iterator[str]:

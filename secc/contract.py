@@ -9,16 +9,16 @@ received the reading, not that the reading is correct.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from secc.authorizer import Decision
+from secc.contracts import KEPT_RECEIPTS, Asking, Contract, Contracts, Receipt
 from secc.visit import Refusal, Visit
 from v2g import signature
-from v2g.credentials import BROKEN, Credential, chain_of, common_name, plain_id, read
+from v2g.credentials import BROKEN, chain_of, common_name, plain_id, read
 from v2g.messages import iso2
-from v2g.messages.iso20 import types
 from v2g.rules.payment import CHALLENGE_LENGTH, receipt_problem
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from pki.path import Deviation, Revoked
     from pki.profiles import Role
-    from secc.iso20_provisioning import Backend as Backend20
-    from secc.provisioning import Backend
 
 
 @dataclass(frozen=True)
@@ -58,108 +56,14 @@ CODES = Codes(BROKEN, "FAILED_CertificateExpired", "FAILED_CertificateExpired", 
 AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
 """Verdicts on a contract that PaymentDetailsRes already reports; the others come with AuthorizationRes."""
 
-BadSignature: TypeAlias = Literal["FAILED_SignatureError", "WARNING_GeneralPnCAuthorizationError"]
 
-KEPT_RECEIPTS = 1000
-"""Number of latest receipts that a charger keeps."""
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A MeteringReceiptReq or MeteringConfirmationReq that was answered, or a record that none came.
-
-    Attributes:
-        time: wall clock, Unix seconds.
-        emaid: eMAID of the contract.
-        session_id: id of the session.
-        meter: the reading that the vehicle acknowledged.
-        signature: SignatureValue, or b"".
-        exi: the request as received, to be passed on.
-        problem: why it is not valid, or "".
-    """
-
-    time: float
-    emaid: str
-    session_id: bytes
-    meter: iso2.MeterInfoType | types.MeterInfoType
-    signature: bytes
-    exi: bytes
-    problem: str = ""
-
-    @property
-    def reading(self) -> int | None:
-        """The register's reading, Wh; in ISO 15118-20 the energy charged in this session."""
-        meter = self.meter
-        return meter.MeterReading if isinstance(meter, iso2.MeterInfoType) else meter.ChargedEnergyReadingWh
-
-
-@dataclass
-class Contracts:
-    """What a charger needs for contract payment.
-
-    Attributes:
-        roots: roots of mobility operators, and V2G roots that certify mobility operators, in DER.
-        backend: installs and updates contract certificates; None: the service is not offered.
-        backend20: installs contract certificates of ISO 15118-20; None: the service is not offered there.
-        verdicts: ResponseCode for contracts that are not accepted, by eMAID; e.g. ``FAILED_ContractCanceled``.
-        revoked: tells whether a certificate is revoked; None: revocation is not checked.
-        warn_days: a contract that ends within this many days is answered OK_CertificateExpiresSoon [V2G2-690].
-        external: whether external payment is offered too.
-        receipt_every: charging time between two receipts, s; None: no receipts are requested.
-        insists: whether an invalid receipt is refused [V2G2-481]; it is recorded in any case.
-        tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
-        tariff_keys20: the same for prices of ISO 15118-20, of each operator that the charger can sign for.
-        grammar: grammar of SignedInfo for signing prices of ISO 15118-20; None: the usual one.
-        providers: ProviderIDs that the charger can ask, as listed in ISO 15118-20; empty: it lists none, and asks any
-            provider.
-        bad_signature: ResponseCode for an AuthorizationReq of ISO 15118-20 with an invalid signature. Sources disagree:
-            FAILED_SignatureError ends the session, a WARNING lets the vehicle try something else.
-        receipts: the latest :data:`KEPT_RECEIPTS` receipts.
-        on_receipt: is notified of each receipt.
-    """
-
-    roots: Sequence[bytes]
-    backend: Backend | None = None
-    backend20: Backend20 | None = None
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-    revoked: Revoked | None = None
-    warn_days: float = 21.0
-    external: bool = True
-    receipt_every: float | None = None
-    insists: bool = True
-    tariff_key: Credential | None = None
-    tariff_keys20: Sequence[Credential] = ()
-    grammar: signature.Grammar | None = None
-    providers: Sequence[str] = ()
-    bad_signature: BadSignature = "FAILED_SignatureError"
-    receipts: list[Receipt] = field(default_factory=list)
-    on_receipt: Callable[[Receipt], None] = lambda receipt: None
-
-
-@dataclass
-class Contract:
-    """The contract of a visit, as PaymentDetailsReq or AuthorizationReq named it.
-
-    Attributes:
-        emaid: upper case, without hyphens.
-        chain: DER, leaf first.
-        challenge: GenChallenge sent.
-        proven: whether the signed AuthorizationReq was valid.
-    """
-
-    emaid: str
-    chain: tuple[bytes, ...]
-    challenge: bytes
-    proven: bool = False
-
-
-def time_of(visit: Visit) -> datetime.datetime:
+def time_of(visit: Asking) -> datetime.datetime:
     """The wall clock."""
     return datetime.datetime.fromtimestamp(visit.now(), datetime.UTC)
 
 
 def check_chain(
-    visit: Visit,
+    visit: Asking,
     chain: Sequence[bytes],
     roots: Sequence[bytes],
     role: Role,
@@ -192,7 +96,7 @@ def check_chain(
     return read(chain[0])
 
 
-def check_signature(visit: Visit, request: Any, key: Any, schema_set: str = "iso2") -> signature.Verified:
+def check_signature(visit: Asking, request: Any, key: Any, schema_set: str = "iso2") -> signature.Verified:
     """Verifies the Signature of the request being answered with a public key or certificate.
 
     Returns:

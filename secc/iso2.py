@@ -2,19 +2,20 @@
 
 Each function takes the :class:`~secc.visit.Visit` and a request that passed the checks, and returns the response; it
 refuses by raising :class:`~secc.visit.Refusal`. Contract payment is in :mod:`secc.contract` and
-:mod:`secc.provisioning`, services in :mod:`secc.services`, schedules and tariffs in :mod:`secc.schedule`, control of
-the DC output in :mod:`secc.dc`.
+:mod:`secc.provisioning`, services in :mod:`secc.iso2_services`, schedules and tariffs in :mod:`secc.schedule`, control
+of the DC output in :mod:`secc.dc`.
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from secc import ac, contract, dc, provisioning, schedule, services
+from secc import ac, contract, dc, iso2_services, provisioning, schedule
 from secc.authorizer import Decision
 from secc.dc import accept_limits, follow, insulation_tested, output, precharge, switch_off
 from secc.pauses import Paused
 from secc.power import Insulation
+from secc.services import CHARGE_SERVICE
 from secc.visit import AnswerTable, Refusal, StatusCode, Visit
 from v2g.messages import iso2
 from v2g.physical import Quantities
@@ -100,23 +101,23 @@ def service_discovery(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.S
         ResponseCode="OK",
         PaymentOptionList=iso2.PaymentOptionListType(PaymentOption=payment_options(visit)),
         ChargeService=iso2.ChargeServiceType(
-            ServiceID=services.CHARGE_SERVICE,
+            ServiceID=CHARGE_SERVICE,
             ServiceCategory="EVCharging",
             FreeService=visit.evse.free,
             SupportedEnergyTransferMode=iso2.SupportedEnergyTransferModeType(EnergyTransferMode=modes),
         ),
-        ServiceList=services.service_list(visit, request),
+        ServiceList=iso2_services.service_list(visit, request),
     )
 
 
 @on(iso2.ServiceDetailReq)
 def service_detail(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.ServiceDetailRes:
-    return services.details(visit, request)
+    return iso2_services.details(visit, request)
 
 
 @on(iso2.PaymentServiceSelectionReq)
 def payment_selection(visit: Visit, request: iso2.PaymentServiceSelectionReq) -> iso2.PaymentServiceSelectionRes:
-    services.select(visit, request.SelectedServiceList.SelectedService)
+    iso2_services.select(visit, request.SelectedServiceList.SelectedService)
     visit.payment = request.SelectedPaymentOption
     return iso2.PaymentServiceSelectionRes(ResponseCode="OK")
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from secc import contract
-from secc.contract import Codes, Contract, Contracts
+from secc.contract import Codes
+from secc.contracts import Asking, Contract, Contracts
 from secc.visit import Refusal, Visit
 from v2g.credentials import chain_of, common_name, plain_id, provider_of, read, suite_of
 from v2g.errors import RemoteError
@@ -117,7 +118,7 @@ def _signature(visit: Visit, request: common.AuthorizationReq, leaf: x509.Certif
         raise Refusal(contract.needed(visit).bad_signature, str(why)) from why
 
 
-def profiles(visit: Visit, chain: Sequence[bytes]) -> str:
+def profiles(visit: Asking, chain: Sequence[bytes]) -> str:
     """The table of profiles for a vehicle's chain, by the key at its top. Many test PKIs use P-256.
 
     Raises:

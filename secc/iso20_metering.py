@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import exi
 from secc import contract
+from secc.contracts import Receipt
 from secc.iso20_contract import SET
 from secc.iso20_status import meter_info
 from secc.visit import AnswerTable, Refusal, Visit
@@ -60,7 +61,7 @@ def _silent(visit: Visit, res: Response) -> Response:
     problem = f"no metering confirmation within {DELAY} s"
     meter = visit.metering.shown[-1].meter
     _over(visit)
-    receipt = contract.Receipt(visit.now(), visit.contract.emaid, visit.session.id, meter, b"", b"", problem)
+    receipt = Receipt(visit.now(), visit.contract.emaid, visit.session.id, meter, b"", b"", problem)
     contract.keep_receipt(visit, receipt)
     if contract.needed(visit).insists and not visit.wants_stop:
         visit.evse.request_stop(DELAY)
@@ -85,7 +86,7 @@ def confirmation(visit: Visit, request: common.MeteringConfirmationReq) -> commo
         raise Refusal("FAILED_SequenceError", "a metering confirmation without a contract")
     signed, given = request.SignedMeteringData, visit.asked_signature
     problem = _problem(visit, request)
-    receipt = contract.Receipt(
+    receipt = Receipt(
         visit.now(),
         visit.contract.emaid,
         signed.SessionID,

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pki.errors import PkiError
 from secc import contract, provisioning
 from secc.charger import KEPT
+from secc.contracts import Asking, Backend20, Installation
 from secc.iso20_contract import CODES, SET, profiles
 from secc.minimal import minimal
 from secc.visit import AnswerTable, Refusal, Visit
@@ -25,7 +26,6 @@ from v2g.credentials import Credential, chain_of, common_name, plain_id, provide
 from v2g.errors import LocalError
 from v2g.messages import schema
 from v2g.messages.iso20 import common
-from v2g.messages.xmldsig import SignatureType
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -40,42 +40,6 @@ PATIENCE = 1.0
 
 OUT_OF_REACH = "WARNING_NoCertificateAvailable"
 """ResponseCode when the back end cannot be reached, does not answer in time, or has nothing for the vehicle."""
-
-
-@dataclass(frozen=True)
-class Installation:
-    """One contract being delivered.
-
-    Attributes:
-        emaid: eMAID of the contract.
-        provider: chain of the provisioning service, DER, leaf first.
-        data: the signed data.
-        signature: signature of the provisioning service.
-        remaining: number of further contracts for this vehicle.
-    """
-
-    emaid: str
-    provider: tuple[bytes, ...]
-    data: common.SignedInstallationDataType
-    signature: SignatureType
-    remaining: int
-
-
-class Backend(Protocol):
-    """Where contract certificates come from."""
-
-    async def install(
-        self, visit: Visit, request: common.CertificateInstallationReq, done: Sequence[str]
-    ) -> Installation:
-        """The next contract for the vehicle of a provisioning certificate.
-
-        Args:
-            done: eMAIDs that it received in this session.
-
-        Raises:
-            Refusal: with the ResponseCode for the vehicle.
-            OSError: the back end cannot be reached.
-        """
 
 
 @ANSWERS.on(common.CertificateInstallationReq)
@@ -120,7 +84,7 @@ def _empty(**fields: Any) -> common.CertificateInstallationRes:
     return minimal(schema(SET), common.CertificateInstallationRes, **{"EVSEProcessing": "Finished", **fields})
 
 
-async def _answer(visit: Visit, backend: Backend, request: common.CertificateInstallationReq) -> Installation | None:
+async def _answer(visit: Visit, backend: Backend20, request: common.CertificateInstallationReq) -> Installation | None:
     """The back end's answer; None while it is still working."""
     state = visit.installing
     if state.task is not None and state.request != _bare(request):
@@ -198,7 +162,7 @@ class LocalBackend:
     issued: list[str] = field(default_factory=list)
 
     async def install(
-        self, visit: Visit, request: common.CertificateInstallationReq, done: Sequence[str]
+        self, visit: Asking, request: common.CertificateInstallationReq, done: Sequence[str]
     ) -> Installation:
         """Checks in order: chain, lifetime, revocation, signature, contract, provider."""
         from pki.profiles import Role
@@ -273,7 +237,7 @@ class BySuite:
     backends: Mapping[str, LocalBackend]
 
     async def install(
-        self, visit: Visit, request: common.CertificateInstallationReq, done: Sequence[str]
+        self, visit: Asking, request: common.CertificateInstallationReq, done: Sequence[str]
     ) -> Installation:
         """See :class:`Backend`."""
         suite = profiles(visit, chain_of(request.OEMProvisioningCertificateChain))

@@ -9,13 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from secc.contracts import Contract
 from secc.meter import NO_REACTIVE, Reactive
-
-if TYPE_CHECKING:
-    from secc.contract import Contract
-    from v2g.energy import Control
+from v2g.energy import Control
 
 LONGEST = 72 * 3600.0
 """Time after which a paused session is dropped, s."""

@@ -11,46 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import exi
 from pki.errors import PkiError
 from secc import contract
 from secc.charger import KEPT
+from secc.contracts import Asking, Backend, Signed
 from secc.services import CERTIFICATE_SERVICE
 from secc.visit import Refusal, Visit
 from v2g import signature, signed_parts
 from v2g.credentials import BROKEN, Credential, chain_of, chain_type, common_name, plain_id, read
 from v2g.errors import LocalError, RemoteError
 from v2g.messages import iso2, schema
-from v2g.messages.xmldsig import SignatureType
 
 INSTALLATION, UPDATE = 1, 2
 """ParameterSetIDs of the certificate service."""
 
 OUT_OF_REACH = "FAILED"
 """ResponseCode when the back end cannot be reached, or does not answer in time."""
-
-
-class Signed(NamedTuple):
-    """A response and the Signature for its header."""
-
-    response: Any
-    signature: SignatureType
-
-
-class Backend(Protocol):
-    """Where contract certificates come from."""
-
-    async def install(self, visit: Visit, request: iso2.CertificateInstallationReq) -> Signed:
-        """The contract for the vehicle of a provisioning certificate.
-
-        Raises:
-            Refusal: with the ResponseCode for the vehicle.
-        """
-
-    async def update(self, visit: Visit, request: iso2.CertificateUpdateReq) -> Signed:
-        """The successor of a contract certificate; raises as :meth:`install`."""
 
 
 def check_facets(visit: Visit, response: Any, schema_set: str, code: str) -> None:
@@ -165,7 +144,7 @@ class LocalBackend:
     delay: float = 0.0
     issued: list[str] = field(default_factory=list)
 
-    async def install(self, visit: Visit, request: iso2.CertificateInstallationReq) -> Signed:
+    async def install(self, visit: Asking, request: iso2.CertificateInstallationReq) -> Signed:
         """Checks in order: signature, chain, lifetime, contract."""
         await asyncio.sleep(self.delay)
         contract.check_signature(visit, request, request.OEMProvisioningCert)
@@ -176,7 +155,7 @@ class LocalBackend:
             raise Refusal("FAILED_NoCertificateAvailable", f"no contract for the vehicle {pcid}")
         return self._deliver(iso2.CertificateInstallationRes, emaid, leaf.public_key())
 
-    async def update(self, visit: Visit, request: iso2.CertificateUpdateReq) -> Signed:
+    async def update(self, visit: Asking, request: iso2.CertificateUpdateReq) -> Signed:
         """Checks in order: signature, chain, lifetime, eMAID, contract."""
         from pki.profiles import Role
 
@@ -192,7 +171,7 @@ class LocalBackend:
             raise Refusal(verdict, f"contract {emaid} is not renewed", RetryCounter=self.retry_counter)
         return self._deliver(iso2.CertificateUpdateRes, emaid, leaf.public_key(), RetryCounter=0)
 
-    def _check_provisioning(self, visit: Visit, leaf: bytes) -> Any:
+    def _check_provisioning(self, visit: Asking, leaf: bytes) -> Any:
         """Checks a provisioning certificate against its profile, in the chain completed by the known authorities.
 
         Returns:
@@ -234,5 +213,5 @@ class LocalBackend:
         return Signed(response, signature.sign_message(response, self.provider.key))
 
 
-def _revoked(visit: Visit) -> Any:
+def _revoked(visit: Asking) -> Any:
     return visit.contracts.revoked if visit.contracts is not None else None

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from boundary.text import visible
-from secc.iso20_provisioning import Installation
-from secc.provisioning import Signed
-from secc.visit import Refusal, Visit
+from secc.contracts import Asking, Installation, Signed
+from secc.visit import Refusal
 from v2g import reading
 from v2g.credentials import chain_of, common_name, plain_id, read
 from v2g.errors import RemoteError
@@ -50,8 +49,8 @@ class Remote:
 
     post: Post
 
-    async def install(self, visit: Visit, request: Any, done: Sequence[str] = ()) -> Any:
-        """CertificateInstallation of either generation; see :class:`secc.provisioning.Backend` and that of -20."""
+    async def install(self, visit: Asking, request: Any, done: Sequence[str] = ()) -> Any:
+        """CertificateInstallation of either generation; see :class:`secc.contracts.Backend` and Backend20."""
         if isinstance(request, iso2.CertificateInstallationReq):
             return Signed(*await self._ask(visit, "iso2", "Install", iso2.CertificateInstallationRes))
         more: dict[str, Any] = {"maximumContractCertificateChains": request.MaximumContractCertificateChains}
@@ -75,12 +74,12 @@ class Remote:
             res.RemainingContractCertificateChains,
         )
 
-    async def update(self, visit: Visit, request: iso2.CertificateUpdateReq) -> Signed:
+    async def update(self, visit: Asking, request: iso2.CertificateUpdateReq) -> Signed:
         """CertificateUpdate of ISO 15118-2."""
         return Signed(*await self._ask(visit, "iso2", "Update", iso2.CertificateUpdateRes))
 
     async def _ask(
-        self, visit: Visit, schema_set: str, action: str, kind: type[R], **more: Any
+        self, visit: Asking, schema_set: str, action: str, kind: type[R], **more: Any
     ) -> tuple[R, SignatureType]:
         """The response of the service to the request being answered.
 

@@ -16,7 +16,7 @@ from secc import ac, agreed, din70121, iso2, iso20
 from secc.answer import answer
 from secc.beside import side_streams, with_streams
 from secc.charger import KEPT, SWITCH_OFF_LIMIT, Evse
-from secc.contract import Contracts
+from secc.contracts import Contracts
 from secc.pauses import Paused
 from secc.services import Service
 from secc.visit import Answers, Visit

@@ -6,25 +6,23 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from secc.charger import CUTS_OFF, Evse, Fault, Wish
+from secc.contracts import Contract, Contracts
 from secc.costs import Bill
 from secc.envelope import Clip
 from secc.pauses import Paused
 from secc.plan import Slot
+from secc.services import Service
 from secc.terms import MAX_ENTRIES, Terms, covering
 from secc.visit_parts import Installing, LineLimits, Metering, Renegotiation
 from v2g.credentials import common_name, read
+from v2g.energy import Control
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.xmldsig import SignatureType
 from v2g.rules.rule import Breach, Live
 from v2g.session import Session
-
-if TYPE_CHECKING:
-    from secc.contract import Contract, Contracts
-    from secc.services import Service
-    from v2g.energy import Control
 
 
 class Refusal(RemoteError):

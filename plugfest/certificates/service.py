@@ -36,8 +36,7 @@ from plugfest.certificates import arguments, outcomes
 from plugfest.certificates.outcomes import CODES, Outcome, Plan
 from plugfest.certificates.serving import listen, until_stopped
 from plugfest.errors import UserError
-from secc.contract import Contracts
-from secc.iso20_provisioning import Backend as Backend20
+from secc.contracts import Backend20, Contracts
 from secc.iso20_provisioning import LocalBackend as LocalBackend20
 from secc.provisioning import LocalBackend
 from secc.remote import SCHEMAS

@@ -145,6 +145,7 @@ AREAS: tuple[Area, ...] = (
         CLASSIC,
         source=(
             "secc.schedule",
+            "secc.iso2_services",
             "secc.services",
             "secc.agreed",
             *(f"secc.{module}:{name}" for module in ("iso2", "din70121")
@@ -347,6 +348,8 @@ NO_AREA: dict[str, str] = {
     "secc.simulated": _HARDWARE,
     "secc.supply": _HARDWARE,
     "secc.manager": "decides on power by the operator's wishes, any of which is legal",
+    "secc.contracts": _BENCH,
+    "secc.plan": _BENCH,
     "secc.remote": "runs of the catalogue have no service outside the charger",
     "secc.nominal": "has no messages: only runs in real time over a pilot reach it",
     "evcc.nominal": "has no messages: only runs in real time over a pilot reach it",

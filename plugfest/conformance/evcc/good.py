@@ -33,7 +33,7 @@ from v2g.session import Session
 from v2g.streams import MAIN
 
 if TYPE_CHECKING:
-    from secc.contract import Contracts
+    from secc.contracts import Contracts
 
 OF_THE_BENCH = (
     "FAILED_CertChainError", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked", "FAILED_ContractCanceled",

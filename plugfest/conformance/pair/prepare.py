@@ -14,7 +14,7 @@ from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.pair.scenario import Scenario
 from plugfest.conformance.sut import certificates, contracts
 from plugfest.conformance.sut.certificates import DAY, Certificates
-from secc.contract import Contracts
+from secc.contracts import Contracts
 from v2g import tls
 from v2g.protocols import DIN, ISO2, ISO20, Protocol
 
