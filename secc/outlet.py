@@ -20,7 +20,7 @@ from v2g.discovery import answering
 from v2g.interfaces import Interface
 from v2g.outcome import Outcome
 from v2g.protocols import ISO2
-from v2g.trace import Event
+from v2g.trace import Event, Observe
 
 if TYPE_CHECKING:
     from v2g import tls
@@ -122,6 +122,7 @@ class Outlet:
                         context=self.context if secure else None,
                         observe=self.options.observe,
                         rng=self.options.rng,
+                        admit=self._admitted,
                     )
                 )
             await stack.enter_async_context(self.answer_on(self.interface, self._answer, observe=self.options.observe))
@@ -242,6 +243,21 @@ class Outlet:
 
     def _quiet(self, channel: Channel) -> str:
         return f"{self._now() - channel.heard:.1f} s"
+
+    async def _admitted(self, channel: Channel) -> Observe | None:
+        """Whether a new connection may begin its TLS handshake, and the observer of it.
+
+        While a session runs, a newcomer is refused or waits before its handshake: so no flood of handshakes delays the
+        session, and nothing of another connection gets into its record.
+        """
+        if self._channel is not None and not await self._gives_way(channel, self._channel):
+            return None
+
+        def tell(event: Event) -> None:
+            if self._channel in (None, channel) or event.name == "keylog":  # a capture cannot be read without
+                self.options.observe(event)
+
+        return tell
 
     async def _connected(self, channel: Channel) -> None:
         if self._channel is not None and not await self._gives_way(channel, self._channel):

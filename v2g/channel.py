@@ -248,6 +248,10 @@ async def _opened(
         raise
 
 
+Admit = Callable[[Channel], Awaitable["Observe | None"]]
+"""Whether a new connection may stay, asked before TLS: the observer of its TLS handshake, or None to refuse it."""
+
+
 @dataclass(eq=False)
 class Guest:
     """A connection at a listener.
@@ -305,6 +309,7 @@ async def listening(
     rng: random.Random | None = None,
     on_failure: Callable[[str], None] = lambda text: None,
     at_once: int = MAX_CONNECTIONS,
+    admit: Admit | None = None,
 ) -> AsyncIterator[int]:
     """While the context is open, accepts connections on the interface's link-local address; yields the port.
 
@@ -314,6 +319,8 @@ async def listening(
         observe: is notified of the steps of TLS.
         on_failure: is notified of TLS handshakes that failed.
         at_once: the most connections open at the same time (`Guests`).
+        admit: is asked before the TLS handshake, which takes so much time that a flood of them would delay a running
+            session; its observer replaces ``observe``.
 
     Raises:
         SetupError: no port is free.
@@ -323,8 +330,11 @@ async def listening(
 
     async def serve(channel: Channel, writer: asyncio.StreamWriter, guest: Guest) -> None:
         try:
+            watching = observe if admit is None else await admit(channel)
+            if admit is not None and watching is None:
+                return
             if context is not None:
-                await channel.start_tls(context, observe)
+                await channel.start_tls(context, watching)
             guest.secured = True
             await on_connect(channel)
         except SetupError as why:

@@ -15,7 +15,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from v2g import discovery, sdp
-from v2g.channel import PORTS, Channel
+from v2g.channel import PORTS, Admit, Channel
 from v2g.discovery import Address
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
@@ -38,6 +38,7 @@ class Listener:
     context: tls.Context | None
     observe: Observe | None
     on_failure: Callable[[str], None]
+    admit: Admit | None = None
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
 
@@ -138,10 +139,11 @@ class MemoryNetwork:
         observe: Observe | None = None,
         rng: random.Random | None = None,
         on_failure: Callable[[str], None] = lambda text: None,
+        admit: Admit | None = None,
     ) -> AsyncIterator[int]:
         """Like :func:`v2g.channel.listening`."""
         chosen = port if port is not None else (rng or random.Random()).choice(PORTS)
-        listener = self._listeners[chosen] = Listener(on_connect, context, observe, on_failure)
+        listener = self._listeners[chosen] = Listener(on_connect, context, observe, on_failure, admit)
         try:
             yield chosen
         finally:
@@ -173,8 +175,11 @@ class MemoryNetwork:
 
 async def _accept(listener: Listener, channel: Channel) -> None:
     try:
+        watching = listener.observe if listener.admit is None else await listener.admit(channel)
+        if listener.admit is not None and watching is None:
+            return
         if listener.context is not None:
-            await channel.start_tls(listener.context, listener.observe)
+            await channel.start_tls(listener.context, watching)
         await listener.on_connect(channel)
     except SetupError as why:
         listener.on_failure(str(why))

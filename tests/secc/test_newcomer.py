@@ -13,14 +13,19 @@ from bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import until
+from tls_world import charger as tls_charger
+from tls_world import vehicle as tls_vehicle
 
 from evcc import charge as evcc
 from secc.newcomer import OTHER, SAME, WAITS, Policy, silence
 from secc.outlet import Outlet
 from v2g.channel import Channel
+from v2g.errors import ConnectionLost
 from v2g.interfaces import Interface
+from v2g.memory import CHARGER, MemoryNetwork
 from v2g.memory_link import memory_pair
 from v2g.outcome import Cause, Outcome
+from v2g.sdp import TlsPolicy
 from v2g.trace import Event
 
 CAR, STRANGER = "fe80::ca", "fe80::bad"
@@ -202,3 +207,51 @@ def test_only_silence_or_the_same_vehicle_ends_a_session(policy: Policy, same: b
     needed = silence(policy, same=same, spoke=spoke)
     assert needed is None or needed >= SAME or (same and policy is Policy.SAME_VEHICLE)
     assert SAME < WAITS < OTHER
+
+
+@pytest.mark.parametrize("word", [b"\x16\x03\x01\x40\x00" + bytes(50), b"no TLS at all", b""])
+async def test_a_session_has_only_its_own_tls(word: bytes) -> None:
+    """Other connections get no handshake: none delays the session, and none of their alerts is in its record."""
+    bench, network, outcomes = Bench("iso2-dc", duration=20.0), MemoryNetwork(), list[Outcome]()
+    told: list[Event] = []
+    bench.se.observe = told.append
+    outlet = Outlet(
+        CHARGER, bench.evse, bench.se, policy=TlsPolicy.REQUIRED, context=tls_charger(), on_end=outcomes.append,
+        listen=network.listening, answer_on=network.answering,
+    )  # fmt: skip
+    async with outlet.open():
+        port = outlet.ports[True]
+        car = await network.connect(str(CHARGER.address), port, None, tls_vehicle())
+        charging = asyncio.create_task(evcc.charge(car, bench.vehicle, bench.ev))
+        await until(lambda: bench.evse.power and bench.evse.power.current > 5.0, "the vehicle charges")
+        done = len(told)
+        for _ in range(50):
+            other = await network.connect(str(CHARGER.address), port, None)
+            with contextlib.suppress(ConnectionLost):
+                await other.write(word)
+            await asyncio.sleep(0.01)
+            assert other.gone
+        assert (await charging).ok
+        await until(lambda: outcomes, "the session has ended")
+    assert outcomes[0].ok
+    assert [event.name for event in told[done:] if event.layer == "tls"] == ["alert", "alert"]  # the car's close_notify
+
+
+async def test_a_handshake_that_began_before_the_session_is_not_in_its_record() -> None:
+    """A connection that was in its handshake when another one got the outlet fails without a word in the record."""
+    bench, network = Bench("iso2-dc", duration=2.0), MemoryNetwork()
+    told: list[Event] = []
+    bench.se.observe = told.append
+    outlet = Outlet(
+        CHARGER, bench.evse, bench.se, policy=TlsPolicy.REQUIRED, context=tls_charger(),
+        listen=network.listening, answer_on=network.answering,
+    )  # fmt: skip
+    async with outlet.open():
+        port = outlet.ports[True]
+        slow = await network.connect(str(CHARGER.address), port, None)
+        car = await network.connect(str(CHARGER.address), port, None, tls_vehicle())
+        charging = asyncio.create_task(evcc.charge(car, bench.vehicle, bench.ev))
+        await until(lambda: bench.evse.power and bench.evse.power.voltage > 50.0, "the charger has begun")
+        await slow.write(b"no TLS at all")
+        assert (await charging).ok
+    assert "handshake-failed" not in [event.name for event in told]

@@ -14,6 +14,7 @@ from v2g.channel import MAX_CONNECTIONS, PORTS, Channel, connect, listening
 from v2g.errors import ConnectionLost, SetupError
 from v2g.interfaces import Interface
 from v2g.memory_link import memory_pair
+from v2g.trace import Event, Observe
 from v2g.v2gtp import HeaderError
 
 LOOPBACK = Interface("lo", 1, IPv6Address("::1"), bytes(6))
@@ -189,3 +190,24 @@ async def test_a_new_peer_gets_the_place_of_a_half_open_connection(
         for _, writer in ends:
             writer.close()
         await asyncio.gather(*reads, return_exceptions=True)
+
+
+@pytest.mark.real_time
+async def test_who_is_not_admitted_gets_no_handshake(files: tuple[Path, Path, Path]) -> None:
+    """On real sockets: the connection ends before a word of TLS; who is admitted is reported by the given observer."""
+    told: list[Event] = []
+    full = [True, False]
+
+    async def admit(channel: Channel) -> Observe | None:
+        return None if full.pop(0) else told.append
+
+    async def serve(channel: Channel) -> None:
+        await channel.close(wait_for_peer=1)
+
+    context = tls.server(files[0], files[1])
+    async with listening(LOOPBACK, serve, context=context, admit=admit) as port:
+        with pytest.raises(SetupError):
+            await connect("::1", port, None, tls.client(files[2]))
+        assert told == []
+        await (await connect("::1", port, None, tls.client(files[2]))).close()
+        await until(lambda: "handshake" in [event.name for event in told], "the handshake is told")
