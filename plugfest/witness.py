@@ -1,11 +1,12 @@
 """What a running session was, judged when it ends by the same chain of steps as any recording.
 
-A session of days must not grow: beyond :data:`MOST` events, rounds in the middle are forgotten. What a session left
-behind, and the idle time after it, says nothing of the next one.
+A session of days must not grow: beyond :data:`MOST` events, rounds in the middle are forgotten, and first of all what
+floods a layer below the messages. What a session left behind, and the idle time after it, says nothing of the next one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ MOST = 1500
 """Events that are kept."""
 HEAD, TAIL = 500, 500
 """Events at both ends of these that are never forgotten."""
+FLOOD = 80
+"""Events at both ends of a layer below the messages that no flood of this layer makes forgotten."""
 
 _OPENS = ("CM_SLAC_PARM", "SDP", "opening", "connected")
 """How the names begin of what only a new session has; all else but messages may be left over from the one before."""
@@ -63,7 +66,14 @@ class Witness:
         return not self._over
 
     def _forget(self) -> None:
-        """Drops whole exchanges of a loop from the middle."""
+        """Drops the middle of a flood, or whole exchanges of a loop from the middle."""
+        counts = Counter(event.layer for event in self._events if event.layer != "message")
+        layer, count = counts.most_common(1)[0] if counts else ("", 0)
+        if count > 2 * FLOOD:
+            places = [place for place, event in enumerate(self._events) if event.layer == layer]
+            gone = set(places[FLOOD:-FLOOD])
+            self._events = [event for place, event in enumerate(self._events) if place not in gone]
+            return
         start, end = (self._request(place) for place in (HEAD, len(self._events) - TAIL))
         names = {event.name for event in self._events[start:end] if event.layer == "message"}
         if start < end and len(names) <= 2:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
+import pytest
 from bench import Bench
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import from_events
@@ -42,6 +46,36 @@ def test_a_long_session_is_judged_by_what_is_kept_of_it() -> None:
     kept, whole = witness.judgement().diagnosis, judge(from_events(events)).diagnosis
     assert (kept.step, kept.side, kept.fault) == (whole.step, whole.side, whole.fault)
     assert "WeldingDetectionReq" in kept.sentence
+
+
+FLOODS = {
+    "side stream": Event(0.0, "v2gtp", "skipped", "rx", note="payload type 0x8003 (ISO 15118-20 AC), 4 bytes"),
+    "SDP": Event(0.0, "sdp", "SDPRequest", "rx", bytes.fromhex("01fe9000000000021000")),
+    "SLAC": Event(0.0, "slac", "undecodable", "rx", b"\xff" * 6 + b"\2" * 6 + b"\x88\xe1\1", note="3 octets"),
+    "tolerated": Event(0.0, "tolerance", "header-id", note="SessionID"),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.integers(1, 4 * MOST)), min_size=1, max_size=3))
+def test_a_flood_does_not_change_the_verdict(flood: str, waves: list[tuple[float, int]]) -> None:
+    """However much of another layer comes, and whenever: the messages are kept, and with them what went wrong."""
+    events = refused()
+    at = {int(share * len(events)): count for share, count in waves}
+    witness, whole = Witness("evcc"), judge(from_events(events)).diagnosis
+    for place, event in enumerate(events):
+        for _ in range(at.get(place, 0)):
+            witness.observe(dataclasses.replace(FLOODS[flood], time=event.time))
+            assert len(witness._events) <= MOST
+        witness.observe(event)
+    kept = witness.judgement().diagnosis
+    assert (kept.step, kept.side, kept.fault, kept.sentence) == (whole.step, whole.side, whole.fault, whole.sentence)
+
+
+@functools.cache
+def refused() -> list[Event]:
+    return run(session(1.0, refuses=True)).events["ev"]
 
 
 def test_each_session_is_judged_by_itself() -> None:
