@@ -1,4 +1,4 @@
-"""What a session leaves behind: trace, capture and report, independent of each other.
+"""What a session leaves behind: trace, capture, report and key log, independent of each other.
 
 A file that can no longer be written is abandoned: it ends with its last complete record, the others and the session
 continue, and the command reports it at its end and in its exit code.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ class Outputs:
 def writing(
     bench: Bench, role: str, now: datetime.datetime | None, *, interface: str | None = None
 ) -> Iterator[Outputs]:
-    """The observer that writes ``--trace``, ``--pcapng`` and ``--report``, as requested.
+    """The observer that writes ``--trace``, ``--pcapng``, ``--report`` and ``--key-log``, as requested.
 
     Args:
         role: who observes: ``evcc``, ``secc``, or ``both`` (the vehicle's view).
@@ -115,6 +116,8 @@ def writing(
             _packets(outputs, Path(bench.pcapng), role, epoch, interface)
         if bench.report is not None:
             _report(outputs, Path(bench.report), role, epoch, configuration(bench))
+        if (keys := bench.key_log or os.environ.get("SSLKEYLOGFILE")) and bench.tls != "none":
+            _keys(outputs, Path(keys))
         yield outputs
     finally:
         outputs.close()
@@ -131,6 +134,18 @@ def _trace(outputs: Outputs, path: Path, epoch: float, role: str, told: dict[str
             file.close()
 
     outputs.add(lines, close)
+
+
+def _keys(outputs: Outputs, path: Path) -> None:
+    """Appends the secrets of TLS; other programs use the file and its variable too."""
+    file = Growing(path, append=True)
+
+    def keep(event: Event) -> None:
+        if event.layer == "tls" and event.name == "keylog":
+            file.write(event.data.rstrip(b"\n") + b"\n")
+            file.flush()
+
+    outputs.add(keep, file.close)
 
 
 def _packets(outputs: Outputs, path: Path, role: str, epoch: float, interface: str | None) -> None:

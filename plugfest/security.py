@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ def _of_pki(role: Literal["client", "server"], bench: Bench, wanted: tls.Options
     """
     from v2g import tls
 
-    context = tls.of_store(role, held, wanted, key_log=_key_log(bench))
+    context = tls.of_store(role, held, wanted)
     if kinds := context.unusable():
         section = "vehicle" if role == "client" else "charger"
         algorithms = ", ".join(map(str, wanted.signature_algorithms))
@@ -85,11 +84,6 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text is not None else None
 
 
-def _key_log(bench: Bench) -> Path | None:
-    """``--key-log``, or the environment variable that other programs also use."""
-    return _path(bench.key_log or os.environ.get("SSLKEYLOGFILE") or None)
-
-
 def vehicle(bench: Bench) -> tls.Context:
     """The vehicle's side.
 
@@ -99,11 +93,11 @@ def vehicle(bench: Bench) -> tls.Context:
     from v2g import tls
 
     try:
-        wanted, key_log = options(bench.vehicle.tls, bench), _key_log(bench)
+        wanted = options(bench.vehicle.tls, bench)
         if bench.strict and bench.vehicle.tls.staple is None:
             wanted = wanted.change(staple="require")
         if bench.pki is None:
-            context = tls.client(_path(bench.roots), key_log=key_log, options=wanted)
+            context = tls.client(_path(bench.roots), options=wanted)
         else:
             context = _of_pki("client", bench, wanted, stores(bench.pki, wanted))
             if bench.roots is not None:
@@ -168,7 +162,7 @@ def charger(
     from v2g import tls
 
     try:
-        wanted, key_log = options(bench.charger.tls, bench), _key_log(bench)
+        wanted = options(bench.charger.tls, bench)
         ocsp = [Path(one) for one in bench.ocsp]
         held = stores(bench.pki, wanted) if bench.pki is not None else []
         for oddity in (line for store in held for line in store.oddities):
@@ -178,7 +172,7 @@ def charger(
                 Path(bench.cert), Path(bench.key), password=bench.password, root=_path(bench.roots), ocsp=ocsp
             )
             trusted = tls.of_store("server", held, wanted).trust if held else None
-            context = tls.Context("server", wanted, [own], trusted, key_log=key_log)
+            context = tls.Context("server", wanted, [own], trusted)
         elif held:
             context = _of_pki("server", bench, wanted, held)
             if ocsp:
@@ -186,7 +180,7 @@ def charger(
         else:
             suites = [suite for version, suite in (("1.3", "iso20"), ("1.2", "iso2")) if version in wanted.versions]
             made = [tls.make_store(datetime.datetime.now(datetime.UTC), suite) for suite in suites]
-            context = tls.of_store("server", made, wanted, key_log=key_log)
+            context = tls.of_store("server", made, wanted)
             context.trust, context.credentials[0].file = None, "the temporary certificate"
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plugfest-"))) / "root.pem"
             write.write(root, b"".join(store["v2g-root"].pem for store in made), public=True)

@@ -10,16 +10,13 @@ import datetime
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from boundary import write
 from pki import loading
 from pki.store import common_name
-from v2g.errors import SetupError
 from v2g.tls import crypto, staples
 from v2g.tls import extensions as ext
 from v2g.tls.extensions import TrustedRoot
@@ -177,7 +174,6 @@ class Context:
         credentials: chains to send; a charger chooses among them, a vehicle needs one for ISO 15118-20.
         trust: roots for the peer's certificate; None: it is not checked.
         now: wall clock.
-        key_log: file to which the session secrets are appended, for Wireshark.
         observe: called with each step, unless the connection has its own observer.
         failures: failed handshakes, in order.
     """
@@ -187,26 +183,11 @@ class Context:
     credentials: list[Credential] = field(default_factory=list)
     trust: Trust | None = None
     now: Callable[[], datetime.datetime] = _utc
-    key_log: Path | None = None
     observe: Observe = ignore
     failures: list[TlsFailure] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.numbers = Numbers.of(self.options)
-        self.write_key()
-
-    def write_key(self, line: str = "") -> None:
-        """Appends to the key log, which only its owner can read.
-
-        Raises:
-            SetupError: it cannot be written.
-        """
-        if self.key_log is None:
-            return
-        try:
-            write.append(self.key_log, line + "\n" if line else "")
-        except OSError as why:
-            raise SetupError(f"key log {self.key_log}: {why.strerror}") from why
 
     # ------------------------------------------------------------------------------------------------------------
     # What we send

@@ -111,10 +111,9 @@ class Endpoint:
         self._observe(Event(asyncio.get_running_loop().time(), "tls", name, direction, data, note=note))
 
     def log_key(self, label: str, secret: bytes) -> None:
-        """Logs a secret in NSS key log format for Wireshark, as an event and to the context's file."""
+        """Reports a secret in NSS key log format, for Wireshark."""
         line = f"{label} {self.client_random.hex()} {secret.hex()}"
         self.tell("keylog", data=line.encode())
-        self.context.write_key(line)
 
     # ------------------------------------------------------------------------------------------------------------
     # Sending

@@ -98,7 +98,6 @@ def server(
     key: Path,
     *,
     password: str | None = None,
-    key_log: Path | None = None,
     options: Options = ISO2,
     vehicle_roots: Path | None = None,
     root: Path | None = None,
@@ -108,20 +107,18 @@ def server(
 
     Args:
         chain, key, password, root, ocsp: see :func:`credential`.
-        key_log: file to which the session secrets are appended, for Wireshark.
         vehicle_roots: roots for the vehicle's certificate (ISO 15118-20); None: any certificate is accepted.
 
     Raises:
         SetupError: a file cannot be read, or key and certificate do not fit.
     """
     own = credential(chain, key, password=password, root=root, ocsp=ocsp)
-    return Context("server", options, [own], trust(vehicle_roots) if vehicle_roots else None, key_log=key_log)
+    return Context("server", options, [own], trust(vehicle_roots) if vehicle_roots else None)
 
 
 def client(
     roots: Path | None,
     *,
-    key_log: Path | None = None,
     options: Options = ISO2,
     vehicle: Credential | None = None,
 ) -> Context:
@@ -135,7 +132,7 @@ def client(
         SetupError: the file cannot be read or holds no certificate.
     """
     own = [vehicle] if vehicle is not None else []
-    return Context("client", options, own, trust(roots) if roots is not None else None, key_log=key_log)
+    return Context("client", options, own, trust(roots) if roots is not None else None)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -147,7 +144,6 @@ def of_store(
     stores: Sequence[Store],
     options: Options = ISO2,
     *,
-    key_log: Path | None = None,
     vehicle: Role = Role.VEHICLE,
 ) -> Context:
     """A side from PKI directories: its own chain and the roots for the peer come from the same place.
@@ -186,4 +182,4 @@ def of_store(
     if not roots:
         raise SetupError(f"{where}: no root certificate ({', '.join(anchors)})")
     trusted = Trust(roots, where, revoked)
-    return Context("client" if client_side else "server", options, own, trusted, key_log=key_log)
+    return Context("client" if client_side else "server", options, own, trusted)
