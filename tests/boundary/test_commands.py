@@ -75,11 +75,13 @@ def test_a_session_on_a_full_disk_goes_on_and_says_so(small: Path, recorded: Pat
     more = ["--pnc", "--pki", str(recorded / "pki"), "--duration", "2"] if option == "key-log" else []
     if option == "key-log":
         (small / "rest").write_bytes(bytes(8 * 1024))
-    done = plugfest("demo", "--fast", "--quiet", *more, f"--{option}", small / "file")
+    said = small.parent / "said"
+    done = plugfest("demo", "--fast", "--quiet", *more, f"--{option}", small / "file", out=said)
     assert done.returncode == 2
     assert done.stderr.startswith("plugfest: ")
     assert done.stderr.count("\n") == 1
     assert "No space left on device" in done.stderr
+    assert "vehicle: session completed" in said.read_text()
     left = small / "file"
     if option == "trace":
         assert "it ends at" in done.stderr
@@ -117,6 +119,19 @@ def test_a_command_on_a_full_disk_leaves_nothing_half_made(
     assert "No space left on device" in done.stderr
     assert str(small) in done.stderr
     assert [path.name for path in small.iterdir()] == ["filler"]
+
+
+@pytest.mark.parametrize("room", range(4, 60, 8))
+def test_a_campaign_on_a_full_disk_stops_between_its_runs(small: Path, room: int) -> None:
+    """One line, exit code 2, wherever the space ends: no error gets into the session of a system under test."""
+    (small / "filler").write_bytes(bytes((ROOM - room) * 1024))
+    done = plugfest(
+        "conformance", "run", "--sut", "secc", "-k", "SessionSetup_001", "--protocol", "iso2", "--out", small / "o"
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("plugfest: cannot write ")
+    assert "the same command continues from there" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["demo --fast --json", "demo --fast --all", "config schema", "conformance list"])

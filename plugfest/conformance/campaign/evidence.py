@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from boundary import namespaces
+from boundary.errors import OutputError
 from boundary.write import Growing, append
 from v2g.errors import V2GError
 from v2g.trace import Event, JsonLines, Observe, fan_out, ignore
@@ -21,6 +22,9 @@ def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> I
         epoch: Unix time of time 0 on the loop's clock.
         role: the tester's role, ``evcc`` or ``secc``; ``both`` if the vehicle observes a whole pair.
         packets: False: they are captured elsewhere.
+
+    Raises:
+        OutputError: a file cannot be made; or, after the run has ended normally, one could not be completed.
     """
     from plugfest.traces.writer import File
 
@@ -36,7 +40,19 @@ def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> I
         observers: list[Observe] = [JsonLines(text, epoch=epoch, role=role), keys]
         if packets:
             observers.append(stack.enter_context(File(place / "trace.pcapng", epoch=epoch, role=role)))
-        yield fan_out(*observers)
+        write, lost = fan_out(*observers), list[OutputError]()
+
+        def watch(event: Event) -> None:
+            """Never raises: an observer's error would break off the session of a system that may be energised."""
+            if not lost:
+                try:
+                    write(event)
+                except OutputError as why:
+                    lost.append(why)
+
+        yield watch
+    if lost:
+        raise lost[0]
 
 
 def may_capture(interface: str) -> bool:
