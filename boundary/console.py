@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import IO, Any
 
 from boundary.errors import OutputError
 from boundary.text import visible
@@ -96,6 +96,24 @@ class Output:
 
     def flush(self) -> None:
         raw("", flush=True)
+
+
+class Screen(Output):
+    """Standard output for a library that draws on a terminal: a terminal that goes away ends the drawing, but neither
+    what is drawn nor the task that draws."""
+
+    def write(self, text: str, /) -> int:
+        with contextlib.suppress(BrokenPipeError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            super().flush()
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the library asks: whether it is a terminal, its encoding, its number."""
+        return getattr(sys.stdout, name)
 
 
 def flush() -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, OverflowMethod, RenderableType
@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from boundary import keyboard
+from boundary.console import Screen
 from boundary.text import visible
 from plugfest.board import Board
 from plugfest.lines import LEGEND
@@ -57,7 +58,7 @@ class LiveView(View):
         self, title: str, measure: Callable[[], dict[str, Any]], target: float | None, console: Console | None = None
     ) -> None:
         """``measure`` gives the plant's numbers now; ``target`` is the SoC in percent where charging ends."""
-        self.console = console or Console()
+        self.console = console or Console(file=cast(IO[str], Screen()))
         self.board = Board()
         super().__init__(self.board.observe, self.console.file)
         self._title = title

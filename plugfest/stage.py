@@ -102,6 +102,7 @@ class Stage:
             BrokenPipeError: the reader of the view has gone, as `plugfest ... | head` does; the session was broken off.
         """
         self._main = asyncio.current_task()
+        alone, self.view.left = self.view.left, self._leave  # whoever says something may be in the midst of a session
         schemas = [] if self.bench.fast else [s for protocol in named.protocols(self.bench) for s in protocol.schemas()]
         preparing = asyncio.create_task(_prepare(schemas))
         try:
@@ -119,6 +120,7 @@ class Stage:
         finally:
             preparing.cancel()
             self._main = None
+            self.view.left = alone
 
     def begin(self, *, resumed: bool = False) -> None:
         """A session starts, or a paused one is resumed."""
@@ -182,7 +184,6 @@ class Stage:
         try:
             self.view.observe(event)
         except BrokenPipeError as why:
-            self.view.observe = ignore
             self._leave(why)
         if self.link is not None:
             self.link.reporter.observe(event)
@@ -191,7 +192,10 @@ class Stage:
 
     def _leave(self, why: OSError) -> None:
         """There are no more viewers: ends what runs safely, as a cancellation does."""
+        if self._gone is not None:  # its task is already ending, and must not be cancelled in that
+            return
         self._gone = why
+        self.view.observe, self.view.file = ignore, None
         if self._main is not None:
             self._main.cancel()
 

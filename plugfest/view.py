@@ -14,16 +14,22 @@ from v2g.outcome import Outcome
 from v2g.trace import Bounded, JsonLines, Observe, ignore
 
 
+def _raise(why: BrokenPipeError) -> None:
+    raise why
+
+
 @dataclass
 class View:
     """A way to show a session.
 
     Attributes:
         observe: receives every event. file: where text goes; None: nowhere.
+        left: called when the reader has gone away, as with `plugfest ... | head`; by default it raises the error.
     """
 
     observe: Observe
     file: IO[str] | None
+    left: Callable[[BrokenPipeError], None] = _raise
 
     typed = False
     """Whether the user can type actions."""
@@ -31,7 +37,10 @@ class View:
     def say(self, text: str) -> None:
         """A line for the user."""
         if self.file is not None:
-            say(text, file=self.file, flush=True)
+            try:
+                say(text, file=self.file, flush=True)
+            except BrokenPipeError as why:
+                self.left(why)
 
     def headline(self, lines: list[str]) -> None:
         """Prints the heading above the lines of a session."""
@@ -71,11 +80,14 @@ class Json(View):
         super().__init__(self._bounded, None)
 
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
-        self._bounded.finish()
         now = asyncio.get_running_loop().time()
-        for role, outcome in outcomes.items():
-            say(dumps({"t": round(now, 6), "layer": "bench", "name": "outcome", "role": role, **digest(outcome)}))
-        flush()
+        try:
+            self._bounded.finish()
+            for role, outcome in outcomes.items():
+                say(dumps({"t": round(now, 6), "layer": "bench", "name": "outcome", "role": role, **digest(outcome)}))
+            flush()
+        except BrokenPipeError as why:
+            self.left(why)
 
 
 def digest(outcome: Outcome) -> dict[str, Any]:

@@ -126,9 +126,9 @@ class Trip:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._stop)
 
     def _stop(self) -> None:
-        self.looks.say("stopping; press Ctrl-C again to abort")
-        self.vehicle.stop.set()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        self.vehicle.stop.set()
+        self.looks.say("stopping; press Ctrl-C again to abort")
 
 
 def _address(text: str | None) -> IPv6Address | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import io
 import json
 import os
@@ -10,19 +12,27 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from bench import Bench
 from processes import CEILING
 from rich.console import Console
 
 from plugfest.board import Board
 from plugfest.cli import main
+from plugfest.config.model import Bench as Configured
+from plugfest.controls import Controls
 from plugfest.live import LiveView, sparkline
+from plugfest.stage import Stage
+from plugfest.tasks.evcc import Trip
+from plugfest.view import View
 from v2g.energy import ParameterSet
 from v2g.terms import Needs, Offer, Steps
-from v2g.trace import Event
+from v2g.trace import Event, ignore
 
 QUICK = "charger: {test-seconds: 0.1, volts-per-second: 5000}\nvehicle: {duration: 1}\n"
 
@@ -217,3 +227,77 @@ def test_a_terminal_gets_the_live_view_and_a_pipe_plain_lines(tmp_path: Path) ->
     assert "\x1b[" not in piped
     assert "> CurrentDemandReq" in piped
     assert "messages ───" not in piped
+
+
+@pytest.mark.real_time
+def test_a_terminal_that_closes_ends_the_session_without_a_traceback(tmp_path: Path) -> None:
+    """The drawing ends, and so does the trace, with the end of the session."""
+    trace, said = tmp_path / "trace.jsonl", tmp_path / "said"
+    words = [sys.executable, "-m", "plugfest", "demo", "--no-slac", "--trace", str(trace)]
+    master, slave = pty.openpty()
+    with (
+        said.open("w") as err,
+        subprocess.Popen(
+            words, stdout=slave, stderr=err, stdin=slave, env={**os.environ, "TERM": "xterm"}, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        ) as process,
+    ):  # fmt: skip
+        os.close(slave)
+        seen = b""
+        while b"PreCharge" not in seen:
+            seen += os.read(master, 65536)
+        os.close(master)
+        assert process.wait(timeout=CEILING) in (2, 7)
+    assert said.read_text() in ("plugfest: stopped\n", "plugfest: cannot write standard output: Input/output error\n")
+    assert '"closing"' in trace.read_text().splitlines()[-2]
+
+
+class _Gone:
+    """A view whose reader has gone away."""
+
+    def say(self, text: str) -> None:
+        raise BrokenPipeError
+
+
+async def test_ctrl_c_stops_the_vehicle_even_if_nobody_reads_that() -> None:
+    """The wish counts before it is told."""
+    bench = Bench("iso2-dc")
+    trip = Trip(
+        cast(Any, None), cast(Any, None), bench.vehicle, bench.ev, cast(Any, None), cast(Any, _Gone()), cast(Any, None)
+    )
+    with pytest.raises(BrokenPipeError):
+        trip._stop()
+    assert bench.vehicle.stop.is_set()
+
+
+async def test_a_reader_that_goes_is_noticed_where_the_session_runs() -> None:
+    """Whoever says something goes on; the session is cancelled, once, and its command gets the error."""
+    made = View(ignore, cast(Any, _Pipe()))
+    controls = Controls()
+    stage = Stage(Configured(role="evcc", interface="none", tls="none"), controls, made)
+    done: list[str] = []
+
+    async def command() -> None:
+        async with stage.running():
+            made.say("nobody reads this")
+            made.say("nor this")
+            try:
+                await asyncio.sleep(60.0)
+            finally:
+                made.say("nor what is said while it ends")
+                await asyncio.sleep(1.0)
+                done.append("switched off")
+
+    with pytest.raises(BrokenPipeError):
+        await command()
+    assert done == ["switched off"]
+
+
+class _Pipe:
+    """A pipe that nobody reads."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise BrokenPipeError

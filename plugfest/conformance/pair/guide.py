@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 from rich.console import Console
 from rich.panel import Panel
@@ -19,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from boundary import terminal
+from boundary.console import Screen
 from boundary.text import visible
 from plugfest.conformance.catalogue import Case
 from plugfest.conformance.pair import answers as files
@@ -58,7 +60,7 @@ class Guide:
     known: Mapping[str, Answered] = field(default_factory=dict)
     written: Path | None = None
     commands: Mapping[str, str] = field(default_factory=dict)
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=lambda: Console(file=cast(IO[str], Screen()), highlight=False))
     attended: bool = field(default_factory=terminal.attended)
     given: dict[str, Answered] = field(default_factory=dict)
 
