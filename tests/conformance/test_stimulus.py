@@ -18,6 +18,7 @@ from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
 from plugfest.conformance.randomness import hardly_random, other_octets
+from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.offered import Offered
 from plugfest.conformance.stimulus import ChargerStimulus, VehicleStimulus, restated, source
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
@@ -109,12 +110,12 @@ def test_a_restated_value_is_the_same(value: tuple[int, int]) -> None:
 
 def test_what_is_declared_is_not_drawn() -> None:
     """A parameter of the PICS file holds as it stands."""
-    from plugfest.conformance.secc.tester import TesterEv
 
     declared: Any = {"par_EVCCID": "0011223344AA", "par_EVBatteryVoltage": 333.0}
-    tester = TesterEv(None, Pics(declared), rng=source(3, "x"))  # type: ignore[arg-type]  # nothing is reached
+    tester = new_tester(None, Pics(declared), rng=source(3, "x"))  # type: ignore[arg-type]  # nothing is reached
     assert (tester.evccid.hex(), tester.battery_voltage) == ("0011223344aa", 333.0)
-    assert tester.pics["par_EVTargetCurrent"] != TesterEv(None, Pics(), rng=source(4, "x")).pics["par_EVTargetCurrent"]  # type: ignore[arg-type]  # nothing is reached
+    other = new_tester(None, Pics(), rng=source(4, "x"))  # type: ignore[arg-type]  # nothing is reached
+    assert tester.pics["par_EVTargetCurrent"] != other.pics["par_EVTargetCurrent"]
 
 
 def known_vehicles(visit: Any, request: Any, good: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.plan import plan as plan_evcc
 from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.plan import plan as plan_secc
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.slac import cases as slac_cases
@@ -80,8 +82,8 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
             await _slac(made, system, bench, result, line)
             return result
         protocol = spoken(run.protocol)
-        kind: Any = TesterEv if case.sut == "secc" else TesterEvse
-        tester = kind(system, bench.pics, protocol, bench.observe, source(bench.seed, run.id), bench.tls)
+        new: Callable[..., TesterEv | TesterEvse] = new_tester if case.sut == "secc" else TesterEvse
+        tester = new(system, bench.pics, protocol, bench.observe, source(bench.seed, run.id), bench.tls)
         if bench.certificates is not None:
             tester.take(bench.certificates)
         async with asyncio.timeout(LONGEST), watched(watch, line, tester):

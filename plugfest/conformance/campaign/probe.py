@@ -9,6 +9,7 @@ from plugfest.conformance.campaign import probe_iso20
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.discovery import discover
+from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
 from plugfest.conformance.verdict import Inconclusive, Stop
@@ -58,7 +59,7 @@ async def charger(
     seen = await probe_iso20.charger(system, *iso20, QUICK, declared, notes)
     for protocol, mode in ((ISO2, "dC"), (ISO2, "aC"), (DIN, "dC")):
         pics = Pics({**QUICK, **declared, "PICS_CMN_CMN_ChargingMode": mode})
-        walk = TesterEv(system, pics, protocol, tls=tls)
+        walk = new_tester(system, pics, protocol, tls=tls)
         reached = ""
         try:
             for state in ("SDP", "TCP", "SAP", "ServiceDiscovery", "ChargeParameterDiscovery", "ChargingLoop"):
@@ -88,7 +89,7 @@ async def _security(
     Raises:
         SetupError: SDP is not answered at all.
     """
-    walk = TesterEv(system, Pics(QUICK), ISO2, tls=tls)
+    walk = new_tester(system, Pics(QUICK), ISO2, tls=tls)
     offered: dict[bool, bool] = {}
     try:
         await walk.until("LINK")

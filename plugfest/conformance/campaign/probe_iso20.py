@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Stop
@@ -47,7 +48,7 @@ async def charger(
     for mode in ("dC", "aC"):
         for payment in ("eIM", "pnC") if certificates is not None else ("eIM",):
             pics = Pics({**quick, "PICS_CMN_CMN_ChargingMode": mode, "PICS_CMN_CMN_IdentificationMode": payment})
-            walk = TesterEv(system, pics, ISO20, tls=tls)
+            walk = new_tester(system, pics, ISO20, tls=tls)
             if certificates is not None:
                 walk.take(certificates)
             await _look(walk, declared, notes)

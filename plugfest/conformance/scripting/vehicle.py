@@ -11,6 +11,7 @@ from boundary.choices import meant
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.scripting.mistakes import changed, check_protocol
 from plugfest.conformance.scripting.script import Script
+from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.tester import TesterEv
 from slac.pilot import State
 from v2g import naming
@@ -30,7 +31,7 @@ class VehicleScript(Script):
 
     async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
         setting, bench = self.setting, self._bench()
-        self.ev = TesterEv(self.system, setting.pics, setting.protocol, observe, self._draws(), bench.tls)
+        self.ev = new_tester(self.system, setting.pics, setting.protocol, observe, self._draws(), bench.tls)
         if bench.certificates is not None:
             self.ev.take(bench.certificates)
         stack.push_async_callback(self.ev.leave)

@@ -6,24 +6,22 @@ A check gets the tester vehicle and the arrival, and returns "" or one sentence.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boundary.text import counted
 from pki.profiles import Role
 from plugfest.conformance.secc import contract, iso20_checks
 from plugfest.conformance.secc.iso2 import mode
 from plugfest.conformance.secc.table import Check
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.certificates import chain_problem
 from plugfest.conformance.table import Table
+from plugfest.conformance.wire import Arrival
 from v2g import signature
 from v2g.credentials import chain_of
 from v2g.errors import RemoteError
 from v2g.physical import number
 from v2g.protocols import DIN
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
-    from plugfest.conformance.wire import Arrival
 
 CHECKS: Table[Check] = Table()
 CHECKS.update(iso20_checks.CHECKS20)

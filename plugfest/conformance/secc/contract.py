@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,41 +11,15 @@ from pki import delivery
 from pki.errors import PkiError
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20_contract
-from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
+from plugfest.conformance.secc.paying import Paying, Paying20
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, credential
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
+from plugfest.conformance.wire import Arrival
 from v2g import signature
 from v2g.credentials import Credential, chain_of, chain_type, read, root_ids
 from v2g.errors import RemoteError
 from v2g.messages import iso2
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
-    from plugfest.conformance.wire import Arrival
-
-
-SIGNED = ("AuthorizationReq", "MeteringReceiptReq", "CertificateInstallationReq", "CertificateUpdateReq")
-
-
-@dataclass
-class Paying:
-    """The tester vehicle's side of contract payment.
-
-    Attributes:
-        bench: its certificates. contract, provisioning: presented and used to sign.
-    """
-
-    bench: Certificates
-    contract: Credential
-    provisioning: Credential
-
-    def sign(self, message: Any) -> Any:
-        """The Signature of a good-case request."""
-        if type(message).__name__ not in SIGNED or not getattr(message, "Id", None):
-            return None
-        return signature.sign_message(message, self.key_of(type(message).__name__).key)
-
-    def key_of(self, request: str) -> Credential:
-        return self.provisioning if request == "CertificateInstallationReq" else self.contract
 
 
 def paying(tester: TesterEv) -> Paying:
@@ -167,9 +140,7 @@ def signing(value: str) -> Sign | None:
     if value in iso20_contract.SIGNATURES:
         other = iso20_contract.SIGNATURES[value]
         return lambda tester, message: (
-            other(tester, message)
-            if isinstance(tester.paying, iso20_contract.Paying20)
-            else _signed_wrongly(value)(tester, message)
+            other(tester, message) if isinstance(tester.paying, Paying20) else _signed_wrongly(value)(tester, message)
         )
     return _signed_wrongly(value)
 

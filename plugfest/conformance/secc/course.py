@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Result
 from plugfest.conformance.wire import Arrival
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
 
 
 @dataclass

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc import contract, iso20_deviations, profiles
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import NotExecutable
 from v2g.physical import physical, rational
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
 
 Change = Callable[["TesterEv", Any], Any]
 """Makes a changed message from a message."""

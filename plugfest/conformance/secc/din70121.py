@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from plugfest.conformance.secc.tester import Maker, TesterEv
 from plugfest.conformance.table import Table
 from v2g.messages import din70121 as din
 from v2g.physical import PRECHARGE_CURRENT, Quantities
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.requests import Maker
-    from plugfest.conformance.secc.tester import TesterEv
 
 REQUESTS: Table[Maker] = Table()
 """Request -> function that makes it from the tester's state."""

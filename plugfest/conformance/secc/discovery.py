@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.steps import Step, only
 from plugfest.conformance.catalogue.wanted import expected_text
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.course import Action, Course
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.wire import HEADER_FIELDS, forged, number
 from v2g import sdp
 from v2g.errors import RemoteError
 from v2g.trace import Event
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
 
 ATTEMPTS = 5
 """SDP requests of the good case before the charger counts as absent."""

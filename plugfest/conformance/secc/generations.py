@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.secc import din70121, iso2, iso20
-from plugfest.conformance.secc.contract import Paying
-from plugfest.conformance.secc.iso20_contract import Paying20
 from plugfest.conformance.secc.iso20_walk import WALK20
 from plugfest.conformance.secc.iso20_ways import Kind20
-from plugfest.conformance.secc.walk import WALK, Step
+from plugfest.conformance.secc.paying import Paying20
+from plugfest.conformance.secc.tester import Generation, TesterEv
+from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.secc.ways import Kind
-from plugfest.conformance.sut.certificates import Certificates
+from plugfest.conformance.sut.systems import ChargerUnderTest
 from v2g import protocols
-from v2g.credentials import Credential
+from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
-    from plugfest.conformance.secc.requests import Maker
-    from plugfest.conformance.secc.tester import TesterEv
-    from plugfest.conformance.wire import Arrival
-
-
-class Way(Protocol):
-    """The path of a session to any of its states."""
-
-    @property
-    def line(self) -> list[str]:
-        """A whole session."""
-
-    def way_to(self, state: str) -> list[str]:
-        """The steps to a state; KeyError: there is no such state."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What a protocol needs.
-
-    Attributes:
-        way: built from the protocol, the declarations, and the parameter set of the certificate service in use.
-        walk: steps by the state they reach.
-        requests: makers of good-case requests, by name.
-        paying: built from certificates, contract and provisioning certificate.
-        schedules: the offered schedules, taken from the latest responses by name.
-        note: processes a response of the right type.
-    """
-
-    way: Callable[[protocols.Protocol, Pics, int | None], Way]
-    walk: Mapping[str, Step]
-    requests: Mapping[str, Maker]
-    paying: Callable[[Certificates, Credential, Credential], Paying | Paying20] = Paying
-    schedules: Callable[[Mapping[str, Any]], list[Any]] = lambda responses: []
-    note: Callable[[TesterEv, Arrival], None] = lambda tester, arrival: None
+    from v2g.tls import Context as TlsContext
 
 
 def _sa_schedules(responses: Mapping[str, Any]) -> list[Any]:
@@ -69,3 +35,15 @@ GENERATIONS: Mapping[str, Generation] = {
     ),
 }
 """By protocol name."""
+
+
+def new_tester(
+    system: ChargerUnderTest,
+    pics: Pics,
+    protocol: protocols.Protocol = protocols.ISO2,
+    observe: Observe = ignore,
+    rng: random.Random | None = None,
+    tls: TlsContext | None = None,
+) -> TesterEv:
+    """A tester vehicle that knows all protocols; arguments as for its fields."""
+    return TesterEv(system, pics, protocol, observe, rng or random.Random(1), tls, generations=GENERATIONS)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from plugfest.conformance.secc import contract
+from plugfest.conformance.secc.tester import Maker, TesterEv
 from plugfest.conformance.table import Table
 from v2g.messages import iso2
 from v2g.physical import PRECHARGE_CURRENT, Quantities
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.requests import Maker
-    from plugfest.conformance.secc.tester import TesterEv
 
 REQUESTS: Table[Maker] = Table()
 """Request -> function that makes it from the tester's state."""

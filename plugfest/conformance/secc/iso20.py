@@ -6,23 +6,20 @@ The numbers are the tester's own, so that our roles are not checked against them
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20_contract
+from plugfest.conformance.secc.tester import Maker, TesterEv
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Inconclusive
+from plugfest.conformance.wire import Arrival
 from v2g import energy
 from v2g.energy import Control, ParameterSet
 from v2g.members import ac_members, dc_members
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.phases import total
 from v2g.physical import number, rational, signed
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.requests import Maker
-    from plugfest.conformance.secc.tester import TesterEv
-    from plugfest.conformance.wire import Arrival
 
 REQUESTS: Table[Maker] = Table()
 """Request -> function that makes it from the tester's state."""

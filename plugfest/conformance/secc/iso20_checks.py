@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugfest.conformance.secc import iso20, iso20_contract
+from plugfest.conformance.secc.paying import SET
 from plugfest.conformance.secc.table import Check
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.table import Table
+from plugfest.conformance.wire import Arrival
 from v2g import energy, signature, signed_parts
 from v2g.errors import RemoteError
 from v2g.members import ac_members, dc_members
 from v2g.phases import total
 from v2g.physical import number
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
-    from plugfest.conformance.wire import Arrival
 
 CHECKS20: Table[Check] = Table()
 
@@ -55,7 +54,7 @@ def prices_signed(tester: TesterEv, arrival: Arrival) -> str:
         return "no absolute prices"
     issuer = iso20_contract.paying(tester).contract.chain[1]
     try:
-        signature.examine_message(arrival.message, arrival.signature, issuer, iso20_contract.SET)
+        signature.examine_message(arrival.message, arrival.signature, issuer, SET)
     except RemoteError as why:
         return f"the prices are not signed by the issuer of the contract: {why}"
     return ""

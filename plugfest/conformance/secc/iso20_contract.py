@@ -6,8 +6,7 @@ A request that is repeated while the charger is busy carries the same Signature.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -16,59 +15,21 @@ from pki.errors import PkiError
 from pki.profiles import Role
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
-from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
+from plugfest.conformance.secc.paying import SET, Paying20
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, credential
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
+from plugfest.conformance.wire import Arrival
 from v2g import signature
 from v2g.credentials import Credential, chain_of, issuers_and_serials, read, sub_certificates
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common, types
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
-    from plugfest.conformance.wire import Arrival
-
-SET = "iso20-common"
 
 NAMELESS = "WMIV1234567890ABCDE"
 """EVCCID of a vehicle without a certificate."""
 
 MOST_CONTRACTS = 3
 """MaximumContractCertificateChains."""
-
-
-@dataclass
-class Paying20:
-    """The tester vehicle's side of contract payment.
-
-    Attributes:
-        bench: its certificates. contract, provisioning: presented and used to sign.
-        grammar: the grammar for SignedInfo.
-    """
-
-    bench: Certificates
-    contract: Credential
-    provisioning: Credential
-    grammar: signature.Grammar = "common"
-    _last: tuple[Any, Any] = field(default=(None, None))
-
-    def sign(self, message: Any) -> Any:
-        """The Signature of a good-case request."""
-        if not _signable(message):
-            return None
-        bare = msgspec.structs.replace(message, Header=None)
-        if self._last[0] != bare:
-            key = self.key_of(type(message).__name__).key
-            self._last = bare, signature.sign_message(message, key, SET, self.grammar)
-        return self._last[1]
-
-    def key_of(self, request: str) -> Credential:
-        return self.provisioning if request == "CertificateInstallationReq" else self.contract
-
-
-def _signable(message: Any) -> bool:
-    if isinstance(message, common.AuthorizationReq):
-        return message.PnC_AReqAuthorizationMode is not None
-    return isinstance(message, common.CertificateInstallationReq | common.MeteringConfirmationReq)
 
 
 def paying(tester: TesterEv) -> Paying20:

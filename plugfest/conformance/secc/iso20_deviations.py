@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20, iso20_contract
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g import energy
 from v2g.messages.iso20 import common
 from v2g.physical import number, rational
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
 
 Change = Callable[["TesterEv", Any], Any]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.protocols import energy
@@ -16,13 +15,10 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20, iso20_contract, pause, walk
 from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.pause import wake_by_ev
-from plugfest.conformance.secc.walk import Step
+from plugfest.conformance.secc.tester import Step, TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive
 from v2g.energy import PARKING
 from v2g.messages.iso20 import common
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
 
 MOST_ROUNDS = 400
 """Rounds of the loop within which a charger that is declared to ask for something must ask."""

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
+from plugfest.conformance.secc.tester import PausedSession, TesterEv
 from plugfest.conformance.verdict import Inconclusive
 from slac.pilot import STEADY, VehiclePilot, toggle, until, until_digital
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
-
-
-@dataclass
-class PausedSession:
-    """What the resumed session is compared with."""
-
-    session_id: bytes
-    tuple_id: int = 1
 
 
 async def pause_session(tester: TesterEv) -> None:

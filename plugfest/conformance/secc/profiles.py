@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import din70121
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Inconclusive
 from v2g.messages import din70121 as din
 from v2g.messages import iso2
 from v2g.physical import milliwatts, physical
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
 
 
 def _higher(value: Any, factor: int = 1) -> Any:

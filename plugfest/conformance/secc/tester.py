@@ -7,42 +7,38 @@ the path is `Inconclusive`; code that deviates does its own judging.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
+import typing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.pics import Pics
-from plugfest.conformance.catalogue.protocols import energy, message_timer
+from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.secc import requests
-from plugfest.conformance.secc.answered import absence, unreadable, wrong
-from plugfest.conformance.secc.contract import Paying
-from plugfest.conformance.secc.generations import GENERATIONS, Way
-from plugfest.conformance.secc.iso20_contract import Paying20
+from plugfest.conformance.secc.answered import wrong
 from plugfest.conformance.secc.offered import Offered
-from plugfest.conformance.secc.pause import PausedSession
+from plugfest.conformance.secc.paying import Paying, Paying20
+from plugfest.conformance.secc.talking import Talking
 from plugfest.conformance.secc.ways import CERTIFICATE_SETS
 from plugfest.conformance.stimulus import VehicleStimulus, restated
 from plugfest.conformance.stops import cause_of
-from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.watch.watch import ACTS
-from plugfest.conformance.wire import Arrival, Wire
+from plugfest.conformance.wire import Arrival
+from secc.minimal import minimal
 from slac.pilot import READY, State
 from v2g import naming, sdp
 from v2g.channel import Channel
+from v2g.credentials import Credential
 from v2g.energy import Control
-from v2g.errors import ConnectionLost, RemoteError, SetupError
+from v2g.errors import RemoteError, SetupError
 from v2g.messages import appproto
 from v2g.messages.iso20 import types
 from v2g.physical import number
-from v2g.protocols import ISO2, Protocol
-from v2g.rules.rule import Breach
+from v2g.protocols import Protocol
 from v2g.streams import MAIN
-from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
     from plugfest.conformance.sut.certificates import Certificates
@@ -52,18 +48,62 @@ CP_AFTER_REQUEST = 0.05
 """s between a PowerDeliveryReq and the change of the pilot in AC; the standard allows 0.25."""
 
 
+Maker = Callable[["TesterEv"], Any]
+"""Makes a good-case request from the tester's state."""
+Step = Callable[["TesterEv"], Awaitable[None]]
+"""Takes a session to its next state."""
+
+OF_CONTRACTS = ("PaymentDetailsReq", "CertificateInstallationReq", "CertificateUpdateReq")
+"""Requests that a tester without certificates can only send in their smallest form."""
+
+
+class Way(typing.Protocol):
+    """The path of a session to any of its states."""
+
+    @property
+    def line(self) -> list[str]:
+        """A whole session."""
+
+    def way_to(self, state: str) -> list[str]:
+        """The steps to a state; KeyError: there is no such state."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a tester vehicle needs for a protocol.
+
+    Attributes:
+        way: built from the protocol, the declarations, and the parameter set of the certificate service in use.
+        walk: steps by the state they reach.
+        requests: makers of good-case requests, by name.
+        paying: built from certificates, contract and provisioning certificate.
+        schedules: the offered schedules, taken from the latest responses by name.
+        note: processes a response of the right type.
+    """
+
+    way: Callable[[Protocol, Pics, int | None], Way]
+    walk: Mapping[str, Step]
+    requests: Mapping[str, Maker]
+    paying: Callable[[Certificates, Credential, Credential], Paying | Paying20] = Paying
+    schedules: Callable[[Mapping[str, Any]], list[Any]] = lambda responses: []
+    note: Callable[[TesterEv, Arrival], None] = lambda tester, arrival: None
+
+
 @dataclass
-class TesterEv:
+class PausedSession:
+    """What the resumed session is compared with."""
+
+    session_id: bytes
+    tuple_id: int = 1
+
+
+@dataclass
+class TesterEv(Talking):
     """A vehicle connected to a charger under test.
 
     Attributes:
-        system: the charger.
-        pics: what is declared.
-        protocol: the session's protocol, once agreed.
-        wire: the connection, or None.
+        generations: what it needs for each protocol, by name.
         endpoint: the one SDP found.
-        responses: the latest response by name.
-        session_id: the session's id; zeros before there is one.
         progress: what the next PowerDeliveryReq will say.
         paused: the session that was paused, if any.
         earlier_id: id of the previous session, b"" if there was none.
@@ -73,8 +113,6 @@ class TesterEv:
         details: the latest ServiceDetailRes by ServiceID, if a case asked for all services.
         loops: rounds of the charging loop so far.
         stays_ready: PowerDelivery(Stop) does not set the pilot to B.
-        tls: context for TLS, if the charger has it.
-        paying: what contract payment needs (:mod:`.contract`).
         certificates: the bench's, or None.
         control: selected energy service and parameter set (ISO 15118-20, like the following).
         added: value-added services to select, as ServiceID and ParameterSetID; None: whatever is declared.
@@ -82,22 +120,13 @@ class TesterEv:
         shown: the latest meter reading that the charger showed in the loop, with its receipt.
         gives: it feeds energy back, in a bidirectional service.
         rests: it draws no power, so that it may pause.
-        breaches: content rules broken by the charger's messages, in order.
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
         passed: states passed on the way to the current one.
         stimulus: decides what the case leaves open.
     """
 
-    system: ChargerUnderTest
-    pics: Pics
-    protocol: Protocol = ISO2
-    observe: Observe = ignore
-    rng: random.Random = field(default_factory=lambda: random.Random(1))
-    tls: TlsContext | None = None
-    wire: Wire | None = None
+    generations: Mapping[str, Generation] = field(kw_only=True)
     endpoint: sdp.Response | None = None
-    responses: dict[str, Any] = field(default_factory=dict)
-    session_id: bytes = bytes(8)
     progress: str = "Start"
     paused: PausedSession | None = None
     earlier_id: bytes = b""
@@ -107,7 +136,6 @@ class TesterEv:
     details: dict[int, Any] = field(default_factory=dict)
     loops: int = 0
     stays_ready: bool = False
-    paying: Paying | Paying20 | None = None
     certificates: Certificates | None = None
     control: Control | None = None
     added: tuple[tuple[int, int], ...] | None = None
@@ -115,7 +143,6 @@ class TesterEv:
     rests: bool = False
     gives: bool = False
     offered_at: float | None = None
-    breaches: list[Breach] = field(default_factory=list)
     certificate_set: int | None = None
     passed: list[str] = field(default_factory=list)
 
@@ -127,36 +154,25 @@ class TesterEv:
     # -- what is known --------------------------------------------------------------------------------------------
 
     @property
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    @property
-    def connection(self) -> Wire:
-        """The connection. Inconclusive: there is none."""
-        if self.wire is None:
-            raise Inconclusive("there is no connection yet", cause=Cause.NOT_CONNECTED)
-        return self.wire
-
-    @property
     def previous_id(self) -> bytes:
         """Id of the previous session: the paused one, or the last one; b"" if there was none."""
         return self.paused.session_id if self.paused is not None else self.earlier_id
 
     @property
+    def generation(self) -> Generation:
+        """What it needs for this session's protocol."""
+        return self.generations[self.protocol.name]
+
+    @property
     def kind(self) -> Way:
         """What determines the course of this session."""
-        return GENERATIONS[self.protocol.name].way(self.protocol, self.pics, self.certificate_set)
+        return self.generation.way(self.protocol, self.pics, self.certificate_set)
 
     @property
     def wants_tls(self) -> bool:
         """Whether this session uses TLS."""
         abilities = self.protocol.abilities
         return abilities.mutual or (bool(self.pics["PIXIT_SECC_CMN_TLS"]) and abilities.tls)
-
-    @property
-    def delay(self) -> float:
-        """Tolerance on a charger's timing, s; more than the standard's for a charger known to be slow."""
-        return float(self.pics["par_CMN_Transmission_Delay"])
 
     @property
     def context(self) -> TlsContext | None:
@@ -190,7 +206,7 @@ class TesterEv:
     def offered(self) -> Offered:
         """What the charger has offered so far."""
         kept = self.paused.tuple_id if self.paused is not None else None
-        return Offered(self.responses, GENERATIONS[self.protocol.name].schedules, self.stimulus.choice, kept)
+        return Offered(self.responses, self.generation.schedules, self.stimulus.choice, kept)
 
     @property
     def evccid(self) -> bytes:
@@ -201,28 +217,16 @@ class TesterEv:
         held = self.certificates
         return int(held.now().timestamp()) if held is not None else int(time.time())
 
-    def tell(self, layer: str, name: str, note: str = "") -> None:
-        self.observe(Event(self.now, layer, name, note=note))
-
     async def act(self, action: str) -> bool:
         """Performs what a person at the charger or a back end does. False: the bench cannot do it."""
         self.tell(*ACTS, action)
         return await self.system.do(action)
 
-    def timeout(self, request: str) -> float:
-        """The tester's limit for the response to a request, s, without tolerance."""
-        for name in (message_timer(self.protocol, request), message_timer(ISO2, request)):
-            try:
-                return timer(name)
-            except KeyError:
-                continue
-        return 2.0
-
     def take(self, bench: Certificates) -> None:
         """Takes a bench's certificates, which it uses to pay and sign in contract payment."""
         self.certificates = bench
         if self.pics.pnc:
-            self.paying = GENERATIONS[self.protocol.name].paying(bench, bench.contract(), bench.provisioning())
+            self.paying = self.generation.paying(bench, bench.contract(), bench.provisioning())
             if isinstance(self.paying, Paying20):
                 self.paying.grammar = self.pics.grammar
 
@@ -236,44 +240,21 @@ class TesterEv:
 
     def make(self, request: str) -> Any:
         """The good-case request of that name. KeyError: the protocol has no such request."""
-        return restated(requests.make(self, request), self.stimulus.mix)
+        return restated(self._made(request), self.stimulus.mix)
 
-    async def send(self, message: Any, **deviation: Any) -> None:
-        """Sends a request, with the deviations of :meth:`plugfest.conformance.wire.Wire.send`."""
-        wire = self.connection
-        if "signature" not in deviation and self.paying is not None:
-            deviation["signature"] = self.paying.sign(message)
-        try:
-            await wire.send(message, **deviation)
-        except ConnectionLost as why:
-            name = type(message).__name__
-            raise Failed(
-                f"the charger closed the connection before {name} was sent",
-                cause=Cause.CLOSED, expected=f"a connection that stays open for {name}", observed=str(why),
-            ) from why  # fmt: skip
+    def _made(self, name: str) -> Any:
+        maker = self.generation.requests.get(name)
+        if maker is not None and (self.paying is not None or name not in OF_CONTRACTS):
+            return maker(self)
+        kind = self.protocol.message(name)
+        if kind is None:
+            raise KeyError(name)
+        return minimal(self.protocol.schema_of(kind), kind, dc=not self.pics.ac)
 
     async def response(self, request: str, within: float | None = None, stream: int = MAIN) -> Arrival:
-        """Awaits the response to a request.
-
-        Args:
-            stream: payload type of a side stream.
-
-        Raises:
-            Failed: nothing came in time, the connection was closed, or what came is not a message.
-        """
-        seconds = self.timeout(request) if within is None else within
-        wire = self.connection
-        began = (wire.sent_at or self.now) if stream == MAIN else self.now
-        arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0), stream)
-        expected = naming.response(request)
-        if arrival is None:
-            raise absence(wire, expected, stream, began, seconds)
-        if arrival.message is None:
-            raise unreadable(arrival, expected)
-        if arrival.name == expected:
-            self.responses[arrival.name] = arrival.message
-            GENERATIONS[self.protocol.name].note(self, arrival)
-        self.breaches += arrival.breaches
+        arrival = await super().response(request, within, stream)
+        if arrival.name == naming.response(request):
+            self.generation.note(self, arrival)
         return arrival
 
     async def exchange(self, request: str, message: Any = None, **deviation: Any) -> Arrival:
@@ -304,7 +285,7 @@ class TesterEv:
         left, self.passed = way[len(self.passed) :] if goes_on else way, way
         for name in left:
             try:
-                await GENERATIONS[self.protocol.name].walk[name](self)
+                await self.generation.walk[name](self)
             except (Failed, RemoteError, SetupError) as why:
                 raise Inconclusive(f"{state} was not reached: {name}: {why}", cause=cause_of(why)) from why
 

@@ -6,23 +6,19 @@ A step is named after the state it reaches (:data:`WALK`); :mod:`.ways` has thei
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import contract
 from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.pause import pause_session, wake_by_ev, wake_by_evse
+from plugfest.conformance.secc.tester import Step, TesterEv
 from plugfest.conformance.verdict import Failed
 from plugfest.conformance.wire import Wire
 from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number
-
-if TYPE_CHECKING:
-    from plugfest.conformance.secc.tester import TesterEv
-
 
 # ---------------------------------------------------------------------------------------------------------------
 # Connection
@@ -190,9 +186,6 @@ async def welding(tester: TesterEv) -> None:
 async def session_stop(tester: TesterEv) -> None:
     await tester.exchange("SessionStopReq")
     await tester.connection.close()
-
-
-Step = Callable[["TesterEv"], Awaitable[None]]
 
 
 WALK: Mapping[str, Step] = {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.slac.both import asks_for_map
@@ -151,7 +152,7 @@ async def at_charger(
     async with ev.open():
         await ev.reach("LINK")
         charger = await system.session()
-        walk = TesterEv(charger, bench.pics, ISO2, bench.observe, source(bench.seed, result.run), bench.tls)
+        walk = new_tester(charger, bench.pics, ISO2, bench.observe, source(bench.seed, result.run), bench.tls)
         if bench.certificates is not None:
             walk.take(bench.certificates)
         try:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.randomness import other_octets
-from plugfest.conformance.secc.generations import GENERATIONS
 from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
@@ -156,7 +155,7 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
     before = tester.paused.session_id
     tester.tls = _vehicle(tester, str(run.variant["certificate"]))
     for step in ("SDP", "TCP", "SAP"):
-        await GENERATIONS[tester.protocol.name].walk[step](tester)
+        await tester.generation.walk[step](tester)
     ids = {"previous": before, "zero": bytes(8), "random": other_octets(tester.rng, before)}
     asked = ids[str(run.variant["session"])]
     await tester.send(tester.make("SessionSetupReq"), session_id=asked)

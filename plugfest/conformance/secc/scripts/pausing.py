@@ -7,10 +7,9 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
-from plugfest.conformance.secc.generations import GENERATIONS
-from plugfest.conformance.secc.pause import PausedSession, until_steady
+from plugfest.conformance.secc.pause import until_steady
 from plugfest.conformance.secc.scripts.table import SCRIPTS
-from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.secc.tester import PausedSession, TesterEv
 from plugfest.conformance.secc.ways import CONNECTED
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac.pilot import STEADY, STEP_X1, WAKE_UP, Reading, State, toggle, until, until_digital
@@ -84,4 +83,4 @@ async def _charge_again(tester: TesterEv) -> None:
     line = tester.kind.line
     way = [*CONNECTED, *line[line.index(CONNECTED[-1]) + 1 : line.index("PowerDelivery.Stop") + 1]]
     for state in way:
-        await GENERATIONS[tester.protocol.name].walk[state](tester)
+        await tester.generation.walk[state](tester)
