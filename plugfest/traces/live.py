@@ -3,7 +3,7 @@
 If the host's clock is set in the meantime, the times keep counting by the monotonic clock.
 
 Needs a raw socket (root or CAP_NET_RAW). Packets are written to the file as they come, so a killed session leaves a
-capture; closing adds TLS secrets and decoded messages (:mod:`plugfest.traces.annotate`).
+capture; closing adds decoded messages (:mod:`plugfest.traces.annotate`), except to a very long one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from boundary import namespaces
+from boundary.console import complain
 from boundary.errors import OutputError
 from boundary.write import Growing
 from plugfest.traces import packets, pcap
@@ -25,6 +26,8 @@ from plugfest.traces.clock import Steady
 from plugfest.traces.errors import RecordingError
 from v2g.trace import Event
 
+MAX_EXPLAINED = 32 * 1024 * 1024
+"""Bytes of a capture up to which its messages are decoded when it ends; a flood makes that in seconds."""
 _ALL = 0x0003  # ETH_P_ALL: what we send too
 _SO_TIMESTAMPNS = 35
 _BUFFER = 4 * 1024 * 1024
@@ -89,8 +92,7 @@ class Live:
             self._file.close()
         except OutputError as lost:
             self._failed = lost
-        with contextlib.suppress(RecordingError, OSError):  # what was recorded stays as it is
-            annotate(self._path, self._path, key_log=self._secrets, comment=self._comment)
+        explain(self._path, self._secrets, self._comment)
         if self._failed is not None and why is None:
             raise self._failed
 
@@ -116,6 +118,18 @@ class Live:
                 self._out.flush()
         except OutputError as why:
             self._failed = why
+
+
+def explain(path: Path, secrets: bytes, comment: str) -> None:
+    """Adds decoded messages and TLS secrets to a finished capture, unless it is so long that this takes minutes."""
+    with contextlib.suppress(RecordingError, OSError):  # what was recorded stays as it is
+        if path.stat().st_size <= MAX_EXPLAINED:
+            annotate(path, path, key_log=secrets, comment=comment)
+            return
+        limit = f"{MAX_EXPLAINED >> 20} MB"
+        complain(
+            f"note: {path} is longer than {limit}, so its packets have no comments; `plugfest trace export` adds them"
+        )
 
 
 def _when(extras: list[tuple[int, int, bytes]]) -> int:

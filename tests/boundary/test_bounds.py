@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from processes import until
 
+from plugfest.traces import live
 from plugfest.virtual import VirtualLoop
 from secc.pauses import Paused, Pauses
 from v2g import discovery, sdp
@@ -31,6 +32,23 @@ def test_the_page_has_the_figures_of_the_code() -> None:
     assert len(rows) == sum(line.startswith("|") for line in PAGE.read_text().splitlines()) - 2 * 4
     for figure, module, name in rows:
         assert getattr(importlib.import_module(module), name) == int(figure), f"{module}.{name}"
+
+
+def test_a_capture_of_a_flood_ends_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a capture of usual length is decoded when it ends; a longer one stays as it is, and its user is told."""
+    done: list[Path] = []
+    monkeypatch.setattr(live, "annotate", lambda path, *_, **__: done.append(path))
+    usual, flooded = tmp_path / "usual.pcapng", tmp_path / "flooded.pcapng"
+    for path, size in ((usual, live.MAX_EXPLAINED), (flooded, live.MAX_EXPLAINED + 1)):
+        with path.open("wb") as file:
+            file.truncate(size)
+        live.explain(path, b"", "")
+    assert done == [usual]
+    assert capsys.readouterr().err == (
+        f"note: {flooded} is longer than 32 MB, so its packets have no comments; `plugfest trace export` adds them\n"
+    )
 
 
 def test_a_flood_is_counted_not_written() -> None:
