@@ -127,7 +127,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
         # Whatever happened, foreseen or not: nothing stays connected to the battery.
         under_power, since = vehicle.contactors.closed, session.now
         try:
-            async with vehicle.opening():  # the charger hears of the end before the current has fallen
+            async with vehicle.opening():  # the charger learns of the end before the current has fallen
                 await _close(session, gently=outcome.ok)
         finally:
             if under_power:
