@@ -16,6 +16,7 @@ from evcc.drive import Drive, Ending, Unsuitable
 from v2g.errors import RemoteError
 from v2g.outcome import Cause
 from v2g.physical import amps, volts, watts
+from v2g.status import of_charger
 
 ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
 """Status codes on which the vehicle disconnects at once."""
@@ -83,6 +84,19 @@ def preparing(status: DcStatus) -> None:
     """
     if status.EVSEStatusCode in ENDINGS:
         raise Unsuitable(f"the charger reports {status.EVSEStatusCode}")
+
+
+def started(response: Any) -> None:
+    """In the answer to PowerDelivery(Start), nothing may demand an end.
+
+    Raises:
+        Unsuitable: the charger shuts down, or its RCD has tripped.
+    """
+    status = of_charger(response)
+    if getattr(status, "EVSEStatusCode", "") in ENDINGS:
+        raise Unsuitable(f"the charger reports {status.EVSEStatusCode}")
+    if getattr(status, "RCD", False):
+        raise Unsuitable("the charger's RCD has tripped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ async def prepare(drive: Drive, terms: Terms) -> None:
         ),
     )
     vehicle.close_contactors()
-    await drive.ask(power_delivery(drive, profile(drive, terms.schedule)))
+    checks.started(await drive.ask(power_delivery(drive, profile(drive, terms.schedule))))
     drive.power_flows()
 
 

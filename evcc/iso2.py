@@ -287,7 +287,7 @@ async def charge_dc(drive: Drive, terms: Terms) -> Ending:
         ),
     )
     vehicle.close_contactors()
-    await drive.ask(power_delivery(drive, terms.schedule, "Start"))
+    checks.started(await drive.ask(power_delivery(drive, terms.schedule, "Start")))
     drive.power_flows()
 
     ending = drive.ends(await demand_current(drive, terms))
@@ -349,7 +349,7 @@ async def charge_ac(drive: Drive, terms: Terms) -> Ending:
     """From PowerDelivery(Start) to the end of the power flow; the pilot follows the requests [V2G2-847, 848]."""
     drive.still_wanted()
     async with pilot_moves(drive, State.C):
-        await drive.ask(power_delivery(drive, terms.schedule, "Start"))
+        checks.started(await drive.ask(power_delivery(drive, terms.schedule, "Start")))
     drive.power_flows()
 
     ending = drive.ends(await charging_status(drive, terms))
