@@ -12,6 +12,7 @@ from slac.pilot import LEGEND as PILOT
 from slac.pilot import with_volts
 from v2g import naming, telling
 from v2g.reading import body_of
+from v2g.status import of_charger
 from v2g.trace import Event
 
 _SHOWN_FIELDS = (
@@ -155,8 +156,7 @@ def details(document: Any) -> str:
         if value is not None and value != "OK":
             words.append(str(value))
     words += telling.words(message)
-    status = getattr(message, "DC_EVSEStatus", None) or getattr(message, "EVSEStatus", None)
-    code = getattr(status, "EVSEStatusCode", None)
+    code = getattr(of_charger(message), "EVSEStatusCode", None)
     if code is not None and code != "EVSE_Ready":
         words.append(str(code).removeprefix("EVSE_"))
     return " ".join(words)

@@ -175,7 +175,13 @@ def _in_loop(name: str) -> bool:
 
 
 def _of_status(name: str) -> bool:
-    return name in ("CableCheckRes", "PreChargeRes", "CurrentDemandRes")
+    return name in (
+        "ChargeParameterDiscoveryRes",
+        "CableCheckRes",
+        "PreChargeRes",
+        "PowerDeliveryRes",
+        "CurrentDemandRes",
+    )
 
 
 WAYS = (

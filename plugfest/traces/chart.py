@@ -12,6 +12,7 @@ from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure
 from slac.pilot import with_volts
 from v2g import naming
+from v2g.status import of_charger, of_vehicle
 from v2g.v2gtp import PAYLOAD_TYPES
 
 WIDTH = 44
@@ -109,11 +110,10 @@ def _state(entry: Entry) -> str:
     """Values that deserve a separate line when they change."""
     body = entry.body
     words = [str(getattr(body, name, "")) for name in ("ResponseCode", "EVSEProcessing")]
-    status = getattr(body, "DC_EVSEStatus", None) or getattr(body, "AC_EVSEStatus", None)
-    status = status or getattr(body, "EVSEStatus", None)
+    status = of_charger(body)
     words += [str(getattr(status, name, "")) for name in ("EVSEStatusCode", "EVSENotification")]
     words.append(_direction(body))
-    words.append(str(getattr(getattr(body, "DC_EVStatus", None), "EVErrorCode", "")))
+    words.append(str(getattr(of_vehicle(body), "EVErrorCode", "")))
     return " ".join(words)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from boundary.text import visible
 from v2g import stamps, telling
+from v2g.status import of_charger, of_vehicle
 
 MAX_LINES = 4000
 """Maximum number of lines of a message; a longer one ends with an ellipsis."""
@@ -133,11 +134,10 @@ def brief(body: Any) -> str:
         if shown:
             words.append(shown + _UNITS.get(name, "") if shown[-1].isdigit() else shown)
     words += telling.words(body)
-    status = getattr(body, "DC_EVSEStatus", None) or getattr(body, "EVSEStatus", None)
-    code = getattr(status, "EVSEStatusCode", None)
+    code = getattr(of_charger(body), "EVSEStatusCode", None)
     if code is not None and code != "EVSE_Ready":
         words.append(str(code).removeprefix("EVSE_"))
-    status = getattr(body, "DC_EVStatus", None)
+    status = of_vehicle(body)
     soc = getattr(status, "EVRESSSOC", None)
     soc = getattr(getattr(body, "DisplayParameters", None), "PresentSOC", None) if soc is None else soc
     if soc is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from v2g.rules.facts import Facts
 from v2g.rules.rule import DIN, EVCC, ISO2, SECC, Book, Live
+from v2g.status import of_charger, of_vehicle
 
 BOOK = Book()
 rule = BOOK.rule
@@ -61,22 +62,12 @@ def response_code(facts: Facts, body: Any) -> str:
     return f"{name} with {code}, which belongs to other responses"
 
 
-def _status(body: Any) -> Any:
-    return (
-        getattr(body, "DC_EVSEStatus", None)
-        or getattr(body, "EVSEStatus", None)
-        or getattr(body, "AC_EVSEStatus", None)
-        or getattr(getattr(body, "EVSEChargeParameter", None), "DC_EVSEStatus", None)
-        or getattr(getattr(body, "EVSEChargeParameter", None), "AC_EVSEStatus", None)
-    )
-
-
 @rule("isolation-fault", "an isolation fault ends charging: FAILED, or a status that ends it", SECC,
       "CableCheckRes", "PreChargeRes", "PowerDeliveryRes")  # fmt: skip
 @rule("isolation-fault", "an isolation fault ends charging: FAILED, or a status that ends it", SECC,
       "CurrentDemandRes", live=Live.PROTECTED)  # fmt: skip
 def isolation_fault(facts: Facts, body: Any) -> str:
-    status = _status(body)
+    status = of_charger(body)
     if str(getattr(status, "EVSEIsolationStatus", None)) != "Fault":
         return ""
     code = str(getattr(status, "EVSEStatusCode", ""))
@@ -138,8 +129,7 @@ def vehicle_error(facts: Facts, body: Any) -> str:
 
 @rule("told", "an error of the vehicle is noted", EVCC, severity="note", live=Live.UNSEEN)
 def vehicle_tells(facts: Facts, body: Any) -> str:
-    part = getattr(body, "EVPowerDeliveryParameter", None) or getattr(body, "EVChargeParameter", None) or body
-    error = getattr(getattr(part, "DC_EVStatus", None), "EVErrorCode", None)
+    error = getattr(of_vehicle(body), "EVErrorCode", None)
     if error is None or str(error) == "NO_ERROR" or type(body).__name__ in ("CableCheckReq", "PreChargeReq"):
         return ""
     return f"{type(body).__name__}: EVErrorCode {error}"
@@ -148,7 +138,7 @@ def vehicle_tells(facts: Facts, body: Any) -> str:
 @rule("told", "an alarm or a request of the charger is noted", SECC, severity="note", live=Live.UNSEEN,
       failed=True)  # fmt: skip
 def charger_tells(facts: Facts, body: Any) -> str:
-    status = _status(body)
+    status = of_charger(body)
     code = str(getattr(status, "EVSEStatusCode", "") or "")
     said = [f"EVSEStatusCode {code}"] if code in ALARMS else []
     notification = str(getattr(status, "EVSENotification", "None"))
@@ -159,4 +149,4 @@ def charger_tells(facts: Facts, body: Any) -> str:
 @rule("rcd", "the charger's RCD has not tripped", SECC, "ChargeParameterDiscoveryRes", "ChargingStatusRes",
       severity="note", live=Live.UNSEEN)  # fmt: skip
 def rcd(facts: Facts, body: Any) -> str:
-    return f"{type(body).__name__}: the charger's RCD has tripped" if getattr(_status(body), "RCD", False) else ""
+    return f"{type(body).__name__}: the charger's RCD has tripped" if getattr(of_charger(body), "RCD", False) else ""

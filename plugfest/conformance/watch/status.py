@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.answers import LOOP20
 from plugfest.conformance.watch.flow import Flow
@@ -12,6 +10,7 @@ from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.safety import GOOD
 from v2g.rules.status import ENDINGS
+from v2g.status import of_charger
 
 BOOK = Book()
 
@@ -21,20 +20,11 @@ WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
 """Those of one that charges, or is about to."""
 
 
-def _status(body: Any) -> Any:
-    for part in (body, getattr(body, "EVSEChargeParameter", None)):
-        for name in ("DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus"):
-            status = getattr(part, name, None)
-            if status is not None:
-                return status
-    return None
-
-
 @BOOK.hears("status-phase", "EVSEStatusCode fits the phase of charging", SPOKEN, "ChargeParameterDiscoveryRes",
             "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes", "MeteringReceiptRes",
             cause=Cause.WRONG_FIELD)  # fmt: skip
 def status_phase(flow: Flow, log: Log, heard: Heard) -> str:
-    code = str(getattr(_status(heard.body), "EVSEStatusCode", "") or "")
+    code = str(getattr(of_charger(heard.body), "EVSEStatusCode", "") or "")
     if not code or not heard.ok or not heard.classic or code in ENDINGS or flow.steps.error_at is not None:
         return ""
     done = str(getattr(heard.body, "EVSEProcessing", "")) == "Finished"
@@ -55,7 +45,7 @@ def _stops(flow: Flow) -> bool:
             "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
             "ChargingStatusRes", "MeteringReceiptRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
-    status = _status(heard.body)
+    status = of_charger(heard.body)
     if status is None or not heard.ok or not heard.classic or excused(flow, log):
         return ""
     code, wish = str(getattr(status, "EVSEStatusCode", "")), str(status.EVSENotification)
@@ -70,7 +60,7 @@ def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
             "ChargingStatusRes", "MeteringReceiptRes", "WeldingDetectionRes",
             weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def renegotiation_unasked(flow: Flow, log: Log, heard: Heard) -> str:
-    status = _status(heard.body)
+    status = of_charger(heard.body)
     if status is None or not heard.ok or not heard.classic or excused(flow, log):
         return ""
     asks = str(status.EVSENotification) == "ReNegotiation"
@@ -115,7 +105,7 @@ def excused(flow: Flow, log: Log) -> bool:
 @BOOK.hears("isolation-phase", "EVSEIsolationStatus is the result of the cable check, and Invalid before it", SPOKEN,
             "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
-    isolation = str(getattr(_status(heard.body), "EVSEIsolationStatus", "") or "")
+    isolation = str(getattr(of_charger(heard.body), "EVSEIsolationStatus", "") or "")
     if isolation not in (*GOOD, "Fault") or not heard.classic or not heard.ok or flow.steps.on_at is not None:
         return ""
     if "CableCheckRes" in log.present.first:

@@ -28,6 +28,7 @@ from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import code_of
 from v2g import naming
 from v2g.protocols import PROTOCOLS
+from v2g.status import of_charger
 
 ENDS_WITHIN = 5.0
 """s within which a session ends after a refusal on a side stream."""
@@ -205,10 +206,7 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
 
 def _wish(entry: Entry) -> str:
     """EVSENotification of a response."""
-    body = entry.body
-    statuses = (getattr(body, name, None) for name in ("DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus"))
-    status = next((one for one in statuses if one is not None), None)
-    return f"EVSENotification {getattr(status, 'EVSENotification', '')}"
+    return f"EVSENotification {getattr(of_charger(entry.body), 'EVSENotification', '')}"
 
 
 def _interrupted(s: Session) -> Told | None:

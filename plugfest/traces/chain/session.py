@@ -20,6 +20,7 @@ from v2g.messages.iso20.types import MeterInfoType
 from v2g.protocols import PROTOCOLS
 from v2g.rules.iso20.kinds import total
 from v2g.sequence import Sequence
+from v2g.status import of_charger, of_vehicle
 from v2g.timing import Timing
 
 WAITING = 20
@@ -358,18 +359,14 @@ class Session:
             self.told[side] = Told(side, word, entry)
 
     def _vehicle_tells(self, entry: Entry) -> None:
-        status = getattr(entry.body, "DC_EVStatus", None)
+        status = of_vehicle(entry.body)
         if status is not None:
             code = str(status.EVErrorCode)
             self._tells(EVCC, "" if code == "NO_ERROR" else code, entry)
 
     def _charger_tells(self, entry: Entry) -> None:
-        status = getattr(entry.body, "DC_EVSEStatus", None) or getattr(entry.body, "AC_EVSEStatus", None)
-        if status is None:
-            wish = getattr(entry.body, "EVSEStatus", None)  # ISO 15118-20: a notification or nothing
-            if hasattr(entry.body, "EVSEStatus"):
-                asks = str(getattr(wish, "EVSENotification", "")) in ASKS_TO_STOP
-                self.wish = (self.wish or entry) if asks else None
+        status = of_charger(entry.body)
+        if status is None and not hasattr(entry.body, "EVSEStatus"):  # ISO 15118-20: a notification or nothing
             return
         code = str(getattr(status, "EVSEStatusCode", "") or "")
         isolation = str(getattr(status, "EVSEIsolationStatus", "") or "")
