@@ -46,7 +46,12 @@ def pilot(talk: Talk, readings: Readings) -> Iterator[Finding]:
         if request is None or not (due := _due(talk, request)):
             continue
         refused = response is not None and code_of(response).startswith("FAILED")
-        shown = frozenset(readings.at(response) if response and refused else readings.since(request, timeout))
+        if response is None or not refused:
+            shown = frozenset(readings.since(request, timeout))
+        elif _starts(request) and response.time - request.time < talk.timing.V2G_EVCC_CPState_Change_Time:
+            shown = frozenset()  # it had time left
+        else:
+            shown = frozenset(readings.at(response))
         if shown and shown <= CONNECTED - due:
             yield about(request, "violation", EVCC, "pilot-state", _text(exchange, shown, due), _source(talk, request))
 
