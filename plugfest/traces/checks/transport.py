@@ -32,8 +32,10 @@ def discovery(recording: Recording) -> Iterator[Finding]:
         if entry.layer == "sdp":
             try:
                 if entry.name == "SDPRequest":
-                    asked += 1
-                    security = sdp.parse_request(entry.data).security
+                    wanted = sdp.parse_request(entry.data).security
+                    # Without an answer a vehicle may search anew; a real one then asks without TLS.
+                    asked = asked + 1 if wanted == security else 1
+                    security = wanted
                     if asked == 51:
                         yield about(entry, "violation", EVCC, "sdp-count", "more than 50 SDP requests", "V2G2-161")
                     continue
