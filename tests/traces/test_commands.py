@@ -62,7 +62,7 @@ def test_decode_prints_chosen_messages_in_every_form(trace: Path, capsys: Captur
     assert [bytes.fromhex(word) for word in octets.split()] == [e.data for e in load(trace).messages]
     code, said = run(capsys, "decode", trace, "--name", "Nothing")
     assert code == 2
-    assert "no such message" in said
+    assert "unknown message 'Nothing'" in said
 
 
 def test_check_says_how_it_went_with_its_exit_code(trace: Path, tmp_path: Path, capsys: Capture) -> None:
