@@ -33,7 +33,7 @@ def discovery(recording: Recording) -> Iterator[Finding]:
             try:
                 if entry.name == "SDPRequest":
                     wanted = sdp.parse_request(entry.data).security
-                    # Without an answer a vehicle may search anew; a real one then asks without TLS.
+                    # Without an answer a vehicle may start over; a real one then asks without TLS.
                     asked = asked + 1 if wanted == security else 1
                     security = wanted
                     if asked == 51:
