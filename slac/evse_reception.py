@@ -43,6 +43,8 @@ from slac.pilot import CONNECTED, ChargerPilot
 MOST_RUNS = 64
 """Maximum number of parallel runs; C_EVSE_match_parallel requires 5. Further ones get no answer, to bound memory."""
 
+_WARNING = 10.0
+"""Time between two warnings that there are too many runs, s."""
 _COPY = 0.4
 """Time after which a CM_SLAC_PARM.REQ with the RunID just matched is a new attempt, not a late copy, s."""
 
@@ -79,6 +81,7 @@ class Reception:
         self.host, self.pilot, self.modem, self.options, self.key = host, pilot, modem, options, key
         self._settle = settle
         self._accepting = False
+        self._warns_from = 0.0
         self._runs: dict[tuple[bytes, bytes], Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -186,12 +189,19 @@ class Reception:
             run = None
         if run is None:
             if len(self._runs) >= MOST_RUNS:
-                self.host.ignored(frame, f"{MOST_RUNS} runs are already in progress")
+                self._crowded(frame, loop.time())
                 return
             self._runs[key] = run = Run(self.host, self.pilot, self.options, *key)
             self._start(self._serve(run), name=repr(key))
         self.heard = run.answered = loop.time()
         await self.host.send(CM_SLAC_PARM_CNF(message.run_id, frame.source), frame.source)
+
+    def _crowded(self, frame: Frame, now: float) -> None:
+        """Reports a vehicle that gets no answer because too many others are matching."""
+        self.host.ignored(frame, f"{MOST_RUNS} runs are already in progress")
+        if now >= self._warns_from:  # or nobody knows why a vehicle is not served
+            self.host.tell("warning", f"{MOST_RUNS} vehicles are matching at once; further ones get no answer")
+            self._warns_from = now + _WARNING
 
     async def _validate(self, frame: Frame) -> None:
         # The vehicle's answer to the report may have come just before, and still be waiting in the queue.

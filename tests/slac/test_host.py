@@ -187,7 +187,7 @@ async def test_profiles_of_a_stranger() -> None:
 
 
 async def test_flood_of_requests() -> None:
-    """Hundreds of vehicles that only ask cost a bounded number of runs, and are forgotten in 400 ms."""
+    """Hundreds of vehicles that only ask cost a bounded number of runs, of which one line warns, for 400 ms."""
     bench = Bench.of()
     async with bench.charger() as charger:
         waiting = asyncio.create_task(charger.match())
@@ -199,6 +199,9 @@ async def test_flood_of_requests() -> None:
                 await asyncio.sleep(0.001)
         await asyncio.sleep(0.1)
         assert len(bench.frames("post0", "tx", "CM_SLAC_PARM.CNF")) == 64
+        assert [event.note for event in bench.events["post0"] if event.name == "warning"] == [
+            "64 vehicles are matching at once; further ones get no answer"
+        ]
         await asyncio.sleep(0.4)
         found = await bench.match_car()
         assert (await waiting).nmk == found.nmk
