@@ -51,3 +51,18 @@ def test_the_status_of_a_vehicle_is_found_wherever_it_is(name: str) -> None:
         return bench.messages(name)
 
     assert all(isinstance(status.of_vehicle(one), iso2.DC_EVStatusType) for one in run(requests()))
+
+
+def test_a_vehicle_that_finds_nothing_it_needs_is_not_blamed() -> None:
+    """It ends the session in order, and the sentence says what was on offer."""
+
+    async def unsuitable() -> tuple[str, str]:
+        bench = Bench("iso20-dc", duration=1.0)
+        bench.ev.service = "DC_BPT"
+        await bench.run()
+        found = judge(from_events(bench.events["ev"], role="evcc")).diagnosis
+        return found.side, found.sentence
+
+    side, sentence = run(unsuitable())
+    assert side == ""
+    assert "; the charger offers DC" in sentence, sentence

@@ -26,7 +26,7 @@ from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, S
 from plugfest.traces.chain.words import answer, listed, time_text, title_of
 from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import code_of
-from v2g import naming
+from v2g import energy, naming
 from v2g.protocols import PROTOCOLS
 from v2g.status import of_charger
 
@@ -163,7 +163,21 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     if said:  # the writer of the trace considers the session failed
         text += said
         common = replace(common, outcome=Outcome.FAILED)
-    return replace(common, side=EVCC, fault=Fault.ENDED, severity="warning", sentence=text)
+    side: Side = EVCC
+    if s.stop_after is not None and (offers := _offers(s.stop_after)):
+        side = ""  # it may need what is not on offer
+        text += f"; the charger offers {offers}"
+    return replace(common, side=side, fault=Fault.ENDED, severity="warning", sentence=text)
+
+
+def _offers(entry: Entry) -> str:
+    """The ways to charge that a ServiceDiscoveryRes offers; "" for any other message."""
+    body = entry.body
+    service = getattr(body, "ChargeService", None)
+    modes = getattr(getattr(service, "SupportedEnergyTransferMode", None), "EnergyTransferMode", None)
+    found = modes or [getattr(service, "EnergyTransferType", None)]
+    services = getattr(getattr(body, "EnergyTransferServiceList", None), "Service", ())
+    return listed([str(one) for one in found if one] + [energy.title(one.ServiceID) for one in services])
 
 
 def _warned(s: Session, common: Diagnosis) -> Diagnosis:
