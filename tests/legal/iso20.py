@@ -396,8 +396,9 @@ charger(
     declared={"PIXIT_SECC_ISO20_Standby": False},
 )
 POWER = tuple(
-    f"{PF}PowerFlow_{one}" for one in ("DC#8", "DC#9", "DC_dynamic#4", "DC_dynamic#5", "DC_dynamic#6", "BPT#7", "BPT#8",
-                                       "BPT_dynamic#4", "BPT_dynamic#5", "BPT_dynamic#6")
+    f"{PF}PowerFlow_{one}" for one in ("DC#8", "DC#9", "DC#10", "DC#11", "DC_dynamic#4", "DC_dynamic#5", "DC_dynamic#6",
+                                       "DC_dynamic#7", "DC_dynamic#8", "BPT#7", "BPT#8", "BPT#10", "BPT#11",
+                                       "BPT_dynamic#4", "BPT_dynamic#5", "BPT_dynamic#7", "BPT_dynamic#6")
 )  # fmt: skip
 """Flows in which the vehicle changes what it can do with, in DC; and the same in AC."""
 POWER_AC = tuple(

@@ -30,8 +30,8 @@ DAY = 86400
 POINTS = 1024
 """MaximumSupportingPoints."""
 
-AC_WATTS, LEAST_WATTS, DISCHARGE_WATTS, DISCHARGE_AMPERES = 11_000.0, 100.0, 5_000.0, 12.0
-"""What the tester can do: in AC over all phases, its minimum, and from its battery; W, A."""
+AC_WATTS, LEAST_WATTS = 11_000.0, 100.0
+"""What the tester can do in AC over all phases, and its minimum, W."""
 
 CONTENT_WH = 40_000.0
 """The energy that the tester's battery takes until it is full."""
@@ -171,9 +171,9 @@ def dc_parameters(tester: TesterEv) -> dc.DC_ChargeParameterDiscoveryReq:
     }
     if chosen.bidirectional:
         fields |= {
-            "EVMaximumDischargePower": watt(DISCHARGE_WATTS),
+            "EVMaximumDischargePower": watt(tester.back.watts),
             "EVMinimumDischargePower": watt(0.0),
-            "EVMaximumDischargeCurrent": ampere(DISCHARGE_AMPERES),
+            "EVMaximumDischargeCurrent": ampere(tester.back.amps),
             "EVMinimumDischargeCurrent": ampere(0.0),
         }
     return dc.DC_ChargeParameterDiscoveryReq(DC_CPDReqEnergyTransferMode=dc_members(chosen).declares(**fields))
@@ -184,7 +184,7 @@ def ac_parameters(tester: TesterEv) -> ac.AC_ChargeParameterDiscoveryReq:
     chosen = control(tester)
     fields = {"EVMaximumChargePower": watt(AC_WATTS), "EVMinimumChargePower": watt(LEAST_WATTS)}
     if chosen.bidirectional:
-        fields |= {"EVMaximumDischargePower": watt(DISCHARGE_WATTS), "EVMinimumDischargePower": watt(LEAST_WATTS)}
+        fields |= {"EVMaximumDischargePower": watt(tester.back.watts), "EVMinimumDischargePower": watt(LEAST_WATTS)}
     return ac.AC_ChargeParameterDiscoveryReq(AC_CPDReqEnergyTransferMode=ac_members(chosen).declares(**fields))
 
 
@@ -254,9 +254,9 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
     schedule = tester.offered.schedule
     powers = schedule.ChargingSchedule.PowerSchedule if schedule is not None else None
     if tester.gives and schedule is not None and schedule.DischargingSchedule is not None:
-        powers, most = schedule.DischargingSchedule.PowerSchedule, DISCHARGE_WATTS
+        powers, most = schedule.DischargingSchedule.PowerSchedule, tester.back.watts
     steps = [
-        (entry.Duration, max(min(total(entry, "Power"), most), -DISCHARGE_WATTS))
+        (entry.Duration, max(min(total(entry, "Power"), most), -tester.back.watts))
         for entry in (powers.PowerScheduleEntries.PowerScheduleEntry if powers is not None else ())
     ]
     tolerated = powers is not None and powers.PowerTolerance is not None
@@ -312,9 +312,9 @@ def dc_loop(tester: TesterEv) -> dc.DC_ChargeLoopReq:
         }
     if chosen.bidirectional:
         fields |= {
-            "EVMaximumDischargePower": watt(DISCHARGE_WATTS),
+            "EVMaximumDischargePower": watt(tester.back.watts),
             "EVMinimumDischargePower": watt(0.0),
-            "EVMaximumDischargeCurrent": ampere(DISCHARGE_AMPERES),
+            "EVMaximumDischargeCurrent": ampere(tester.back.amps),
         }
     return dc.DC_ChargeLoopReq(
         DisplayParameters=types.DisplayParametersType(PresentSOC=40, ChargingComplete=False),
@@ -336,7 +336,7 @@ def ac_loop(tester: TesterEv) -> ac.AC_ChargeLoopReq:
             "EVPresentReactivePower": watt(0.0),
         }
     if chosen.bidirectional:
-        fields |= {"EVMaximumDischargePower": watt(DISCHARGE_WATTS), "EVMinimumDischargePower": watt(LEAST_WATTS)}
+        fields |= {"EVMaximumDischargePower": watt(tester.back.watts), "EVMinimumDischargePower": watt(LEAST_WATTS)}
     return ac.AC_ChargeLoopReq(
         DisplayParameters=types.DisplayParametersType(PresentSOC=40, ChargingComplete=False),
         MeterInfoRequested=tester.pics["PIXIT_SECC_CMN_MeterInfo"] == "meterInfo",

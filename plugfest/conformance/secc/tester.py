@@ -17,6 +17,7 @@ from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.answered import wrong
+from plugfest.conformance.secc.back import LITTLE, Back
 from plugfest.conformance.secc.offered import Offered
 from plugfest.conformance.secc.paying import Paying, Paying20
 from plugfest.conformance.secc.talking import Talking
@@ -118,7 +119,7 @@ class TesterEv(Talking):
         added: value-added services to select, as ServiceID and ParameterSetID; None: whatever is declared.
         offered_at: loop time of the latest schedules.
         shown: the latest meter reading that the charger showed in the loop, with its receipt.
-        gives: it feeds energy back, in a bidirectional service.
+        gives: it feeds energy back, in a bidirectional service; ``back``: how much it can.
         rests: it draws no power, so that it may pause.
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
         passed: states passed on the way to the current one.
@@ -142,6 +143,7 @@ class TesterEv(Talking):
     shown: tuple[types.MeterInfoType, types.ReceiptType | None] | None = None
     rests: bool = False
     gives: bool = False
+    back: Back = LITTLE
     offered_at: float | None = None
     certificate_set: int | None = None
     passed: list[str] = field(default_factory=list)

@@ -46,17 +46,29 @@ def _near(flow: Flow, amps: float, volts: float) -> set[str]:
 
 @on("limit-untold", RULE, SPOKEN, "secc", Stage.LOOP, cause=Cause.WRONG_FIELD)
 def limit_untold(flow: Flow, said: Said) -> str:
-    asked, own = flow.asked.amps.value, flow.charger.amps.at(flow.now)
-    if asked is None or own is None or said.amps is None or not said.ok or own < 2 * SMALL_CURRENT:
+    asked, amps, volts = flow.asked.amps.value, said.amps, said.volts or 0.0
+    if asked is None or amps is None or not said.ok:
         return ""
-    near = _near(flow, said.amps, said.volts or 0.0)
-    untold = not said.claims & near and asked > own * BEYOND and said.amps >= own * NEAR
-    if flow.lasts("limit-untold", untold) < CLAIMED:
-        return ""
-    says = f"that the limit of the {' and the '.join(sorted(said.claims)).lower()} is reached" if said.claims else (
-        "that no limit is reached"
-    )  # fmt: skip
-    return f"{said.name} reports {said.amps:.1f} A; {asked:g} A is requested, its limit is {own:g} A; it reports {says}"
+    near = _near(flow, amps, volts)
+    for own, unit, factor in ((flow.charger.amps, "A", 1.0), (flow.charger.watts, "W", volts)):
+        most = own.at(flow.now)
+        if most is None or most < 2 * SMALL_CURRENT * factor:
+            continue
+        if flow.asked.by_charger and unit == "W":
+            continue  # it decides on its power, and has not run into what it decided
+        at_it = asked * factor > most * BEYOND and amps * factor >= most * NEAR
+        if flow.lasts(f"limit-untold {unit}", at_it and not said.claims & near) >= CLAIMED:
+            return (
+                f"{said.name} reports {amps * factor:.1f} {unit}; {asked * factor:.9g} {unit} is requested, its limit"
+                f" is {most:.9g} {unit}; it reports {_told(said)}"
+            )
+    return ""
+
+
+def _told(said: Said) -> str:
+    if not said.claims:
+        return "that no limit is reached"
+    return f"that the limit of the {' and the '.join(sorted(said.claims)).lower()} is reached"
 
 
 def _false(flow: Flow, said: Said) -> Iterator[tuple[str, str]]:

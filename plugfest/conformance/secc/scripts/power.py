@@ -11,6 +11,7 @@ from typing import Any
 
 from boundary.text import counted
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
@@ -46,10 +47,15 @@ async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     """Asks for power as the variant says, and ends normally."""
     flow = str(run.variant["flow"])
     if flow == "limits of the charger":
-        tester.pics = tester.pics.with_(**{name: float(tester.pics[name]) * MORE for name in LARGE})
+        tester.pics = larger(tester.pics)
     await tester.until(BEGINS.get(flow, "PowerDelivery.Start"))
     await FLOWS[flow](tester)
     result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop")
+
+
+def larger(pics: Pics) -> Pics:
+    """As declared, with a vehicle that only the charger limits."""
+    return pics.with_(**{name: float(pics[name]) * MORE for name in LARGE})
 
 
 def _limits(tester: TesterEv) -> tuple[float, float]:

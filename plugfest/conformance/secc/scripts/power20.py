@@ -13,7 +13,8 @@ from boundary.text import counted
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20
-from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, LONG, SETTLES
+from plugfest.conformance.secc.back import Back
+from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, LONG, SETTLES, larger
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.table import Table
@@ -29,6 +30,10 @@ LONGER = 15.0
 """s within which power must follow what a vehicle can use."""
 MUCH = 400_000.0
 """W over all phases, more than an AC outlet has."""
+LARGE_BACK = Back(500_000.0, 600.0)
+"""What such a vehicle can give back."""
+HIGH_VOLTAGE = 900.0
+"""V, its limit; it takes half of that, too, where a charger has no more."""
 HELD = 12.0
 """s for which a target is held that the charger must reach."""
 
@@ -42,7 +47,11 @@ async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     """Asks for power as the variant says, and ends normally."""
     flow = str(run.variant["flow"])
     tester.gives = flow in GIVING
-    await tester.until("DC_CableCheck" if flow == "precharge" else "PowerDelivery.Start")
+    if flow in LARGE:
+        tester.pics, tester.back = larger(tester.pics), LARGE_BACK
+    if flow == "power of the charger":
+        tester.pics = tester.pics.with_(par_EVMaximumVoltage=HIGH_VOLTAGE)
+    await tester.until("DC_CableCheck" if flow in FROM_CABLE_CHECK else "PowerDelivery.Start")
     await FLOWS[flow](tester)
     result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop")
 
@@ -106,6 +115,36 @@ async def beyond(tester: TesterEv) -> None:
     """More than either side allows; a charger clips it [V2G20-2188]."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * tester.rng.uniform(1.3, 3.0), volts, SETTLES)
+
+
+@FLOWS.on("limits of the charger")
+async def large(tester: TesterEv) -> None:
+    """More than the charger can give, by a vehicle that could take it."""
+    amps, volts = _limits(tester)
+    asked = None if iso20.control(tester).dynamic else amps * tester.rng.uniform(1.3, 2.0)
+    await _ask(tester, asked, volts, LONGER)
+    await _end(tester)
+
+
+@FLOWS.on("power of the charger")
+async def powerful(tester: TesterEv) -> None:
+    """The same with a battery of a high voltage, where power is what a charger runs out of first."""
+    amps, volts = _limits(tester)
+    tester.pics = tester.pics.with_(par_EVBatteryVoltage=volts * 0.92, par_EVTargetVoltage=volts * 0.96)
+    await tester.until("PowerDelivery.Start")
+    asked = None if iso20.control(tester).dynamic else amps * tester.rng.uniform(1.1, 1.3)
+    await _ask(tester, asked, volts * 0.96, LONGER)
+    await _end(tester)
+
+
+@FLOWS.on("limits of the charger back")
+async def large_back(tester: TesterEv) -> None:
+    """More than the charger can take back, by a vehicle that could give it."""
+    amps, volts = _limits(tester, "Discharge")
+    asked = None if iso20.control(tester).dynamic else -amps * tester.rng.uniform(1.3, 2.0)
+    await _ask(tester, asked, volts, LONGER)
+    await _ask(tester, None if asked is None else -amps * 0.2, volts, SETTLES)
+    await _end(tester)
 
 
 @FLOWS.on("lower limits")
@@ -240,8 +279,13 @@ async def energy_back(tester: TesterEv) -> None:
 
 GIVING = (
     "giving back", "giving back beyond the limits", "lower limits back", "changing directions", "energy given back",
+    "limits of the charger back",
 )  # fmt: skip
 """Flows with a discharge profile."""
+LARGE = ("limits of the charger", "power of the charger", "limits of the charger back")
+"""Flows of a vehicle that only the charger limits."""
+FROM_CABLE_CHECK = ("precharge", "power of the charger")
+"""Flows that begin before precharge."""
 
 
 @FLOWS.on("lower limits back")
