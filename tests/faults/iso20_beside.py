@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+import evcc.iso20_ac
 import secc.iso20_parking
 from faults.fault import charger, deep, late, nothing, sending, unjudged, vehicle, with_
 from plugfest.conformance.fields import found, replaced
@@ -42,6 +43,18 @@ vehicle("20-check-out-back", "a check-out goes back to its beginning", f"{EV}Par
         )(message), "iso20"))  # fmt: skip
 vehicle("20-check-out-relative", "CheckOutTime counts from now", f"{EV}Parking#1", f"{EV}Parking#3",
         adjust=sending("VehicleCheckOutReq", with_(CheckOutTime=600), "iso20"))  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Schedules
+
+
+def _first_step(drive: Any, control: Any, terms: Any, plan: Any, told: float) -> float:
+    return float(min(terms.most, plan.schedule.slots[0].watts))
+
+
+vehicle("20-schedule-first-step", "a vehicle in AC keeps the power with which its schedule begins",
+        f"{EV}PowerFlow_AC#3", patches=[(evcc.iso20_ac, "wanted", _first_step)])  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -87,6 +100,22 @@ charger("20-least-above-most", "EVSEMinimumChargePower is above EVSEMaximumCharg
         adjust=sending("DC_ChargeLoopRes", deep("EVSEMinimumChargePower", rational(9e5)), "iso20-dc"))  # fmt: skip
 charger("20-beyond-rating", "EVSEMaximumVoltage is ten times as high in all messages", f"{PF}Limits_DC_scheduled",
         adjust=sending("DC_ChargeParameterDiscoveryRes", _times("EVSEMaximumVoltage", 10.0), "iso20-dc"))  # fmt: skip
+
+
+_FLAGS = [f"EVSE{kind}LimitAchieved" for kind in ("Power", "Current", "Voltage")]
+charger("20-limits-untold", "EVSE...LimitAchieved is always false", f"{PF}PowerFlow_DC#10", f"{PF}PowerFlow_DC#11",
+        f"{PF}PowerFlow_BPT#10",
+        adjust=sending("DC_ChargeLoopRes", with_(**dict.fromkeys(_FLAGS, False)), "iso20-dc"))  # fmt: skip
+
+
+def _takes_more(system: Any) -> None:
+    """Ten times what it says."""
+    for name in ("DC_ChargeParameterDiscoveryRes", "DC_ChargeLoopRes"):
+        sending(name, _times("EVSEMaximumDischargeCurrent", 0.1), "iso20-dc")(system)
+
+
+charger("20-takes-more", "more current is taken back than EVSEMaximumDischargeCurrent", f"{PF}PowerFlow_BPT#11",
+        adjust=_takes_more)  # fmt: skip
 
 
 def _tenfold(message: Any) -> Any:

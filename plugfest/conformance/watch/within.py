@@ -109,7 +109,7 @@ def voltage_window(flow: Flow, said: Said) -> str:
 
 @BOOK.on("least-above-most", "a minimum is at most its maximum", LOOP, EVCC, Stage.LOOP, cause=Cause.WRONG_FIELD)
 def least_above_most(flow: Flow, said: Said) -> str:
-    """But where nothing is allowed now. None is below zero."""
+    """But where no power or current is allowed now; a voltage is there all the same. None is below zero."""
     for least, most, unit, what in (
         (said.lowest.watts, said.most.watts, "W", "ChargePower"),
         (said.lowest.amps, said.most.amps, "A", "ChargeCurrent"),
@@ -118,7 +118,8 @@ def least_above_most(flow: Flow, said: Said) -> str:
         most = _declared(flow).most.watts if most is None and unit == "W" and not flow.ac else most
         if least is not None and least < 0.0:
             return f"{said.name} has EVMinimum{what} {least:.9g} {unit}"
-        if least is not None and most is not None and 0.0 < most < least:
+        allows = most is not None and (most > 0.0 or unit == "V")
+        if least is not None and most is not None and allows and most < least:
             return f"{said.name} has EVMinimum{what} {least:.9g} {unit} and EVMaximum{what} {most:.9g} {unit}"
     return ""
 
