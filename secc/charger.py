@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from boundary import listeners
 from secc.authorizer import Authorizer, Immediate
 from secc.envelope import LimitedOutput
 from secc.manager import EnergyManager, constant
@@ -345,8 +346,7 @@ class Evse:
         self._tell()
 
     def _tell(self) -> None:
-        for changed in list(self._watchers.values()):
-            changed()
+        listeners.tell(self._watchers.values())
 
     def _amps(self) -> float:
         direct = self.power.current if self.power is not None else 0.0

@@ -158,7 +158,7 @@ class _Guard:
     """Acts without a request: ends the session by the pilot, and when the vehicle's time to stop has run out.
 
     Attributes:
-        reason: why the pilot ended the session, or "".
+        reason: why it ended the session, or "".
     """
 
     def __init__(self, visit: Visit) -> None:
@@ -175,6 +175,16 @@ class _Guard:
         self._look()
         self._visit.agreed_anew = self._look
         return self
+
+    def _safely(self, act: Callable[[], None]) -> None:
+        """What a timer does. A guard that fails watches nothing from then on: the session ends, with the output off."""
+        try:
+            act()
+        except Exception as why:
+            self.reason = f"the charger's guard failed: {type(why).__name__}: {why}"
+            self._visit.session.channel.abort()
+            self._visit.evse.off()
+            raise
 
     def __exit__(self, *exc: object) -> None:
         for end in self._ends:
@@ -194,7 +204,7 @@ class _Guard:
             ac.watch(visit)
         if self._tick:
             self._tick.cancel()
-        self._tick = asyncio.get_running_loop().call_later(min(LOOK, max(what.left, 1e-3)), self._look)
+        self._tick = asyncio.get_running_loop().call_later(min(LOOK, max(what.left, 1e-3)), self._safely, self._look)
 
     def _pilot_changed(self, reading: Reading) -> None:
         if reading.state in (State.A, State.E, State.F):
@@ -207,7 +217,7 @@ class _Guard:
             self._timer = None
         if self._visit.wants_stop:
             delay = self._visit.notification[1] + STOP_GRACE
-            self._timer = asyncio.get_running_loop().call_later(delay, self._time_over)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._safely, self._time_over)
 
     def _time_over(self) -> None:
         """Switches off what is still on, whatever the vehicle is doing; and again, should it bring the outlet back."""
@@ -218,7 +228,7 @@ class _Guard:
             if not self._visit.overdue:
                 self._visit.overdue = "the vehicle did not stop within NotificationMaxDelay"
                 self._visit.session.tell("error", "switched-off", self._visit.overdue)
-        self._timer = asyncio.get_running_loop().call_later(LOOK, self._time_over)
+        self._timer = asyncio.get_running_loop().call_later(LOOK, self._safely, self._time_over)
 
 
 async def _session(visit: Visit, options: Options) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from boundary import listeners
 from slac.pilot import CONNECTED, STEADY, ChargerPilot, Reading, State, Unsubscribe, VehiclePilot, until
 
 Changed = Callable[[Reading], None]
@@ -47,8 +48,7 @@ class Watched:
         try:
             while self._pending:
                 now = self._pending.pop(0)
-                for changed in list(self._subscribers.values()):
-                    changed(now)
+                listeners.tell(self._subscribers.values(), now)
         finally:
             self._telling = False
             self._pending.clear()
