@@ -271,7 +271,11 @@ class Generated:
         return self._scope[name]
 
     def source(self, name: str) -> str:
-        """The generated source that reads and writes a type, found by the name of the type, class or root element."""
+        """The generated source that reads and writes a type, found by the name of the type, class or root element.
+
+        Raises:
+            KeyError: the set has no type of this name.
+        """
         for kind in self._schema.model.types:
             if name in (kind.name, self._names[id(kind)]):
                 parts = []

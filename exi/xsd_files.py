@@ -151,7 +151,11 @@ class Node:
         return f"{self.document.path}:{self.xml.sourceline}"
 
     def fail(self, what: str, expected: str = "") -> NoReturn:
-        """Refuses the construct."""
+        """Refuses the construct.
+
+        Raises:
+            SchemaError: always, with the file and line of the element.
+        """
         name = self.get("name") or self.get("ref")
         construct = f'xs:{self.tag} "{name}"' if name else f"xs:{self.tag}"
         raise SchemaError(f"{construct}: {what}", expected=expected, path=self.place)
@@ -177,7 +181,11 @@ class Node:
         return default if text is None else text in ("true", "1")
 
     def children(self, *allowed: str) -> list[Node]:
-        """The constructs inside, without annotations."""
+        """The constructs inside, without annotations.
+
+        Raises:
+            SchemaError: a child is of another kind.
+        """
         found = []
         for xml in self.xml:
             namespace, tag = namespace_of(str(xml.tag)), local(str(xml.tag))

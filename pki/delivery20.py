@@ -255,7 +255,11 @@ _D = -39081
 
 
 def x448_public(key: ed448.Ed448PublicKey) -> x448.X448PublicKey:
-    """The X448 public key that belongs to an Ed448 one: u = y² / x²."""
+    """The X448 public key that belongs to an Ed448 one: u = y² / x².
+
+    Raises:
+        DeliveryError: the key is a point of small order.
+    """
     y = int.from_bytes(key.public_bytes_raw()[:56], "little")
     x_squared = (y * y - 1) * pow(_D * y * y - 1, -1, _P) % _P
     if not x_squared:

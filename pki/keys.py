@@ -157,6 +157,9 @@ def sign(key: PrivateKey, data: bytes, *, deterministic: bool = True) -> bytes:
         key: P-256 signs with SHA-256, P-521 with SHA-512.
         data: the octets to sign, not hashed.
         deterministic: use RFC 6979 nonces, so that runs repeat; random ones otherwise.
+
+    Raises:
+        PkiError: the key is on a curve that ISO 15118 does not sign with.
     """
     if isinstance(key, ed448.Ed448PrivateKey | Ed448Scalar):
         return key.sign(data)
@@ -235,7 +238,11 @@ def load(path: Path, password: str | None = None, public: PublicKeyTypes | None 
 
 
 def parse(data: bytes, path: Path, password: str | None = None, public: PublicKeyTypes | None = None) -> PrivateKey:
-    """Like :func:`load`, from the octets of the file."""
+    """Like :func:`load`, from the octets of the file.
+
+    Raises:
+        PkiError: it holds no private key, its password is missing or wrong, or the key is of another kind.
+    """
     key = loading.private_key(data, str(path), password)
     if isinstance(key, x448.X448PrivateKey):
         if not isinstance(public, ed448.Ed448PublicKey):

@@ -91,7 +91,11 @@ class Revocations:
         self.save()
 
     def restore(self, entry: Entry) -> None:
-        """Undoes a revocation, which real authorities do only for ``certificateHold``."""
+        """Undoes a revocation, which real authorities do only for ``certificateHold``.
+
+        Raises:
+            PkiError: the certificate is not revoked.
+        """
         if self.entries.pop(_key(entry.certificate), None) is None:
             raise PkiError(f"{entry.name} is not revoked")
         self.save()

@@ -102,7 +102,11 @@ class _Bench:
     def issue(
         self, like: Entry, issuer: Entry | None, changes: Changes | None = None, *, name: str = "", cn: str = ""
     ) -> Entry:
-        """A certificate with another's names and its own key."""
+        """A certificate with another's names and its own key.
+
+        Raises:
+            PkiError: the entry has no role.
+        """
         role = like.role
         if role is None:
             raise PkiError(f"{like.name} has no role")
@@ -116,7 +120,11 @@ class _Bench:
         return self.issue(self.good, issuer or self.issuer, changes)
 
     def mirror(self, *, rename: str = "") -> Entry:
-        """A copy of the good chain from the root down with new keys; the root is renamed if a name is given."""
+        """A copy of the good chain from the root down with new keys; the root is renamed if a name is given.
+
+        Raises:
+            PkiError: the good certificate has no chain.
+        """
         path = [*self.good.up][::-1]
         above: Entry | None = None
         for entry in path:

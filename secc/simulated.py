@@ -192,7 +192,11 @@ class SimulatedPowerSource:
         return watts / efficiency if watts >= 0.0 else watts * efficiency
 
     def derate(self, part: float) -> None:
-        """Reduces current and power limits to this fraction (0 to 1) of the rating, as heat does. 1 restores them."""
+        """Reduces current and power limits to this fraction (0 to 1) of the rating, as heat does. 1 restores them.
+
+        Raises:
+            ValueError: the fraction is outside 0 to 1.
+        """
         if not 0.0 <= part <= 1.0:
             raise ValueError(f"derating to {part:g} is outside 0 to 1")
         self._advance()

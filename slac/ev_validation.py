@@ -34,7 +34,11 @@ class Proof:
         self._loop = asyncio.get_running_loop()
 
     async def of(self, charger: bytes) -> bool | None:
-        """True: the charger saw our toggles. False: it is accepted without validation. None: it is the wrong one."""
+        """True: the charger saw our toggles. False: it is accepted without validation. None: it is the wrong one.
+
+        Raises:
+            MatchFailed: the validation ends the attempt, by the options.
+        """
         options = self._options
         cnf = None
         for attempt in range(NOT_READY_TIMES if options.not_ready == "retry" else 1):

@@ -98,7 +98,11 @@ def u32(name: str) -> Field:
 
 
 def raw(name: str, size: int) -> Field:
-    """A byte string of fixed size: addresses, keys, ids."""
+    """A byte string of fixed size: addresses, keys, ids.
+
+    Raises:
+        FrameError: from the field: the value has another size.
+    """
 
     def write(value: bytes) -> bytes:
         if len(value) != size:
@@ -114,7 +118,11 @@ def zeros(size: int) -> Field:
 
 
 def counted(name: str) -> Field:
-    """A byte string preceded by its length in one byte."""
+    """A byte string preceded by its length in one byte.
+
+    Raises:
+        FrameError: from the field: the value is too long for its count.
+    """
 
     def write(value: bytes) -> bytes:
         if len(value) > 255:
@@ -125,7 +133,11 @@ def counted(name: str) -> Field:
 
 
 def groups(name: str) -> Field:
-    """The attenuation profile of a modem: NumGroups, a reserved byte, the groups."""
+    """The attenuation profile of a modem: NumGroups, a reserved byte, the groups.
+
+    Raises:
+        FrameError: from the field: more groups than its count can say.
+    """
 
     def read(cursor: Cursor) -> bytes:
         count = cursor.take(2, f"NumGroups of {name}")[0]
@@ -150,7 +162,11 @@ def upto(name: str, size: int) -> Field:
 
 
 def text(name: str, size: int) -> Field:
-    """Characters in a field of fixed size, padded with zero bytes."""
+    """Characters in a field of fixed size, padded with zero bytes.
+
+    Raises:
+        FrameError: from the field: the text does not fit.
+    """
 
     def write(value: str) -> bytes:
         data = value.encode("latin-1", "replace")
@@ -162,7 +178,11 @@ def text(name: str, size: int) -> Field:
 
 
 def records(name: str, kind: Callable[..., Any], layout: tuple[Field, ...]) -> Field:
-    """A list of records preceded by their count in one byte."""
+    """A list of records preceded by their count in one byte.
+
+    Raises:
+        FrameError: from the field: more records than its count can say.
+    """
 
     def read(cursor: Cursor) -> tuple[Any, ...]:
         count = cursor.take(1, f"number of {name}")[0]

@@ -123,7 +123,11 @@ class _Host:
             raise error  # a subscriber's mistake, which must not get lost
 
     async def run(self) -> None:
-        """Stays connected until told to end."""
+        """Stays connected until told to end.
+
+        Raises:
+            PilotError: the broker cannot be reached at the start.
+        """
         import ssl
 
         import aiomqtt

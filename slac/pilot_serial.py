@@ -138,7 +138,11 @@ class _Host:
         board.transmit = self._wish
 
     async def greet(self, within: float) -> None:
-        """Sends hello every second until the board greets."""
+        """Sends hello every second until the board greets.
+
+        Raises:
+            PilotError: no board answers in time.
+        """
         try:
             async with asyncio.timeout(within):
                 while not self._greeted.done():

@@ -141,3 +141,45 @@ def test_an_ignored_type_has_its_reason_beside_it() -> None:
         if bare.search(line)
     ]
     assert not found
+
+
+LIBRARIES = ("exi", "pki", "slac", "v2g")
+"""Packages that others may use by themselves."""
+WITHIN = frozenset(("Fatal", "AssertionError", "NotImplementedError"))
+"""Errors that no caller sees: the TLS engine turns the first into its alert."""
+
+
+def raised(node: ast.AST) -> Iterator[str]:
+    """Names of the errors that a function raises itself, not those of functions inside it, nor those it handles."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        found = list(raised(child))
+        if isinstance(child, ast.Raise) and isinstance(child.exc, ast.Call) and isinstance(child.exc.func, ast.Name):
+            found.append(child.exc.func.id)
+        if isinstance(node, ast.Try) and child in node.body:
+            handled = {
+                name.id for one in node.handlers for name in ast.walk(one.type or one) if isinstance(name, ast.Name)
+            }
+            found = [name for name in found if name not in handled]
+        yield from found
+
+
+def public(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Functions, and methods of classes, whose names have no underscore in front."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def test_a_public_function_of_a_library_names_the_errors_it_raises() -> None:
+    silent = [
+        f"{name}.{node.name}: {', '.join(sorted(errors))}"
+        for name, path in modules().items()
+        if name.split(".")[0] in LIBRARIES
+        for node in public(parsed(path))
+        if (errors := set(raised(node)) - WITHIN) and (text := ast.get_docstring(node)) and "aises" not in text
+    ]
+    assert not silent, "\n".join(silent)

@@ -160,7 +160,11 @@ class MemoryNetwork:
         context: tls.Context | None = None,
         observe: Observe | None = None,
     ) -> Channel:
-        """Like :func:`v2g.channel.connect`."""
+        """Like :func:`v2g.channel.connect`.
+
+        Raises:
+            SetupError: nobody is listening at this address and port.
+        """
         listener = self._listeners.get(port)
         if listener is None or not self.up() or IPv6Address(address.partition("%")[0]) != CHARGER.address:
             raise SetupError(f"cannot connect to [{address}]:{port}: nobody is listening there")

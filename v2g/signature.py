@@ -205,7 +205,11 @@ def examine(
     elements: Sequence[Part],
     key: PublicKey | bytes,
 ) -> Verified:
-    """Like :func:`verify`; also says how it was made."""
+    """Like :func:`verify`; also says how it was made.
+
+    Raises:
+        SignatureError: it is missing, or does not verify; its code says why.
+    """
     if signature is None:
         raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
     most = _most(schema_set)

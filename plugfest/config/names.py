@@ -68,7 +68,11 @@ def settings(texts: Iterable[str] | None) -> dict[str, str]:
 
 
 def broker(url: str) -> dict[str, Any]:
-    """``mqtt[s]://[user[:password]@]host[:port][/topic]`` as keys of the section ``mqtt``."""
+    """``mqtt[s]://[user[:password]@]host[:port][/topic]`` as keys of the section ``mqtt``.
+
+    Raises:
+        UserError: it is not such an address.
+    """
     wanted = f"--mqtt {url}: use mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]"
     try:
         parts = urlsplit(url if "://" in url else f"mqtt://{url}")

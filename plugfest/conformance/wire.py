@@ -70,7 +70,11 @@ def number(value: int | str) -> int:
 
 
 def forged(frame: bytes, header: Mapping[str, int | str]) -> bytes:
-    """A frame with individual header fields forced: version, inverse, type, length."""
+    """A frame with individual header fields forced: version, inverse, type, length.
+
+    Raises:
+        ValueError: the header has no such field.
+    """
     data = bytearray(frame)
     for name, value in header.items():
         if name not in HEADER_FIELDS:

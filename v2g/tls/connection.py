@@ -141,7 +141,11 @@ class Connection(Endpoint):
         return data
 
     def write(self, data: bytes) -> None:
-        """Like :meth:`asyncio.StreamWriter.write`."""
+        """Like :meth:`asyncio.StreamWriter.write`.
+
+        Raises:
+            ConnectionResetError: the connection is closed.
+        """
         if self._closing:
             raise ConnectionResetError("the TLS connection is closed")
         for at in range(0, len(data), self._limit):

@@ -126,7 +126,11 @@ class Endpoint:
         self._out += records.record(outer, body, version)
 
     async def flush(self) -> None:
-        """Sends the collected records in one write."""
+        """Sends the collected records in one write.
+
+        Raises:
+            PeerClosed: the peer has closed the connection.
+        """
         data, self._out = bytes(self._out), bytearray()
         if data:
             try:

@@ -85,7 +85,11 @@ def from_files(paths: Sequence[Path]) -> Stapler:
 
 
 def from_store(store: Store) -> Stapler:
-    """Responses made on demand in the name of the store's authorities; the store says what is revoked."""
+    """Responses made on demand in the name of the store's authorities; the store says what is revoked.
+
+    Raises:
+        SetupError: from the responder: a status other than good is wanted, but the store lacks the key to sign it.
+    """
 
     def make(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
         entry = next((e for e in store.values() if e.certificate == certificate), None)

@@ -64,7 +64,11 @@ class ChargerScript(Script):
         self.se.answers.overrides[request if isinstance(request, str) else request.__name__] = change
 
     async def until(self, request: type[Any] | str, within: float = 120.0) -> Any:
-        """Serves the good case until the vehicle sends this request, holds it, and returns it."""
+        """Serves the good case until the vehicle sends this request, holds it, and returns it.
+
+        Raises:
+            ValueError: the protocol has no such request.
+        """
         name = request if isinstance(request, str) else request.__name__
         modules = (*self.setting.protocol.modules.values(), appproto)
         if not any(hasattr(module, name) for module in modules) or not name.endswith("Req"):
@@ -86,6 +90,9 @@ class ChargerScript(Script):
             message: sent instead of the good answer; a class stands for its smallest message.
             code: ResponseCode in place of the good answer's.
             deviation: ``session_id``, ``header``, ``exi``, ``frame``, ``stamp``, and fields of the answer to change.
+
+        Raises:
+            ValueError: no request is held, or the answer has no such field.
         """
         if self.arrival is None:
             raise ValueError("no request is held: await until(...) comes first")
@@ -118,7 +125,11 @@ class ChargerScript(Script):
         await gives_up(course, from_=self.se.now + within - CLOSE)
 
     def pilot(self, state: str) -> None:
-        """Sets the charger's pilot: E, F, or a duty in percent as text (``5``, ``100``)."""
+        """Sets the charger's pilot: E, F, or a duty in percent as text (``5``, ``100``).
+
+        Raises:
+            ValueError: not a state that a charger can make.
+        """
         if state in ("E", "F"):
             self.system.pilot.fault(State(state))
         elif state.replace(".", "", 1).isdigit():

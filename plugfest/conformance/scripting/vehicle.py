@@ -144,7 +144,11 @@ class VehicleScript(Script):
         return found
 
     def pilot(self, state: str) -> None:
-        """Sets the vehicle's pilot state: A (unplugged), B, C or D."""
+        """Sets the vehicle's pilot state: A (unplugged), B, C or D.
+
+        Raises:
+            ValueError: not a state that a vehicle can make.
+        """
         if state not in ("A", "B", "C", "D"):
             raise ValueError(f"a vehicle's pilot is A, B, C or D, not {state!r}")
         if state == "A":
