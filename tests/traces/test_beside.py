@@ -18,7 +18,7 @@ from plugfest.virtual import run
 from secc.minimal import minimal
 from v2g.messages.iso20 import common, dc, types
 from v2g.protocols import ISO20
-from v2g.protocols.iso20 import METERING, RENEGOTIATION
+from v2g.protocols.iso20 import METERING, PARKING, RENEGOTIATION
 from v2g.trace import Event
 
 ID = "c4bb86c3d1c42710"
@@ -143,6 +143,11 @@ def test_a_side_request_without_an_answer_is_the_charger_s_silence(parameters: l
     assert judged.diagnosis.failed
     assert judged.diagnosis.side == "secc"
     assert "schedule renegotiation" in judged.verdict.sentence
+
+
+def test_a_charger_need_not_answer_on_the_stream_of_a_service_that_was_not_selected() -> None:
+    """The vehicle checks in although it has not selected parking: only that is wrong."""
+    assert violations(judge(with_beside(made(common.VehicleCheckInReq), stream=PARKING))) == ["evcc parking-unselected"]
 
 
 def test_what_is_renegotiated_is_judged_and_holds_for_the_loop(parameters: list[Any]) -> None:

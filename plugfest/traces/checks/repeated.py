@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from plugfest.traces.chain.reasons import OF_PAIRING
 from plugfest.traces.chain.steps import Diagnosis, Fault
-from plugfest.traces.entries import Entry
+from plugfest.traces.entries import EVCC, Entry
 from plugfest.traces.findings import Finding
 
 FOLLOWING = {"refused", "not-completed", "sequence-error", "error"}
@@ -21,10 +21,12 @@ def told(found: Sequence[Finding], diagnoses: Sequence[Diagnosis], entries: Sequ
     """The findings plus those of the diagnoses, without what these explain."""
     explained = {entry for one in diagnoses for entry in (one.entry, *one.explains)}
     apart = {entries[f.entry].connection: f.entry for f in reversed(found) if f.rule == Fault.TWICE.value}
+    wrong = {f.entry for f in found if f.side == EVCC and f.severity == "violation"}
     kept = [
         f
         for f in found
         if not (f.rule in FOLLOWING and f.entry in explained)
+        and not (f.rule == "unanswered" and f.entry in wrong and entries[f.entry].stream)  # nobody listens there
         and not (f.rule in APART and f.entry > apart.get(entries[f.entry].connection, len(entries)))
     ]
     yield from kept
