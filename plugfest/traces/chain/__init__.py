@@ -98,7 +98,7 @@ class Chain:
         """
         end = self._last if until is None else max(until, self._last)
         self._below.rounds, self._below.alone = rounds, alone
-        around = Around(findings, tuple(self._events), tuple(self._words), end)
+        around = Around(findings, tuple(self._events), tuple(self._words), end, bool(self._line.states))
         found = []
         talked = any(session.messages for session in self.sessions.values())
         for session in self.sessions.values():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from plugfest.traces.chain import pilot
 from plugfest.traces.chain.codes import meaning
 from plugfest.traces.chain.reasons import (
     OF_PAIRING,
@@ -97,6 +98,9 @@ def _refused(s: Session, around: Around) -> Diagnosis:
         why = f"it reports {told.word}"
     elif request is None:  # it may have been wrong
         common = replace(common, side="", severity="warning")
+    if code == "FAILED" and request is not None and not around.pilot:
+        if wanted := pilot.due(request, s.protocol, ac=s.mode == "AC"):
+            why += f", and the recording does not show whether the control pilot was in {pilot.either(wanted)}"
     own = around.said(response.time, SECC)
     why = own or (f": {why}" if why else "")
     return replace(common, sentence=f"the charger refused {name} with {code}{why}")

@@ -5,6 +5,7 @@ Readings come from our own traces, and from frames in which some testers report 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from plugfest.traces.chain.reasons import Happening
@@ -13,6 +14,7 @@ from plugfest.traces.entries import SECC, Entry
 from plugfest.traces.slac import parse
 from slac.frames import CP_STATE_IND
 from slac.pilot import READY, STEADY, Offer, State, duty_told, read_duty, told, volts
+from v2g.protocols import PROTOCOLS
 
 _ENDING: dict[State, tuple[str, Side]] = {
     State.A: ("the control pilot went to A: unplugged, or the proximity contact open", ""),
@@ -39,6 +41,26 @@ def reading(entry: Entry) -> tuple[State, float | None] | None:
         if isinstance(message, CP_STATE_IND) and message.letter in State.__members__:
             return State(message.letter), float(message.duty)
     return None
+
+
+def due(request: Entry, protocol: str, *, ac: bool) -> frozenset[State]:
+    """The states that a request presupposes; none: any."""
+    if not protocol or request.schema == "appproto":
+        return frozenset()
+    names = PROTOCOLS[protocol].names
+    if request.name in names.powered or (ac and starts(request)):
+        return READY
+    return frozenset(State(letter) for letter in names.pilot.get(request.name, ""))
+
+
+def starts(request: Entry) -> bool:
+    """Whether it is PowerDelivery(Start)."""
+    return request.name == "PowerDeliveryReq" and getattr(request.body, "ChargeProgress", "") == "Start"
+
+
+def either(states: Iterable[State]) -> str:
+    """``C or D``."""
+    return " or ".join(sorted(state.value for state in states))
 
 
 @dataclass

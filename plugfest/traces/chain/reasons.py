@@ -63,12 +63,14 @@ class Around:
         findings: from the checks. events: of control pilot and link, oldest first.
         words: what the role that wrote a trace said when it ended a session: time, text and role.
         until: s: end of the recording.
+        pilot: the recording has readings of the control pilot.
     """
 
     findings: Sequence[Finding] = ()
     events: Sequence[Happening] = ()
     words: Sequence[tuple[float, str, str]] = ()
     until: float = 0.0
+    pilot: bool = False
 
     def about(
         self, side: Side, first: int, last: int, severities: Iterable[str] = ("violation", "warning")

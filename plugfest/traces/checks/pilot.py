@@ -10,13 +10,12 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from plugfest.traces.chain.pilot import reading
+from plugfest.traces.chain.pilot import due, either, reading, starts
 from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.findings import Finding, about
 from plugfest.traces.requirements import Topic, requirement
 from plugfest.traces.talks import Exchange, Talk, code_of
-from slac.pilot import CONNECTED, READY, State
-from v2g.protocols import PROTOCOLS
+from slac.pilot import CONNECTED, State
 
 
 class Readings:
@@ -43,37 +42,24 @@ def pilot(talk: Talk, readings: Readings) -> Iterator[Finding]:
     timeout = talk.timing.V2G_SECC_CPState_Detection_Timeout
     for exchange in talk.exchanges:
         request, response = exchange.request, exchange.response
-        if request is None or not (due := _due(talk, request)):
+        if request is None or not (wanted := due(request, talk.protocol, ac=talk.ac)):
             continue
         refused = response is not None and code_of(response).startswith("FAILED")
         if response is None or not refused:
             shown = frozenset(readings.since(request, timeout))
-        elif _starts(request) and response.time - request.time < talk.timing.V2G_EVCC_CPState_Change_Time:
+        elif starts(request) and response.time - request.time < talk.timing.V2G_EVCC_CPState_Change_Time:
             shown = frozenset()  # it had time left
         else:
             shown = frozenset(readings.at(response))
-        if shown and shown <= CONNECTED - due:
-            yield about(request, "violation", EVCC, "pilot-state", _text(exchange, shown, due), _source(talk, request))
-
-
-def _due(talk: Talk, request: Entry) -> frozenset[State]:
-    """The states that a request presupposes; none: any."""
-    names = PROTOCOLS[talk.protocol].names if talk.protocol else None
-    if names is None or request.schema == "appproto":
-        return frozenset()
-    if request.name in names.powered or (talk.ac and _starts(request)):
-        return READY
-    return frozenset(State(letter) for letter in names.pilot.get(request.name, ""))
-
-
-def _starts(request: Entry) -> bool:
-    return request.name == "PowerDeliveryReq" and getattr(request.body, "ChargeProgress", "") == "Start"
+        if shown and shown <= CONNECTED - wanted:
+            yield about(
+                request, "violation", EVCC, "pilot-state", _text(exchange, shown, wanted), _source(talk, request)
+            )
 
 
 def _source(talk: Talk, request: Entry) -> str:
-    return requirement(Topic.PILOT_AC if _starts(request) else Topic.PILOT, talk.protocol)
+    return requirement(Topic.PILOT_AC if starts(request) else Topic.PILOT, talk.protocol)
 
 
-def _text(exchange: Exchange, shown: frozenset[State], due: frozenset[State]) -> str:
-    seen, wanted = (" or ".join(sorted(state.value for state in states)) for states in (shown, due))
-    return f"the vehicle sent {exchange.name} with the control pilot in {seen}, where {wanted} is due"
+def _text(exchange: Exchange, shown: frozenset[State], wanted: frozenset[State]) -> str:
+    return f"the vehicle sent {exchange.name} with the control pilot in {either(shown)}, where {either(wanted)} is due"
