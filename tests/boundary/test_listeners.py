@@ -1,4 +1,4 @@
-"""Every listener is told of a change."""
+"""A change reaches every listener."""
 
 from __future__ import annotations
 
