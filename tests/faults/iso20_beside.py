@@ -53,6 +53,14 @@ def _first_step(drive: Any, control: Any, terms: Any, plan: Any, told: float) ->
     return float(min(terms.most, plan.schedule.slots[0].watts))
 
 
+def _takes_nothing(drive: Any, control: Any, terms: Any, plan: Any, told: float) -> float:
+    return 0.0
+
+
+vehicle("20-command-ignored", "a vehicle in AC takes nothing, whatever the charger commands",
+        f"{EV}PowerFlow_AC_dynamic#1", patches=[(evcc.iso20_ac, "wanted", _takes_nothing)])  # fmt: skip
+vehicle("20-precharge-finished-at-once", "EVProcessing is Finished in each DC_PreChargeReq", f"{EV}PowerFlow_DC#2",
+        adjust=sending("DC_PreChargeReq", with_(EVProcessing="Finished"), "iso20-dc"))  # fmt: skip
 vehicle("20-schedule-first-step", "a vehicle in AC keeps the power with which its schedule begins",
         f"{EV}PowerFlow_AC#3", patches=[(evcc.iso20_ac, "wanted", _first_step)])  # fmt: skip
 

@@ -14,6 +14,10 @@ PART, WATTS = 1.1, 250.0
 """What a vehicle may draw beyond a limit: factor, and at least this many W of a phase: regulation is no better."""
 ROUNDED = 1.001
 """Factor that rounding to 16 bits may add."""
+FOLLOWS, IGNORES = 10.0, 20.0
+"""s beside AckMaxDelay that a vehicle may take to follow a command, and for which it has to be ignored after that."""
+NOTHING, LITTLE = 0.05, 2000.0
+"""Part of a command that counts as none of it, and W below which a vehicle may have no use for it."""
 LATE = 3.0
 """s for which what is said may differ from what flows: power steps, and is told in the next message."""
 DIFFERS, LEAST = 0.25, 800.0
@@ -99,6 +103,27 @@ def target_vehicle_power(flow: Flow, said: Said) -> str:
     return (
         f"{said.name} commands {value:.0f} W on {where} for {seconds:.1f} s, but the vehicle's limit is {bound:.9g} W"
     )
+
+
+@BOOK.on("command-ignored", "a vehicle follows the power that the charger commands in dynamic mode",
+         "ISO 15118-20, EVSETargetActivePower", EVCC, Stage.LOOP)  # fmt: skip
+def command_ignored(flow: Flow, said: Said) -> str:
+    """It may take less, since only itself knows its battery; but not more, nothing at all, or the other direction."""
+    own, commanded = flow.facts.iso20, flow.response.phases if flow.response is not None else ()
+    dynamic = own.chosen is not None and own.chosen.dynamic
+    if not flow.ac or not dynamic or not commanded or not said.phases or flow.startled or own.standby:
+        flow.lasts("command-ignored", wrong=False)
+        return ""
+    told, drawn, (since, delay) = sum(commanded), sum(said.phases), own.followed
+    more = told >= 0.0 and drawn > max(told * PART, told + LEAST)
+    back = (told > 0.0 and drawn < -LEAST) or (told < 0.0 and drawn > LEAST)
+    wants = (said.needs.target or 0.0) > 0.0 and not said.complete and sum(said.phase_most) >= told
+    none = told >= max(LITTLE, said.lowest.watts or 0.0) and wants and drawn < told * NOTHING
+    settled = flow.flowing and flow.now - since > delay + FOLLOWS and flow.ending.wish_at is None
+    seconds = flow.lasts("command-ignored", settled and (more or back or none))
+    if seconds <= IGNORES:
+        return ""
+    return f"{said.name} reports {drawn:.0f} W for {seconds:.0f} s, but the charger commands {told:.0f} W"
 
 
 @BOOK.measured("power-told", "a vehicle reports the power that flows", "V2G20 AC loop", EVCC)

@@ -53,10 +53,13 @@ def _there(flow: Flow) -> list[float]:
 
 @BOOK.on("inlet-voltage", "a vehicle reports the voltage that is present", LOOP, EVCC, Stage.LOOP, Stage.PRECHARGE)
 def inlet_voltage(flow: Flow, said: Said) -> str:
-    """In precharge some tell the inlet, some the battery: at its end both are there."""
+    """In precharge some tell the inlet, some the battery: once it is Finished, both are at the target."""
     if said.inlet is None or (said.stage is Stage.PRECHARGE and not said.processed) or flow.startled:
         return ""
-    wrong = not _near(said.inlet, *_there(flow), said.target_volts if said.stage is Stage.PRECHARGE else None)
+    if said.stage is Stage.PRECHARGE and said.target_volts is not None:
+        wrong = not _near(said.inlet, said.target_volts)
+    else:
+        wrong = not _near(said.inlet, *_there(flow))
     if said.stage is Stage.PRECHARGE:
         return f"{said.name} Finished with EVPresentVoltage {said.inlet:g} V{_at(flow)}" if wrong else ""
     seconds = flow.lasts("inlet-voltage", wrong and bool(_there(flow)))
