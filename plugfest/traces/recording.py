@@ -20,6 +20,9 @@ from v2g.trace import Event
 VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
 """Role that wrote a trace -> senders of its ``tx`` and its ``rx``."""
 
+_OF_THE_WRITER = {("tcp", "closing"), ("tls", "handshake-failed"), ("error", "ended")}
+"""What the writer of a trace does or says without a direction: it closes, and says why."""
+
 _LAST = "SessionStopRes"
 """After it a handshake starts another session; anywhere else it is one in the middle of a session."""
 HANDSHAKE = "supportedAppProtocolReq"
@@ -115,8 +118,8 @@ class _Builder:
         elif layer == "tcp" and name in ("closing", "closed", "reset"):
             self._open = False
         sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
-        if (layer, name) in (("tcp", "closing"), ("error", "ended")) and not direction:
-            sender = self._tx  # the writer of the trace closes, and says why
+        if (layer, name) in _OF_THE_WRITER and not direction:
+            sender = self._tx
         entries = self._recording.entries
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0

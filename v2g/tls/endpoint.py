@@ -229,7 +229,7 @@ class Endpoint:
             what = (
                 "a V2GTP message without TLS" if head[:2] == b"\x01\xfe" else f"bytes that are not TLS: {head.hex(' ')}"
             )
-            raise Fatal("protocol_version", f"{PEER[self.role]} sent {what}", check="no-tls")
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent {what}", check="no-tls")
         if kind not in KINDS:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent a record of the unknown type {kind}")
         # In TLS 1.3, and in a hello, the version number has no meaning (RFC 8446 5.1, RFC 5246 E.1).

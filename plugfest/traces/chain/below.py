@@ -281,15 +281,16 @@ def connection(s: Session, until: float) -> Diagnosis | None:
 
 def _tls(s: Session, until: float, failed: Callable[..., Diagnosis]) -> Diagnosis:
     """A TLS handshake that failed, or whose messages cannot be decrypted."""
-    certificates = s.tls.get("certificates")
+    certificates, reason = s.tls.get("certificates"), s.tls.get("handshake-failed")
     if s.alert is not None:
         name = _alert_name(s.alert)
         side, cause = _blamed(s.alert, name)
         text = f"TLS failed: {WHO[s.alert.sender]} ended the handshake with the alert {name}{cause}"
         if name in _OF_CERTIFICATES and certificates is not None and certificates.note:
             text += f" ({certificates.note.partition(';')[0]})"
+        if reason is not None and reason.sender == s.alert.sender:
+            text += f"; in its own words: {reason.note}"
         return failed(text, Step.SECURITY, side, Fault.ALERT, s.alert)
-    reason = s.tls.get("handshake-failed")
     if reason is not None:
         return failed(reason.note, Step.SECURITY, "", Fault.ALERT, reason)
     hello = s.tls.get("ClientHello")
