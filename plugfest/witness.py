@@ -97,7 +97,7 @@ class Witness:
         return judge(from_events(self._events, role=self.role))
 
     def sign(self, outcomes: Mapping[str, Outcome], *, last: bool = True) -> None:
-        """Writes into the outcomes what went wrong, and whose doing it was.
+        """Writes into the outcomes what went wrong, and who caused it.
 
         Args:
             last: what comes later is another session; False: this one will be resumed.

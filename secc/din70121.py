@@ -20,7 +20,7 @@ TEST_VOLTAGE = 500.0
 MAX_ENTRIES = 12
 """Maximum number of entries in a PMaxSchedule [V2G-DC-329]."""
 PMAX_LIMIT = 32767
-"""Largest PMax that DIN can express, W. Chargers offer more power all the same, so a profile at this value is fine."""
+"""Largest PMax that DIN can express, W. Chargers offer more power anyway, so a profile at this value is fine."""
 
 quantity = Quantities(din, din.PhysicalValueType)
 volt, ampere, watt = quantity.volt, quantity.ampere, quantity.watt

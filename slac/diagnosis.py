@@ -220,7 +220,7 @@ def _unacknowledged(x: Exchange, reported: list[Answerer], now: float) -> Verdic
         return _refused(x, Step.ATTENUATION, refused[-1], due, now, limit, "did not answer it")
     text = f"the vehicle did not answer CM_ATTEN_CHAR.IND of {_names(reported)}"
     if any(one.match_asked is not None for one in reported):
-        text += ", but asked for the match all the same"
+        text += ", but asked for the match anyway"
         return _stopped(x, Step.ATTENUATION, text, due, now, limit, [causes.REPLY_LOST])
     likely = [causes.START_UNSEEN, causes.UNLIKED]
     if not all(map(plausible, reported)):

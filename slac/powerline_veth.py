@@ -97,7 +97,7 @@ class _Port:
 
 @contextlib.asynccontextmanager
 async def attached(line: Powerline, interfaces: Mapping[Station, str]) -> AsyncIterator[None]:
-    """Puts hosts behind interfaces in the place of the stations' links, until the ``async with`` ends.
+    """Puts hosts behind interfaces in place of the stations' links, until the ``async with`` ends.
 
     Args:
         line: the medium.

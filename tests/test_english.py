@@ -41,6 +41,15 @@ PHRASES = {
     r"(?-i:\ba (?=(AC|EV|EXI|XML|MQTT|OCSP|eMAID|EVSE|EVCC)\b))": "an",
     r"\ba whole matching\b": "a complete matching",
     r"; (there|known|its \w+) are \{|\bunknown [\w ]+\{[^}]*\}; choose from \{": "boundary.choices.unknown",
+    r"\bno ability of\b": "unknown board capability",
+    r"\bnothing speaks\b": "say what suits",
+    r"\bwhose doing (it|that) (is|was)\b": "who caused it",
+    r"\bwhat becomes of (it|that|them)\b": "how it is handled",
+    r"\bput there\b|\bis what [a-z]+ [a-z]+ do (around|below)\b": "inserted; say what it adds",
+    r"\bsomething of \{": "a message of",
+    r"\ball the same\b": "anyway",
+    r"\bin the place of\b": "in place of, instead of",
+    r"\bcounts? as not come\b": "counts as missing, is ignored",
     r"\bexpected=f?['\"]that\b": "the rule itself: the sentence says 'expected: ...'",
 }
 """Pattern -> what to write instead."""

@@ -1,4 +1,4 @@
-"""Options that the session commands share, and what becomes of them.
+"""Options that the session commands share, and how they make a bench.
 
 Each option is a key of the bench file under the same name (:mod:`plugfest.config.model`), and has its default there:
 an option that is not given is not in the namespace. ``plugfest.config.of_args`` makes a bench of them.

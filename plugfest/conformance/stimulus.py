@@ -2,7 +2,7 @@
 
 A device must take any legal value, so each run has others, and one that only knows the tester's usual values is found
 out. Every draw comes from the campaign's seed and the id of the run: the same seed gives the same values, whichever
-other runs there are. (Octets of TLS, and signatures, are random all the same.)
+other runs there are. (Octets of TLS, and signatures, are random anyway.)
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from boundary.text import clause
 from plugfest.conformance.cause import Cause, Severity
 
 
@@ -117,12 +118,12 @@ class Judged:
     since: str = ""
 
     def __str__(self) -> str:
-        did = f"{self.did}: " if self.did else ""
+        said = f"{self.did}: {clause(self.what)}" if self.did else self.what
         since = f" ({self.since})" if self.since else ""
         rule = f" ({self.rule})" if self.rule and self.rule not in self.expected else ""
         expected = f"; expected: {self.expected}{rule}" if self.expected else rule
         observed = "" if _says(self.what, self.observed) else f"; observed: {self.observed}"
-        return f"{did}{self.what}{since}{expected}{observed}"
+        return f"{said}{since}{expected}{observed}"
 
 
 _WORD = re.compile(r"[\w.+-]+")

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> None:
+    if args.vehicle == args.charger:
+        raise UserError(f"{args.vehicle} cannot be both ends of a line; give one interface for each")
     modems = {end: getattr(args, f"{end}_modem") or args.modem for end in ENDS}
     for name in modems.values():
         if name not in BEHAVIOURS:

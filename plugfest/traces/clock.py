@@ -102,7 +102,7 @@ def steps_forward(again: Callable[[], Iterable[pcap.Item]]) -> dict[int, int]:
 
 
 def steps_survived(items: Iterable[pcap.Item]) -> dict[int, int]:
-    """Silences that no session survives: one continued all the same."""
+    """Silences that no session survives: one continued anyway."""
     found: dict[int, int] = {}
     waiting: dict[int, int] = {}
     running: dict[frozenset[packets.Endpoint], set[int]] = {}

@@ -45,7 +45,7 @@ def test_a_car_as_they_are_on_the_road_is_a_finding() -> None:
 
 
 def test_a_wrong_field_is_seen_in_any_run() -> None:
-    """A field that the tester does not look at in a run is compared with what was agreed all the same."""
+    """A field that the tester does not look at in a run is compared with what was agreed anyway."""
     fault = Fault("", "", "secc", (), message(CM_SLAC_PARM_CNF, lambda m: {"forwarding_sta": b"\2\0\0\0\0\7"}))
     result = one(RUNS["TC_SECC_CMN_VTB_PLCLinkStatus_001"], fault)
     assert result.verdict in (Verdict.FAIL, Verdict.INCONC)

@@ -109,7 +109,7 @@ def test_several_causes_have_nothing_in_common() -> None:
 
 
 def test_only_findings_that_weigh_little_end_with_0() -> None:
-    """A result that an older file calls a pass fails the campaign all the same."""
+    """A result that an older file calls a pass fails the campaign anyway."""
     light, heavy = (
         Result("X", verdict=Verdict.PASS, findings=[Finding("x", s)]) for s in (Severity.READING, Severity.SAFETY)
     )

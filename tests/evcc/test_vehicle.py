@@ -50,7 +50,7 @@ async def test_nothing_flows_through_open_contactors() -> None:
 
 
 def test_closing_with_a_difference_is_recorded() -> None:
-    """More than 20 V between inlet and battery is not a match, and a mishap when closed all the same."""
+    """More than 20 V between inlet and battery is not a match, and closing then is a mishap."""
     vehicle, _ = plugged()
     vehicle.report(vehicle.battery.voltage - 21)
     assert not vehicle.matched

@@ -1,6 +1,6 @@
 """Faults of power flow, drawn from a seed: outputs, reports, meters and targets that are wrong by a factor.
 
-What is drawn (factors, offsets, which value) nobody has chosen; the run named for a fault has to notice all the same.
+What is drawn (factors, offsets, which value) nobody has chosen; the run named for a fault has to notice anyway.
 """
 
 from __future__ import annotations

@@ -174,6 +174,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
         ),
         (["conformance", "show", "TC_SECC_CMN_VTB_SessionSetup_00"], "unknown case .*did you mean TC_SECC_CMN_VTB_Ses"),
         (["conformance", "list", "-k", "NothingLikeThis"], "no case matches"),
+        (["slac", "line", "lo", "lo"], "lo cannot be both ends of a line"),
         (["exi", "decode", "nosuch.bin"], "nosuch.bin: no such file"),
         (["trace", "check", "/dev/null"], "/dev/null is empty"),
         (["pki", "import", "nosuch", "made"], "nosuch: no such directory; give the one with the certificates"),

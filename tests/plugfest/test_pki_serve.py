@@ -191,7 +191,7 @@ async def test_the_issuers_own_refusal_can_be_a_response(pki: Path) -> None:
     ("outcome", "answer"), [("http-error", (500, None)), ("not-json", (200, b"<html>")), ("silence", (0, None))]
 )
 def test_what_fails_below_json(pki: Path, outcome: str, answer: tuple[int, bytes | None]) -> None:
-    """The next request is answered all the same."""
+    """The next request is answered anyway."""
     served = made(pki)
     served.plan = Plan(outcome, times=1)
     with running(served) as port:

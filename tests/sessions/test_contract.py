@@ -512,7 +512,7 @@ async def test_failed_installations_that_both_sides_go_on_after(
 
 
 async def test_a_service_that_was_not_selected() -> None:
-    """A strict charger refuses the exchange, and ends the session; another one does it all the same."""
+    """A strict charger refuses the exchange, and ends the session; another one does it anyway."""
     bench = PncBench()
     bench.wallet.contract = None
     not_selected(bench)

@@ -241,7 +241,7 @@ async def test_an_invalid_signature_ends_the_session(spoil: Any) -> None:
 
 @pytest.mark.parametrize("tolerant", [True, False])
 async def test_a_signature_with_parts_that_it_must_not_have_is_for_tolerant_chargers(tolerant: bool) -> None:
-    """It holds all the same [V2G2-771]."""
+    """It holds anyway [V2G2-771]."""
 
     def change(signed: Any) -> Any:
         if signed is not None:

@@ -424,7 +424,7 @@ def foreign_service(bench: PncBench20, backend: Any) -> None:
 
 
 def no_service(bench: PncBench20, backend: Any) -> None:
-    """A contract's chain in the place of the provisioning service's: another domain component."""
+    """A contract's chain in place of the provisioning service's: another domain component."""
     backend.provider = pnc.credential(store()[Role.SECC])
 
 

@@ -160,7 +160,7 @@ def by_an_upper_sub_ca(bench: PncBench20) -> None:
     ],
 )
 async def test_invalid_prices_are_ignored(change: Any, text: str) -> None:
-    """The vehicle charges all the same, by the first schedule."""
+    """The vehicle charges anyway, by the first schedule."""
     bench = priced()
     change(bench)
     vehicle, charger = await bench.run()

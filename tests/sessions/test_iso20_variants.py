@@ -1,4 +1,4 @@
-"""Each bad certificate of ``pki variants`` in the place of contract, provisioning certificate and provisioning service.
+"""Each bad certificate of ``pki variants`` in place of contract, provisioning certificate and provisioning service.
 
 The TLS places are in tests/v2g/test_tls_failures.py.
 """

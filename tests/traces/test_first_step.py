@@ -1,4 +1,4 @@
-"""Below the first message: the step that failed is named with whose doing it was, in captures made packet by packet."""
+"""Below the first message: the step that failed and who caused it are named, in captures made packet by packet."""
 
 from __future__ import annotations
 

@@ -318,7 +318,7 @@ async def test_responses_that_were_asked_for_and_do_not_come_are_reported(
 
 @pytest.mark.parametrize("answers", [True, False])
 async def test_the_answer_to_trusted_ca_keys_can_be_left_out(answers: bool) -> None:
-    """There is a vehicle that ends at it; the chain is chosen all the same."""
+    """There is a vehicle that ends at it; the chain is chosen anyway."""
     server = charger(tls.ISO2.change(answer_trusted_ca_keys=answers))
     met = await meet(server, vehicle(tls.ISO2))
     await talk(met, 100)

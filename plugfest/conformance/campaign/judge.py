@@ -31,7 +31,7 @@ class Last:
 
     def since(self, now: float) -> str:
         """How long ago that message was sent."""
-        return f"{max(now - self.time, 0.0):.3f} s after the tester's {self.name}" if self.name else ""
+        return f"{max(now - self.time, 0.0):.3f} s after the tester's last message, {self.name}" if self.name else ""
 
 
 def rule(run: Run) -> str:

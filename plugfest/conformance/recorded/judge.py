@@ -132,7 +132,7 @@ def _overall(rows: Sequence[Judged]) -> Answer:
 
 
 def _sentence(view: View, answer: Answer, rows: Sequence[Judged], found: checks.Judgement) -> str:
-    """The overall verdict, and whose doing it is."""
+    """The overall verdict, and who caused it."""
     side, who, diagnosis = view.side, view.who, found.diagnosis
     judged = [one for one in rows if one.answer is not Answer.NOT_JUDGED]
     if answer is Answer.NOT_JUDGED:

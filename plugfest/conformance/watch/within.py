@@ -112,7 +112,7 @@ def voltage_window(flow: Flow, said: Said) -> str:
 
 @BOOK.on("least-above-most", "a minimum is at most its maximum", LOOP, EVCC, Stage.LOOP, cause=Cause.WRONG_FIELD)
 def least_above_most(flow: Flow, said: Said) -> str:
-    """But where no power or current is allowed now; a voltage is there all the same. None is below zero."""
+    """But where no power or current is allowed now; a voltage is there anyway. None is below zero."""
     for least, most, unit, what in (
         (said.lowest.watts, said.most.watts, "W", "ChargePower"),
         (said.lowest.amps, said.most.amps, "A", "ChargeCurrent"),

@@ -149,7 +149,7 @@ async def test_a_session_id_goes_back_byte_for_byte_or_is_refused_at_once(mode: 
     session.id = session_id
     kind = bench.protocol.message("SessionSetupRes")
     assert kind is not None
-    session.tolerances.append("facet")  # ids that break their facets are sent all the same
+    session.tolerances.append("facet")  # ids that break their facets are sent anyway
     answer = minimal(bench.protocol.schema_of(kind), kind, ResponseCode="OK_NewSessionEstablished")
     await session.send(answer)
     try:

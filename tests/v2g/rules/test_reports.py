@@ -1,4 +1,4 @@
-"""Sessions in which one side breaks one rule: the capture shows which, and whose doing it was."""
+"""Sessions in which one side breaks one rule: the capture shows which, and who caused it."""
 
 from __future__ import annotations
 
