@@ -34,7 +34,7 @@ OFF = 0.15
 LONGEST = 400.0
 """s: of a session, in virtual time."""
 SECONDS = 60
-"""Real time for one mutant: one that loops for ever delivers nothing."""
+"""Real time for one mutant: one that loops forever delivers nothing."""
 
 
 class Plant:
