@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import inspect
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from boundary.choices import either, meant, near
+from boundary.choices import either, meant, near, unknown
 from plugfest.config import source
 
 Path = tuple[str | int, ...]
@@ -127,7 +127,7 @@ class Reader:
             return None
         chosen = known.get(str(value.value))
         if chosen is None:
-            self.complain((*path, tag), f"{_shown(value)} is not {either(known)}{near(value.value, known)}", value)
+            self.complain((*path, tag), unknown("action" if tag == "do" else tag, value.value, known), value)
             return None
         return self._struct(node, chosen, path, skip=tag)
 

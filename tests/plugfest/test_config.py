@@ -100,7 +100,7 @@ MISTAKES = [
     ("charger: {faults: [rdc]}\n", r"charger.faults\[1\]: 'rdc' is not .*; did you mean rcd"),
     ("mqtt: {topic: 'a/#'}\n", r"bench:1: mqtt.topic: 'a/#' is not text like"),
     ("mqtt: {version: 4}\n", r"bench:1: mqtt.version: 4 is not 3.1.1 or 5"),
-    ("timeline:\n- {at: 3, do: stopp}\n", r"bench:2: timeline\[1\].do: 'stopp' is not soc.*; did you mean stop\?"),
+    ("timeline:\n- {at: 3, do: stopp}\n", r"bench:2: timeline\[1\].do: unknown action 'stopp'; did you mean stop\?"),
     ("timeline:\n- {at: 3}\n", r"bench:2: timeline\[1\].do: missing: one of soc, target"),
     ("timeline:\n- {at: 3, do: soc}\n", r"bench:2: timeline\[1\].percent: missing: a number from 0 to 100"),
     ("timeline:\n- {at: 3, do: stop, percent: 3}\n", r"timeline\[1\].percent: unknown key"),

@@ -314,7 +314,7 @@ def commands(role: str = "both") -> tuple[Commands, list[Step], list[Step]]:
         (b'{"id": "", "do": "stop"}', "an id is missing"),
         (b'{"id": {}, "do": "stop"}', "an id is missing"),
         (b'{"id": 1}', "do: missing: one of soc"),
-        (b'{"id": 1, "do": "dance"}', "'dance' is not"),
+        (b'{"id": 1, "do": "dance"}', "unknown action 'dance'"),
         (b'{"id": 1, "do": "soc"}', "percent: missing"),
         (b'{"id": 1, "do": "soc", "percent": 200}', "200 is not a number from 0 to 100"),
         (b'{"id": 1, "do": "soc", "percent": NaN}', "NaN is not a JSON number"),

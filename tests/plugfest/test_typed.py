@@ -55,7 +55,7 @@ def test_a_line_is_an_action(line: str, step: Step) -> None:
     ("line", "said"),
     [
         ("stop", "not done: nobody can"),
-        ("stopp", "not done: do: 'stopp' is not"),
+        ("stopp", "not done: do: unknown action 'stopp'"),
         ("power ten", "not done: power: 'ten' is not a number"),
         ("power 1 2", "2: use KEY=VALUE"),
         ("soc 200", "not done: percent: 200 is not a number from 0 to 100"),
