@@ -122,7 +122,7 @@ def _takes_more(system: Any) -> None:
         sending(name, _times("EVSEMaximumDischargeCurrent", 0.1), "iso20-dc")(system)
 
 
-charger("20-takes-more", "more current is taken back than EVSEMaximumDischargeCurrent", f"{PF}PowerFlow_BPT#11",
+charger("20-takes-more-in-loop", "more current is taken back than EVSEMaximumDischargeCurrent", f"{PF}PowerFlow_BPT#11",
         adjust=_takes_more)  # fmt: skip
 
 

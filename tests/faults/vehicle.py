@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import evcc.charge
@@ -182,7 +183,10 @@ vehicle(
     "ev-stays-in-c",
     "the pilot stays in C after an error",
     "PF_EVCC_ISO2_CurrentDemand_NoResponse",
-    patches=[(evcc.vehicle.Vehicle, "safe", async_nothing)],
+    patches=[
+        (evcc.vehicle.Vehicle, "safe", async_nothing),
+        (evcc.vehicle.Vehicle, "opening", lambda vehicle: contextlib.nullcontext()),
+    ],
 )
 vehicle(
     "ev-profile",
