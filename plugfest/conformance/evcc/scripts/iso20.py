@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 from boundary.text import counted
 from pki.profiles import Role
@@ -307,6 +307,15 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
             )
         tester.release()
         return
+    await ends_beside(tester, result, held, answer, {name})
+
+
+async def ends_beside(tester: TesterEvse, result: Result, held: Arrival, answer: str, going_on: Set[str]) -> None:
+    """Answers a request beside the loop wrongly; no request of these names may come after that, and the vehicle ends.
+
+    Args:
+        answer: a ResponseCode; OK: with another session's id.
+    """
     response = made(tester, naming.response(held.name), answer, asked=held.message)
     if answer == "OK":
         await tester.send(response, session_id=bytes(8))
@@ -315,7 +324,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.release()
     sent = tester.now
     await tester.wait_for(lambda: tester.over, 10.0)
-    later = [one.name for one in tester.requests if one.time > sent + GRACE and one.name == name]
+    later = [one.name for one in tester.requests if one.time > sent + GRACE and one.name in going_on]
     result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
     if later or not tester.over:
         raise Failed(

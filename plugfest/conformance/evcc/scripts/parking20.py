@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.evcc.scripts.iso20 import GRACE, Sign, in_order, stopping
+from plugfest.conformance.evcc.scripts.iso20 import Sign, ends_beside, in_order, stopping
 from plugfest.conformance.evcc.scripts.steps import charging, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
-from plugfest.conformance.evcc.tester import TesterEvse, made
+from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Result
-from plugfest.conformance.wire import Arrival
 from secc.charger import Wish
 from secc.services import MANUAL_EXTERNAL, Service
 from v2g.energy import PARKING as SERVICE
@@ -84,24 +83,4 @@ async def refused(tester: TesterEvse, run: Run, result: Result) -> None:
     else:
         await tester.plug()
     held = await tester.held(caught, f"{request} alongside the loop", LATEST, due="the parking service")
-    response = made(tester, f"{request.removesuffix('Req')}Res", answer, asked=held.message)
-    if answer == "OK":
-        await tester.send(response, session_id=bytes(8))
-    else:
-        await tester.send(response)
-    tester.release()
-    sent = tester.now
-    await tester.wait_for(lambda: tester.over, 10.0)
-    going_on = {loop_name(tester), *STEPS}
-    later = [one.name for one in tester.requests if _after(one, sent) and one.name in going_on]
-    result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
-    if later or not tester.over:
-        raise Failed(
-            f"{request} was answered {answer} alongside the loop, but the vehicle goes on",
-            expected="the end",
-            cause=Cause.WENT_ON,
-        )
-
-
-def _after(one: Arrival, sent: float) -> bool:
-    return one.time > sent + GRACE
+    await ends_beside(tester, result, held, answer, {loop_name(tester), *STEPS})
