@@ -70,7 +70,7 @@ def of_args(args: argparse.Namespace, role: str, **defaults: Any) -> Bench:
 def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
     import msgspec
 
-    from plugfest.config import personalities, rules, source
+    from plugfest.config import partial, personalities, rules, source
     from plugfest.config.check import Reader
     from plugfest.config.model import Bench
 
@@ -85,6 +85,9 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
             reader.complain(path_, text)
         if not reader.mistakes:
             return bench
+    else:
+        for path_, text in partial.broken(data):
+            reader.complain(path_, text)
     lines = [text for _, text in sorted(reader.mistakes, key=lambda m: m[0])]
     of_options = root.start_mark is None  # the user corrects one after the other
     if len(lines) == 1 or of_options:

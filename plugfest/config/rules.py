@@ -51,9 +51,9 @@ VEHICLE_FAULTS = ("welded", "error")
 CABLE_FAULTS = ("pilot-short",)
 
 
-def broken(bench: Bench) -> Iterator[Complaint]:
-    """Every rule that a bench breaks: where, and what to do."""
-    for rule in RULES:
+def broken(bench: Bench, rules: Iterable[Rule] | None = None) -> Iterator[Complaint]:
+    """Every rule that a bench breaks, or every one of these: where, and what to do."""
+    for rule in (*VALUES, *TOGETHER) if rules is None else rules:
         yield from rule(bench)
 
 
@@ -101,14 +101,17 @@ def _transfer(bench: Bench) -> Iterator[Complaint]:
         )
 
 
-def _energy_manager(bench: Bench) -> Iterator[Complaint]:
-    if bench.charger.needs is not None:
-        yield from _needs(bench.charger.needs, ("charger", "needs"))
+def _asked_needs(bench: Bench) -> Iterator[Complaint]:
     if bench.charger.needs is None and any(isinstance(s, SetNeeds) and s.by == "charger" for s in bench.timeline):
         yield (
             ("timeline",),
             "do: needs by the charger: the charger accepts them only if it asks for them; add charger: {needs: {}}",
         )
+
+
+def _energy_manager(bench: Bench) -> Iterator[Complaint]:
+    if bench.charger.needs is not None:
+        yield from _needs(bench.charger.needs, ("charger", "needs"))
     match bench.charger.target_power:
         case [*points] if why := _curve(points):
             yield ("charger", "target-power"), why
@@ -143,15 +146,6 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
         if word.lower() not in PROTOCOLS:
             path: Path = ("protocol",) if isinstance(bench.protocol, str) else ("protocol", at)
             yield path, unknown("protocol", word, PROTOCOLS)
-    chosen = {KNOWN[PROTOCOLS[word.lower()]] for word in names if word.lower() in PROTOCOLS}
-    if bench.ac and chosen and not any(protocol.can_charge("AC") for protocol in chosen):
-        titles = " or ".join(sorted(protocol.title for protocol in chosen))
-        yield ("protocol",), f"{titles} has no AC; use iso2"
-    if bench.tls == "none" and not bench.any_transport and any(protocol.abilities.mutual for protocol in chosen):
-        yield (
-            ("protocol",),
-            "ISO 15118-20 is spoken over TLS 1.3: set tls: required (or optional), or any-transport: true",
-        )
     for timer, seconds in bench.timer.items():
         try:
             ISO2.replace({timer: seconds})
@@ -162,13 +156,30 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
             yield ("timer", timer), f"{seconds:g} s is not possible"
 
 
-def _slac(bench: Bench) -> Iterator[Complaint]:
+def _abilities(bench: Bench) -> Iterator[Complaint]:
+    """What the protocols cannot do, or need."""
+    names = protocol_names(bench)
+    chosen = {KNOWN[PROTOCOLS[word.lower()]] for word in names if word.lower() in PROTOCOLS}
+    if bench.ac and chosen and not any(protocol.can_charge("AC") for protocol in chosen):
+        titles = " or ".join(sorted(protocol.title for protocol in chosen))
+        yield ("protocol",), f"{titles} has no AC; use iso2"
+    if bench.tls == "none" and not bench.any_transport and any(protocol.abilities.mutual for protocol in chosen):
+        yield (
+            ("protocol",),
+            "ISO 15118-20 is spoken over TLS 1.3: set tls: required (or optional), or any-transport: true",
+        )
+
+
+def _pilot(bench: Bench) -> Iterator[Complaint]:
     if bench.vehicle.basic and not (bench.ac and bench.role == "evcc"):
         yield ("vehicle", "basic"), "the nominal duty is for a vehicle with ac (role evcc)"
     elif bench.vehicle.basic and bench.pilot == "assumed":
         yield ("vehicle", "basic"), "the nominal duty must be measured: name a pilot"
     if bench.charger.initial_duty == 100 and not (bench.ac and bench.slac and bench.role == "secc"):
         yield ("charger", "initial-duty"), "only a charger with ac and SLAC can start with nothing offered (role secc)"
+
+
+def _slac(bench: Bench) -> Iterator[Complaint]:
     for timer, seconds in bench.slac_timer.items():
         try:
             STANDARD.replace(**{timer: seconds})
@@ -368,18 +379,11 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
         scheme(bench.key_transport)
     except PkiError as why:
         yield ("key-transport",), str(why)
-    if bench.payment == "contract":
-        if bench.pki is None:
-            yield ("payment",), "a contract needs a PKI: pki is missing"
-        if bench.tls == "none":
-            yield ("payment",), "a contract needs TLS: tls is none"
     codes = [code for code in get_args(iso2.responseCodeType) if code.startswith("FAILED")]
     codes += sorted(code for code in CODES["AuthorizationRes"] if code.startswith("WARNING"))
     url = bench.charger.provisioning_url
     if url is not None and not url.startswith(("http://", "https://")):
         yield ("charger", "provisioning-url"), f"{url!r} is not an http:// or https:// address"
-    if url is not None and bench.fast:
-        yield ("charger", "provisioning-url"), "a service answers in real time; leave out fast"
     for emaid, code in bench.charger.verdicts.items():
         if code not in codes:
             yield (
@@ -404,6 +408,17 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
                 yield ("charger", "services", at, "sets", number), "a ParameterSetID is a number"
 
 
+def _contracts(bench: Bench) -> Iterator[Complaint]:
+    """What a contract needs."""
+    if bench.payment == "contract":
+        if bench.pki is None:
+            yield ("payment",), "a contract needs a PKI: pki is missing"
+        if bench.tls == "none":
+            yield ("payment",), "a contract needs TLS: tls is none"
+    if bench.charger.provisioning_url is not None and bench.fast:
+        yield ("charger", "provisioning-url"), "a service answers in real time; leave out fast"
+
+
 def _files(bench: Bench) -> Iterator[Complaint]:
     """Files to read must exist."""
     named: list[tuple[Path, str | None]] = [((key,), getattr(bench, key)) for key in ("cert", "key", "roots")]
@@ -415,9 +430,9 @@ def _files(bench: Bench) -> Iterator[Complaint]:
             yield path, f"no such file: {value}"
 
 
-RULES: tuple[Rule, ...] = (
-    _surroundings, _files, _protocols, _slac, _tls, _payment, _plant, _transfer, _energy_manager, _timeline,
-    _deviations,
-)  # fmt: skip
+VALUES: tuple[Rule, ...] = (_files, _protocols, _slac, _payment, _plant, _energy_manager, _timeline, _deviations)
+"""About single values, for the most part."""
+TOGETHER: tuple[Rule, ...] = (_surroundings, _abilities, _pilot, _tls, _contracts, _transfer, _asked_needs)
+"""About keys that belong together."""
 
 __all__ = ["EmergencyStop", "broken"]

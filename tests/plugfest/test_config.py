@@ -151,6 +151,30 @@ def test_all_mistakes_are_named_in_the_order_of_the_file(tmp_path: Path, capsys:
     assert main(["run", str(path)]) == 2
 
 
+@pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=[text.replace("\n", " ")[:60] for text, _ in MISTAKES])
+def test_a_mistake_is_named_beside_another_or_waits_for_it(text: str, expected: str) -> None:
+    """It is the same one, or none: what may follow from a misspelt key has to wait."""
+    with pytest.raises(UserError) as caught:
+        loads(f"nonsense: 1\n{text}")
+    first, *others = [line for line in str(caught.value).splitlines() if not line.endswith("mistakes")]
+    if re.search(r"not YAML|nested|unknown car", first):
+        assert others == []  # nothing more can be read
+        return
+    assert "nonsense: unknown key" in first
+    expected = re.sub(r"bench:(\d)", lambda line: f"bench:{int(line[1]) + 1}", expected)
+    assert [line for line in others if not re.search(expected, line)] == []
+
+
+def test_values_are_named_beside_unknown_keys_and_what_may_follow_is_not() -> None:
+    with pytest.raises(UserError) as caught:
+        loads(
+            "protocl: iso20\ndynamic: true\nrole: evcc\ninterfce: eth0\nconnector: ccs3\n"
+            "vehicle: {battery: 12V}\ncharger: {power: -3}\ntimer: {V2G_Nothing: 3}\n"
+        )
+    lines = str(caught.value).splitlines()
+    assert [re.search(r"bench:(\d)", line)[1] for line in lines[1:]] == ["1", "4", "5", "6", "7", "8"]  # type: ignore[index]  # it matches, or the test fails here
+
+
 def test_anchors_and_merge_keys_work_and_aliases_cannot_explode() -> None:
     bench = loads("vehicle: &car {soc: 30, target: 60}\ncharger: {power: 50}\n")
     assert bench.vehicle.target == 60
