@@ -53,7 +53,7 @@ CABLE_FAULTS = ("pilot-short",)
 
 def broken(bench: Bench, rules: Iterable[Rule] | None = None) -> Iterator[Complaint]:
     """Every rule that a bench breaks, or every one of these: where, and what to do."""
-    for rule in (*VALUES, *TOGETHER) if rules is None else rules:
+    for rule in (*TOGETHER, *VALUES) if rules is None else rules:
         yield from rule(bench)
 
 
