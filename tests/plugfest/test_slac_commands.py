@@ -159,7 +159,7 @@ def test_equal_addresses_are_a_problem_though_the_link_comes_up(cables: Lab) -> 
     ],
 )
 def test_mistakes_of_a_line_are_one_line(words: list[str], text: str) -> None:
-    command = [sys.executable, "-m", "plugfest", "slac", "line", "lo", "lo", *words]
+    command = [sys.executable, "-m", "plugfest", "slac", "line", "lo", "lo2", *words]
     assert text in one_line(subprocess.run(command, capture_output=True, text=True, timeout=CEILING))
 
 
