@@ -377,14 +377,21 @@ class Vehicle:
     async def safe(self, within: float = CURRENT_DOWN) -> None:
         """Returns to B, waits until the current is gone, and opens the contactors.
 
-        The contactors open in any case, even if the wait is cancelled; opening under load is recorded as a mishap.
+        The contactors open in any case, even if the pilot fails or the wait is cancelled; opening under load becomes a
+        mishap.
 
         Args:
             within: s for which a measured current may fail to fall. A falling current is waited for; with `AT_ONCE`
                 for at most 2 s in all.
         """
         self.stop_ac()
-        self.show(State.B)
+        try:
+            self.show(State.B)
+        finally:
+            await self._open(within)
+
+    async def _open(self, within: float) -> None:
+        """Opens the contactors once the current is gone, or the wait for it is over."""
         if not self.contactors.closed:
             self.open_contactors()
             return
@@ -409,8 +416,8 @@ class Vehicle:
 
         For messages that must not wait for the current to fall. At the end, the contactors are open.
         """
-        self.show(State.B)
         falling = asyncio.create_task(self.safe(within=AT_ONCE))
+        await asyncio.sleep(0)  # the pilot goes first
         try:
             yield
         finally:

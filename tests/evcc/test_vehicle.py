@@ -104,6 +104,28 @@ async def test_cancelled_safe_is_safe() -> None:
     assert wire.ev.state is State.B
 
 
+@pytest.mark.parametrize("way", ["safe", "opening"])
+async def test_a_pilot_that_fails_keeps_no_contactor_closed(way: str) -> None:
+    """The board is gone, or somebody who listens to it fails: the current is waited for, and the contactors open."""
+    loop = asyncio.get_running_loop()
+    vehicle, _ = plugged(sense=lambda: (380.0, max(0.0, 100 - 100 * loop.time())))
+    vehicle.contactors.closed = True
+
+    def fails(reading: object) -> None:
+        raise RuntimeError("the display is broken")
+
+    vehicle.pilot.set(State.C)
+    vehicle.pilot.subscribe(fails)
+    with pytest.raises(RuntimeError, match="display"):
+        if way == "safe":
+            await vehicle.safe()
+        else:
+            async with vehicle.opening():
+                await asyncio.sleep(0.1)
+    assert not vehicle.contactors.closed
+    assert vehicle.contactors.mishaps == []
+
+
 async def test_without_a_meter_the_assumption_is_noted() -> None:
     """The current is taken as gone shortly after B, and that is said."""
     vehicle = Vehicle(AssumedVehiclePilot())
