@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugfest.arguments import COUNT
-
-if TYPE_CHECKING:
-    pass
 
 _FILES = """\
 FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. TLS is opened with the secrets that a pcapng
