@@ -138,7 +138,7 @@ def _drives(protocol: Protocol, request: str) -> bool:
 
 def _presupposed(protocol: Protocol, request: str) -> tuple[State, ...]:
     """The control pilot states in which a request is allowed; empty: any state."""
-    return tuple(State(letter) for letter in protocol.names.pilot.get(request, ""))
+    return tuple(State(letter) for letter in protocol.names.presupposed(request))
 
 
 async def _check_pilot(visit: Visit, request: Any) -> None:

@@ -97,6 +97,10 @@ class Names:
     codes: Mapping[str, str] = field(default_factory=dict)
     timers: str = "V2G_"
 
+    def presupposed(self, request: str) -> str:
+        """Letters of the control pilot states of which a request requires one; "": it may come in any."""
+        return "CD" if request in self.powered else self.pilot.get(request, "")
+
 
 @dataclass(frozen=True, slots=True)
 class SideStream:

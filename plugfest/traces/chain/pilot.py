@@ -47,10 +47,9 @@ def due(request: Entry, protocol: str, *, ac: bool) -> frozenset[State]:
     """The states that a request presupposes; none: any."""
     if not protocol or request.schema == "appproto":
         return frozenset()
-    names = PROTOCOLS[protocol].names
-    if request.name in names.powered or (ac and starts(request)):
+    if ac and starts(request):
         return READY
-    return frozenset(State(letter) for letter in names.pilot.get(request.name, ""))
+    return frozenset(State(letter) for letter in PROTOCOLS[protocol].names.presupposed(request.name))
 
 
 def starts(request: Entry) -> bool:
