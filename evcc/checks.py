@@ -18,6 +18,7 @@ from v2g.outcome import Cause
 from v2g.physical import amps, volts, watts
 from v2g.status import of_charger
 
+TRIPPED = "the charger's RCD has tripped"
 ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
 """Status codes on which the vehicle disconnects at once."""
 
@@ -93,10 +94,16 @@ def started(response: Any) -> None:
         Unsuitable: the charger shuts down, or its RCD has tripped.
     """
     status = of_charger(response)
-    if getattr(status, "EVSEStatusCode", "") in ENDINGS:
-        raise Unsuitable(f"the charger reports {status.EVSEStatusCode}")
+    if hasattr(status, "EVSEStatusCode"):
+        preparing(status)
+    else:
+        not_tripped(status)
+
+
+def not_tripped(status: Any) -> None:
+    """The residual-current device of an AC charger is closed. Unsuitable: it has tripped."""
     if getattr(status, "RCD", False):
-        raise Unsuitable("the charger's RCD has tripped")
+        raise Unsuitable(TRIPPED)
 
 
 @dataclass(frozen=True, slots=True)

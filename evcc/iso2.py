@@ -208,8 +208,7 @@ async def agree(drive: Drive) -> Terms | None:
         case iso2.AC_EVSEChargeParameterType() as offer if ac:
             if offer.AC_EVSEStatus.EVSENotification == "StopCharging":
                 return None
-            if offer.AC_EVSEStatus.RCD:
-                raise Unsuitable("the charger's RCD has tripped")
+            checks.not_tripped(offer.AC_EVSEStatus)
             checks.ac_current(drive, amps(offer.EVSEMaxCurrent))
             return Terms(chosen, ac_current=amps(offer.EVSEMaxCurrent))
         case other:
@@ -384,7 +383,7 @@ async def charging_status(drive: Drive, terms: Terms) -> Ending:
 def ac_ending(drive: Drive, charger: iso2.AC_EVSEStatusType) -> Ending | None:
     """Why the AC loop ends after this response, or None."""
     if charger.RCD:
-        return Ending("stop", "the charger's RCD has tripped", Cause.ABORTED)
+        return Ending("stop", checks.TRIPPED, Cause.ABORTED)
     return checks.wishes(drive, charger)
 
 
