@@ -11,14 +11,12 @@ from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from v2g import naming
 from v2g.reading import PROTOCOL_OF
+from v2g.rules.iso20.loop import RESPONSES as LOOP20
+from v2g.rules.loop import LOOP
 
 BOOK = Book()
 hears = BOOK.hears
 
-LOOP = ("CurrentDemandRes", "ChargingStatusRes")
-"""Responses of the loop in ISO 15118-2 and DIN SPEC 70121."""
-LOOP20 = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
-"""The same in ISO 15118-20."""
 SAME_SECOND = 5.0
 """s for which two readings may have one time: it has whole seconds, and may be older than its reading."""
 STEADY = 60.0

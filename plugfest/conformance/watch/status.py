@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.watch.answers import LOOP20
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.safety import GOOD
+from v2g.rules.iso20.loop import RESPONSES as LOOP20
 from v2g.rules.status import ENDINGS
 from v2g.status import of_charger
 

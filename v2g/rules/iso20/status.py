@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from v2g.rules.facts import Facts
+from v2g.rules.iso20.loop import RESPONSES
 from v2g.rules.loop import TOLERATED
 from v2g.rules.rule import AC20, COMMON20, DC20, EVCC, ISO20, SECC, Book, Live
 
@@ -13,7 +14,6 @@ rule = BOOK.rule
 
 COMMON = (COMMON20,)
 BOTH = (DC20, AC20)
-RESPONSES = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
 
 ANYWHERE = {"OK", "FAILED", "FAILED_SequenceError", "FAILED_UnknownSession"}
 _CERTIFICATE = {
