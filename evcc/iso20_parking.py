@@ -10,8 +10,6 @@ from v2g.errors import RemoteError, TimedOut
 from v2g.messages.iso20 import common
 from v2g.protocols.iso20 import PARKING
 
-CHECK_IN, CHECK_OUT = 1, 2
-"""IntendedService."""
 ROUNDS = 20
 """The most VehicleCheckOutReq sent."""
 
@@ -55,7 +53,7 @@ def _one_each(sets: Sequence[common.ParameterSetType]) -> list[common.ParameterS
 
 def arrive(drive: Drive) -> None:
     """Checks in beside the main stream, if the vehicle has selected that; once per session."""
-    if CHECK_IN in drive.parks and not drive.arrived:
+    if energy.CHECK_IN in drive.parks and not drive.arrived:
         drive.arrived = True
         drive.beside.begin(PARKING, _check_in(drive.on(PARKING)))
 
@@ -74,7 +72,7 @@ async def depart(drive: Drive) -> None:
     """Checks out before the session ends, if the vehicle has selected that."""
     if drive.parks:
         await drive.beside.stop(PARKING)
-    if CHECK_OUT in drive.parks:
+    if energy.CHECK_OUT in drive.parks:
         try:
             await _check_out(drive.on(PARKING))
         except RemoteError:

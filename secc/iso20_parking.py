@@ -13,9 +13,6 @@ from v2g.messages.iso20 import common
 ANSWERS = AnswerTable()
 on = ANSWERS.on
 
-CHECK_IN, CHECK_OUT = 1, 2
-"""IntendedService."""
-
 
 def offered(visit: Visit) -> bool:
     """Whether this charger has the service; without it, the stream does not exist."""
@@ -44,7 +41,7 @@ def intended(visit: Visit, service: int) -> None:
 @on(common.VehicleCheckInReq)
 def check_in(visit: Visit, request: common.VehicleCheckInReq) -> common.VehicleCheckInRes:
     """Answers an arriving vehicle without position hints, because their units are not public."""
-    intended(visit, CHECK_IN)
+    intended(visit, energy.CHECK_IN)
     visit.session.tell("state", "check-in", str(request.EVCheckInStatus))
     return common.VehicleCheckInRes(ResponseCode="OK")
 
@@ -52,7 +49,7 @@ def check_in(visit: Visit, request: common.VehicleCheckInReq) -> common.VehicleC
 @on(common.VehicleCheckOutReq)
 def check_out(visit: Visit, request: common.VehicleCheckOutReq) -> common.VehicleCheckOutRes:
     """Answers a leaving vehicle: scheduled when it announces this, completed when it reports that it is done."""
-    intended(visit, CHECK_OUT)
+    intended(visit, energy.CHECK_OUT)
     visit.session.tell("state", "check-out", str(request.EVCheckOutStatus))
     done = request.EVCheckOutStatus == "Completed"
     return common.VehicleCheckOutRes(ResponseCode="OK", EVSECheckOutStatus="Completed" if done else "Scheduled")

@@ -80,6 +80,8 @@ FIRST_VALUE_ADDED = 64
 """ServiceIDs from here on are value added services."""
 INTERNET, PARKING = 65, 66
 """ServiceIDs of the value added services that the standard defines: Internet and ParkingStatus."""
+CHECK_IN, CHECK_OUT = 1, 2
+"""IntendedService of a parameter set of ParkingStatus."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Result
 from secc.charger import Wish
 from secc.services import MANUAL_EXTERNAL, Service
+from v2g.energy import CHECK_IN, CHECK_OUT
 from v2g.energy import PARKING as SERVICE
 from v2g.protocols.iso20 import PARKING
 
-INTENDED: Mapping[str, int] = {"VehicleCheckInReq": 1, "VehicleCheckOutReq": 2}
+INTENDED: Mapping[str, int] = {"VehicleCheckInReq": CHECK_IN, "VehicleCheckOutReq": CHECK_OUT}
 """IntendedService that each request needs."""
 STEPS: Mapping[str, tuple[str, ...]] = {
     "VehicleCheckInReq": ("CheckIn", "Completed"),
