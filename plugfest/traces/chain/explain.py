@@ -98,7 +98,7 @@ def _refused(s: Session, around: Around) -> Diagnosis:
         why = f"it reports {told.word}"
     elif request is None:  # it may have been wrong
         common = replace(common, side="", severity="warning")
-    if code == "FAILED" and request is not None and not around.pilot:
+    elif code == "FAILED" and not around.pilot:
         if wanted := pilot.due(request, s.protocol, ac=s.mode == "AC"):
             why += f", and the recording does not show whether the control pilot was in {pilot.either(wanted)}"
     own = around.said(response.time, SECC)
