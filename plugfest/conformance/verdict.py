@@ -158,6 +158,7 @@ class Result:
         attempts: how often it was run in this campaign.
         seed: what the case leaves open was drawn from it; None: nothing was.
         blamed: the side that caused a failure, ``evcc`` or ``secc``, if a pair was tested; "" if unknown.
+        itself: what the case came to by itself, where a rule that holds in every case failed the run; None elsewhere.
     """
 
     run: str
@@ -180,6 +181,7 @@ class Result:
     attempts: int = 1
     seed: int | None = None
     blamed: str = ""
+    itself: Verdict | None = None
 
     def saw(self, expected: str, observed: str) -> None:
         """Notes what was judged."""
@@ -202,6 +204,8 @@ class Result:
         """For the campaign's file of results."""
         data: dict[str, Any] = {key: value for key, value in vars(self).items() if value not in ("", [], None)}
         data["verdict"] = self.verdict.word
+        if self.itself is not None:
+            data["itself"] = self.itself.word
         data.pop("cause")
         if self.cause is not Cause.UNSTATED:
             data["cause"] = self.cause.value
@@ -222,6 +226,7 @@ class Result:
         """
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["verdict"] = Verdict[data["verdict"].upper()]
+        known["itself"] = Verdict[data["itself"].upper()] if "itself" in data else None
         known["cause"] = Cause(data.get("cause", Cause.UNSTATED))
         known["findings"] = [
             Finding(one["text"], Severity[one["severity"].upper()], Cause(one["cause"]))

@@ -203,9 +203,9 @@ def _actions(texts: list[str]) -> dict[str, str]:
 
 
 def _tell(results: Collection[Result]) -> None:
-    """The outcome of a campaign: the common cause first, if there is one."""
-    if cause := outcome.common_cause_text(results):
-        say(cause)
+    """The outcome of a campaign: what many of its runs share comes first."""
+    for line in outcome.first_lines(results):
+        say(line)
     say(outcome.total(results))
 
 

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from plugfest.conformance.campaign.judge import judge
-from plugfest.conformance.campaign.outcome import Exit, common_cause, common_cause_text, exit_code
+from plugfest.conformance.campaign.outcome import Exit, common_cause, common_cause_text, exit_code, first_lines
+from plugfest.conformance.campaign.physics import judge_watched
 from plugfest.conformance.catalogue import Case, Run, cases
+from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import MEANINGS, Cause, Severity, Side
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Finding, Inconclusive, Judged, Result, Verdict
+from plugfest.conformance.watch.violation import Violation
+from plugfest.conformance.watch.watch import Watch
 from slac.errors import MatchFailed, ModemError, Step
 from slac.pilot_board import PilotError
 from v2g.errors import ConnectionLost, NothingFound, SetupError
@@ -132,3 +136,50 @@ def test_what_is_our_own_reading_is_data() -> None:
     ours = [case for case in cases() if case.verdict == "VR.DERIVED"]
     named = {case.id: bool(case.requirements or case.rule) + (case.reading is not None) for case in ours}
     assert [name for name, number in named.items() if number != 1] == []
+
+
+def _watched(*found: Violation, verdict: Verdict = Verdict.PASS, reason: str = "") -> Result:
+    """A run that came to a verdict by itself, and in which rules were broken beside that."""
+    result = Result("X", verdict=verdict, reason=reason)
+    watch = Watch("secc", Pics(), ac=False)
+    watch.violations.update({one.name: one for one in found})
+    judge_watched(result, watch, run())
+    return result
+
+
+def _broken(name: str = "sign") -> Violation:
+    return Violation(name, "schedule 1 charges", "schedules discharge", f"rule {name}", Cause.PHYSICS, True, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "apart"),
+    [
+        (Verdict.PASS, "", "the case passed"),
+        (Verdict.INCONC, "Nobody pressed stop", "the case was inconclusive: nobody pressed stop"),
+    ],
+)
+def test_what_a_case_came_to_by_itself_outlives_a_rule_broken_beside_it(
+    verdict: Verdict, reason: str, apart: str
+) -> None:
+    """A charger with one fault in each session has passed most cases all the same."""
+    result = _watched(_broken(), verdict=verdict, reason=reason)
+    assert (result.verdict, result.itself) == (Verdict.FAIL, verdict)
+    assert result.reason == (
+        f"Late: schedule 1 charges; expected: schedules discharge (rule sign); apart from that, {apart}"
+    )
+    assert Result.from_json(result.to_json()) == result
+
+
+def test_a_rule_broken_beside_a_failed_case_is_a_finding() -> None:
+    """The case's own failure stays."""
+    result = _watched(_broken(), verdict=Verdict.FAIL, reason="it came late")
+    assert (result.reason, result.itself, len(result.findings)) == ("it came late", None, 1)
+
+
+def test_a_rule_that_fails_many_runs_is_named_once() -> None:
+    """With how many of them have passed but for it; what fails one run alone is told there."""
+    runs = [*[_watched(_broken()) for _ in range(3)], _watched(_broken(), verdict=Verdict.INCONC, reason="x")]
+    assert first_lines([*runs, _watched(_broken("other")), Result("Y", verdict=Verdict.PASS)]) == [
+        "4 runs failed for rule sign: schedules discharge (as X: schedule 1 charges); apart from that, 3 of them passed"
+    ]
+    assert first_lines([_watched(_broken()), Result("Y", verdict=Verdict.PASS)]) == []

@@ -22,7 +22,7 @@ import pytest
 from boundary.console import say
 from plugfest.conformance.campaign import report, setup
 from plugfest.conformance.campaign.campaign import Campaign, selected
-from plugfest.conformance.campaign.outcome import WORDS, common_cause_text, total
+from plugfest.conformance.campaign.outcome import WORDS, first_lines, total
 from plugfest.conformance.campaign.storage import read_results, seed_of
 from plugfest.conformance.catalogue import PROTOCOLS, Run, cases
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load
@@ -241,9 +241,8 @@ def finish(folder: Path) -> list[str]:
     if not results:
         return []
     page, junit, packed = report.write(folder)
-    cause = common_cause_text(results.values())
-    lines = [
+    return [
+        *first_lines(results.values()),
         f"{total(results.values())}; seed {seed_of(folder)}",
         f"report: {page}; JUnit: {junit}; everything: {packed}",
     ]
-    return [cause, *lines] if cause else lines

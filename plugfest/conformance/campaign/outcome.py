@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import enum
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from boundary.text import counted
 from plugfest.conformance.cause import Cause
@@ -61,6 +62,41 @@ def common_cause_text(results: Collection[Result]) -> str:
     cause, number = found
     look = f"; {cause.meaning.look}" if cause.meaning.look else ""
     return f"{number} of {len(results)} runs stopped for the same reason: {cause.meaning.says}{look}"
+
+
+class Everywhere(NamedTuple):
+    """A rule that holds in every case, and the runs that failed because it was broken, not for what they test."""
+
+    expected: str
+    rule: str
+    runs: list[Result]
+
+    @property
+    def passed(self) -> int:
+        """Number of these runs whose own case passed."""
+        return sum(run.itself is Verdict.PASS for run in self.runs)
+
+    def __str__(self) -> str:
+        one = self.runs[0]
+        what = one.judged.what if one.judged is not None else one.reason
+        apart = f"; apart from that, {self.passed} of them passed" if self.passed else ""
+        return f"{counted(len(self.runs), 'run')} failed for {self.rule}: {self.expected} (as {one.run}: {what}){apart}"
+
+
+def everywhere(results: Iterable[Result]) -> list[Everywhere]:
+    """The rules that failed several runs, whatever those test; the commonest first."""
+    broken: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        if result.itself is not None and result.judged is not None:
+            broken.setdefault((result.judged.expected, result.judged.rule), []).append(result)
+    found = [Everywhere(*key, runs) for key, runs in broken.items() if len(runs) > 1]
+    return sorted(found, key=lambda one: -len(one.runs))
+
+
+def first_lines(results: Collection[Result]) -> list[str]:
+    """What to know before the single runs: their common cause, and the rules that failed several of them."""
+    cause = common_cause_text(results)
+    return [*([cause] if cause else []), *map(str, everywhere(results))]
 
 
 def exit_code(results: Collection[Result]) -> Exit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+from boundary.text import clause
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.narrative import done
@@ -57,12 +58,18 @@ def judged(violation: Violation, did: str = "") -> Judged:
     return Judged(did=did, what=violation.text, expected=violation.rule, rule=violation.source)
 
 
+_APART = {Verdict.PASS: "the case passed", Verdict.INCONC: "the case was inconclusive"}
+"""What a case came to by itself, in words."""
+
+
 def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:
     """Adds what the watch found to the result: a violation fails the run, whatever the case tests."""
     for violation in watch.violations.values():
         found = judged(violation, done(run))
         if violation.fails and result.verdict in (Verdict.PASS, Verdict.INCONC):
+            result.itself = result.verdict
+            apart = f"; apart from that, {_APART[result.verdict]}{': ' * bool(result.reason)}{clause(result.reason)}"
             result.verdict, result.cause, result.judged = Verdict.FAIL, violation.cause, found
-            result.reason, result.look = str(found), ""
+            result.reason, result.look = f"{found}{apart}", ""
         else:
             result.find(str(found), Severity.NOTE if violation.allowed else Severity.READING)
