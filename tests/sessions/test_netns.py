@@ -52,6 +52,12 @@ def messages(trace: Path) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("layer") == "message"]
 
 
+def connection(trace: Path) -> str:
+    """What the trace says of the connection: its address, and with which TLS."""
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    return str(next(line["note"] for line in lines if line.get("name") == "connected"))
+
+
 @dataclass(frozen=True)
 class Mode:
     """What both commands are told, and what a session then shows.
@@ -69,19 +75,13 @@ class Mode:
     tls: str = ""
 
 
-def iso20(*words: str, vehicle: tuple[str, ...] = (), loop: str = "DC_ChargeLoopRes", tls: str = "TLSv1.3") -> Mode:
-    return Mode(("--protocol", "iso20", *words), vehicle, loop, tls)
-
-
 MODES = {
     "din": Mode(("--protocol", "din")),
     "iso2-ac": Mode(("--ac",), loop="ChargingStatusRes"),
     "iso2-dc-tls": Mode(("--protocol", "iso2", "--tls", "required"), tls="TLSv1.2"),
-    "iso20-dc": iso20(vehicle=("--scheduled",)),
-    "iso20-dc-tcp": iso20("--any-transport", "--tls", "none", vehicle=("--dynamic",), tls=""),
-    "iso20-ac": iso20("--ac", vehicle=("--dynamic",), loop="AC_ChargeLoopRes"),
-    "iso20-dc-bpt": iso20("--bpt", vehicle=("--dynamic",)),
-    "iso20-ac-bpt": iso20("--ac", "--bpt", vehicle=("--scheduled",), loop="AC_ChargeLoopRes"),
+    "iso20-dc-tcp": Mode(
+        ("--protocol", "iso20", "--any-transport", "--tls", "none"), ("--dynamic",), loop="DC_ChargeLoopRes"
+    ),
 }
 
 
@@ -98,10 +98,10 @@ def spread(names: Iterable[str], *quick: str) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-@pytest.mark.parametrize("mode", spread(MODES, "iso2-dc-tls", "iso20-dc", "iso20-dc-bpt"))
-def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, tmp_path: Path, pki: str) -> None:
+@pytest.mark.parametrize("mode", spread(MODES, "iso2-dc-tls"))
+def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, tmp_path: Path) -> None:
     kind = MODES[mode]
-    both = [*kind.words, "--pki", pki] if kind.tls == "TLSv1.3" else [*kind.words]
+    both = kind.words
     traces = {side: tmp_path / f"{side}.jsonl" for side in ("secc", "evcc")}
     charger = start_charger(cable, *both, "--sessions", "1", "--trace", str(traces["secc"]))
     try:
@@ -122,9 +122,60 @@ def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, 
     assert names[0] == "supportedAppProtocolReq"
     assert names[-1] == "SessionStopRes"
     assert names.count(kind.loop) > 10
-    lines = [json.loads(line) for line in traces["evcc"].read_text().splitlines()]
-    connected = next(line for line in lines if line.get("name") == "connected")
-    assert kind.tls in connected["note"] if kind.tls else "without TLS" in connected["note"]
+    assert (kind.tls or "without TLS") in connection(traces["evcc"])
+
+
+SERVICES = {"AC": (1, 5), "DC": (2, 6)}
+"""Of each energy: the service that only charges, and the bidirectional one."""
+
+
+def number(rational: dict[str, int]) -> float:
+    return rational["Value"] * 10.0 ** rational["Exponent"]
+
+
+@pytest.mark.parametrize("both_ways", [False, True], ids=["plain", "bpt"])
+@pytest.mark.parametrize("energy", SERVICES)
+def test_iso20_charges_and_discharges_scheduled_and_dynamic(
+    cable: Link, energy: str, both_ways: bool, tmp_path: Path, pki: str, request: pytest.FixtureRequest
+) -> None:
+    """One charger, two vehicles in turn, TLS 1.3 with both certificates: who decides on power decides on its sign."""
+    both = ["--protocol", "iso20", "--pki", pki, *["--ac"] * (energy == "AC"), *["--bpt"] * both_ways]
+    kw = -5 if both_ways else 5
+    charger_trace = tmp_path / "secc.jsonl"
+    sides = ["--target-power", str(kw), "--sessions", "2", "--trace", str(charger_trace)]
+    charger = start_charger(cable, *both, *sides)
+    request.addfinalizer(charger.kill)
+    told: list[str] = []
+    for control in ("Scheduled", "Dynamic"):
+        trace = tmp_path / f"{control}.jsonl"
+        wish = [f"--{control.lower()}", "--soc", "50", "--set", f"vehicle.wanted-power={kw}", "--duration", "1"]
+        words = command(cable, "evcc", *both, *wish, "--loop-delay", "0.05", "--trace", str(trace))
+        vehicle = subprocess.run(words, capture_output=True, text=True, timeout=CEILING)
+        assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
+        assert "vehicle: session completed" in vehicle.stdout
+        assert "TLSv1.3" in connection(trace)
+        seen = messages(trace)
+        told += [m["hex"] for m in seen]
+        assert seen[-1]["name"] == "SessionStopRes"
+        fields = [(m["name"], next(iter(m["message"].values()))) for m in seen]
+        selected = next(body for name, body in fields if name == "ServiceSelectionReq")
+        assert selected["SelectedEnergyTransferService"]["ServiceID"] == SERVICES[energy][both_ways]
+        member = f"{'BPT_' if both_ways else ''}{control}_{energy}_CL"
+        asked = [body for name, body in fields if name == f"{energy}_ChargeLoopReq"]
+        answered = [body for name, body in fields if name == f"{energy}_ChargeLoopRes"]
+        assert len(asked) > 5
+        assert all(f"{member}ReqControlMode" in body for body in asked)
+        assert all(f"{member}ResControlMode" in body for body in answered)
+        if energy == "AC":
+            powers = [number(body[f"{member}ReqControlMode"]["EVPresentActivePower"]) for body in asked]
+        else:
+            powers = [number(body["EVSEPresentCurrent"]) for body in answered]
+        assert max(powers, key=abs) * kw > 0
+    output, _ = charger.communicate(timeout=CEILING)
+    assert charger.returncode == 0, output
+    assert output.count("charger: session completed") == 2
+    # What one side sent the other received, byte for byte and in order.
+    assert told == [m["hex"] for m in messages(charger_trace)]
 
 
 def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_path: Path) -> None:
