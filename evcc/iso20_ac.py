@@ -16,7 +16,7 @@ from evcc.checks import same_kind
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import LEAVES_LATER, adopt, display, energies, warned
 from evcc.iso20_course import Course, begin_power
-from evcc.iso20_schedule import Plan, channel, power_delivery, profile, started
+from evcc.iso20_schedule import Plan, channel, power_delivery, profile, spendable, started
 from evcc.vehicle import AcDraw
 from evcc.verbs import pilot_moves
 from slac.pilot import State
@@ -27,9 +27,6 @@ from v2g.messages.iso20 import ac, common, types
 from v2g.phases import even
 from v2g.physical import at_least_zero, number
 from v2g.streams import MAIN
-
-LAST = 1.0
-"""s before the available energy is used up at which the vehicle stops."""
 
 USUAL_VOLTAGE, MOST_VOLTAGE = 230.0, 500.0
 """V, line to neutral: the default if EVSENominalVoltage is missing or out of range, and its largest valid value."""
@@ -47,7 +44,6 @@ class Terms:
         phases: number of phases that the session uses.
         most, giving: limits into the vehicle and out of it, W over all phases, as magnitudes.
         ramp: largest change of power, W per second, or None.
-        began_wh: energy that the battery had taken when this was agreed, Wh.
         setpoint: present value of a ramp, W.
         changed: loop time of that value, s.
     """
@@ -57,7 +53,6 @@ class Terms:
     most: float
     giving: float = 0.0
     ramp: float | None = None
-    began_wh: float = 0.0
     setpoint: float = 0.0
     changed: float | None = None
 
@@ -104,7 +99,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     )
     drive.ac_voltage = voltage
     terms = Terms(voltage, count, own, back if control.bidirectional else 0.0)
-    terms.began_wh, terms.setpoint = vehicle.battery.delivered_wh, vehicle.ac_power
+    terms.setpoint = vehicle.ac_power
     res = await drive.ask(
         ac.AC_ChargeParameterDiscoveryReq(
             AC_CPDReqEnergyTransferMode=ac_members(control).declares(
@@ -190,11 +185,7 @@ def wanted(drive: Drive, control: Control, terms: Terms, plan: Plan, told: float
     if control.dynamic:
         return max(min(told, terms.most), -terms.giving)
     power = plan.power(drive.now, terms.most, terms.giving)
-    if power > 0.0 and plan.schedule.available is not None:
-        taken = (drive.vehicle.battery.delivered_wh - terms.began_wh) / drive.vehicle.onboard.efficiency
-        if taken >= plan.schedule.available - power * LAST / 3600.0:
-            return 0.0
-    return min(power, max(told, 0.0)) if power > 0.0 else power
+    return min(power, max(told, 0.0), spendable(drive, control, plan)) if power > 0.0 else power
 
 
 async def loop(

@@ -20,7 +20,7 @@ from evcc.iso20_control import (
     watt,
 )
 from evcc.iso20_course import Course, begin_power
-from evcc.iso20_schedule import Plan, power_delivery, profile, started
+from evcc.iso20_schedule import Plan, power_delivery, profile, spendable, started
 from evcc.verbs import DEAD, rundown, still_flows, until_finished
 from slac.pilot import State
 from v2g.energy import Control
@@ -233,7 +233,7 @@ class Flow:
         if control.dynamic:  # the charger's limits show the direction that it wants
             wants = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
         else:
-            wants = wanted(drive, plan, power, back)
+            wants = wanted(drive, control, plan, power, back)
         target = max(-give, min(charge.current, wants / battery.voltage))
         return cls(charge.voltage, charge.current, power, give, back if give > 0.0 else 0.0, target, wants)
 
@@ -246,12 +246,13 @@ class Flow:
         return Flow(self.voltage, 0.0, 0.0)
 
 
-def wanted(drive: Drive, plan: Plan, most: float, giving: float) -> float:
-    """The plan's power, W, if the vehicle decides; less if the driver now wants less.
+def wanted(drive: Drive, control: Control, plan: Plan, most: float, giving: float) -> float:
+    """The plan's power, W, if the vehicle decides; less if the driver now wants less, and none without energy left.
 
     Another direction, or more power, needs another plan; until there is one, nothing flows in the wrong direction.
     """
     power, wish = plan.power(drive.now, most, giving), drive.vehicle.settings.target_power
+    power = min(power, spendable(drive, control, plan))
     if plan.sells_at is not None:
         return power
     return min(power, max(wish, 0.0)) if power >= 0.0 else max(power, min(wish, 0.0))

@@ -41,6 +41,7 @@ class Plan:
         wish: power that the driver wants, W, as the profile said; negative: give back.
         sells_at: lowest price per kWh at which the driver gives back, or None.
         pause: the pause to make instead of following it, or None.
+        began_wh: energy that the battery had taken when it was agreed, Wh.
     """
 
     schedule: Schedule
@@ -49,6 +50,7 @@ class Plan:
     wish: float = math.inf
     sells_at: float | None = None
     pause: Ending | None = None
+    began_wh: float = 0.0
 
     def become(self, other: Plan) -> None:
         """Takes over another plan that was agreed, for everything that follows this one."""
@@ -88,6 +90,19 @@ class Plan:
             back += [stack.start for stack in self.back.tariff.stacks] if self.back.tariff is not None else []
             starts += [start + later for start in [*back, self.back.end]]
         return sorted({start for start in starts if start < self.schedule.end} | {self.schedule.end})
+
+
+LASTS = 5.0
+"""s for which the rest of the available energy has to last: power falls with it, so that no ramp exceeds it."""
+
+
+def spendable(drive: Drive, control: Control, plan: Plan) -> float:
+    """The most power that what is left of AvailableEnergy allows, W, as the vehicle counts it; infinite without it."""
+    if plan.schedule.available is None:
+        return math.inf
+    efficiency = drive.vehicle.onboard.efficiency if control.service.energy == "AC" else 1.0
+    taken = (drive.vehicle.battery.delivered_wh - plan.began_wh) / efficiency
+    return max(plan.schedule.available - taken, 0.0) * 3600.0 / LASTS
 
 
 async def agree_schedule(drive: Drive, control: Control) -> Plan:
@@ -137,6 +152,7 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
         read_back(chosen, drive.now, sent, count) if control.bidirectional else None,
         0.0 if drive.pausing else settings.target_power,
         None if drive.pausing else settings.sells_at,
+        began_wh=drive.vehicle.battery.delivered_wh,
     )
 
 

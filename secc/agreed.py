@@ -72,13 +72,15 @@ def meant(visit: Visit) -> Agreed:
 
 def _available(visit: Visit, what: Agreed) -> Agreed:
     """The same limits, but no further charging once the available energy has been delivered."""
-    terms = visit.terms
-    plan = terms.plans.get(terms.tuple_id)
-    if plan is not None and plan.available is not None:
-        given = visit.evse.meter.session_wh - terms.offered_wh
-        if given >= plan.available:
-            what = what._replace(watts=0.0)
-    return what
+    return what if left(visit) > 0.0 else what._replace(watts=0.0)
+
+
+def left(visit: Visit) -> float:
+    """Energy that the chosen schedule still has available, Wh; infinite if it has no such limit."""
+    plan = visit.terms.plans.get(visit.terms.tuple_id)
+    if plan is None or plan.available is None:
+        return math.inf
+    return plan.available - (visit.evse.meter.session_wh - visit.terms.offered_wh)
 
 
 S = TypeVar("S", Slot, Step)

@@ -42,6 +42,9 @@ OVER = 1.05
 SETTLES_SHORT, SHORT_LASTS = 5.0, 15.0
 """The same two times for a vehicle that takes less than agreed: power ramps up, and less endangers nobody."""
 
+METERS_APART = 0.05
+"""Part of the available energy by which the vehicle's count of it may be ahead of the charger's meter."""
+
 Codes = types.responseCodeType
 
 
@@ -195,6 +198,14 @@ def deviation(visit: Visit) -> tuple[str, str]:
     if visit.terms.tolerance is None:
         return "", ""
     meant = now.watts if now.watts > 0.0 else now.least
+    if meant > 0.0 and nearly_used_up(visit, meant):
+        return "", ""
     if abs(flows - meant) > margin + abs(meant) * (OVER - 1.0):
         return "", f"{flows:.0f} W flows, the profile says {meant:.0f} W, the tolerance is {visit.terms.tolerance:g} W"
     return "", ""
+
+
+def nearly_used_up(visit: Visit, watts: float) -> bool:
+    """Whether so little of the available energy is left that a vehicle may stop already: it has a count of its own."""
+    available = visit.terms.plans[visit.terms.tuple_id].available
+    return available is not None and agreed.left(visit) <= max(available * METERS_APART, watts * SETTLES_SHORT / 3600.0)

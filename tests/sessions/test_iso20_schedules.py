@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from bench import Bench, iso20_bench, message_seen
+from bench import ISO20_MODES, Bench, iso20_bench, message_seen
 
 from secc.charger import MobilityNeeds
 from secc.plan import Plan, Price, Slot
 from v2g import prices
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause
-from v2g.physical import number
+from v2g.physical import number, rational
 from v2g.prices import Rule, Stack, Tariff, flat
 from v2g.protocols.iso20 import RENEGOTIATION
 
@@ -242,14 +242,36 @@ async def test_vehicle_that_leaves_its_profile_is_warned_and_refused() -> None:
     assert bench.safe
 
 
-async def test_no_more_energy_flows_than_is_available() -> None:
-    """The vehicle keeps the cap of its schedule by itself."""
-    bench = iso20_bench("iso20-ac", "scheduled", duration=120.0)
-    bench.evse.plans = [Plan(available=100.0)]
+@pytest.mark.parametrize("tolerance", [None, 500.0])
+@pytest.mark.parametrize("mode", ISO20_MODES)
+async def test_no_more_energy_flows_than_is_available(mode: str, tolerance: float | None) -> None:
+    """The vehicle stops by its own count, which a charger does not take for leaving the profile that it confirmed."""
+    bench = iso20_bench(mode, "scheduled", duration=120.0)
+    bench.evse.plans = [Plan(available=100.0, tolerance=tolerance)]
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    assert charger.energy_wh == pytest.approx(100.0, rel=0.03)
+    assert 90.0 < charger.energy_wh <= 100.0  # an AC vehicle stops at its smallest power
+    assert {res.ResponseCode for res in said(bench, f"{mode[6:8].upper()}_ChargeLoopRes")} == {"OK"}
+
+
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-dc-bpt"])
+async def test_vehicle_keeps_available_energy_that_its_charger_forgets(mode: str) -> None:
+    """In DC a charger may limit its output instead; this one does not."""
+    bench = iso20_bench(mode, "scheduled", duration=60.0)
+
+    def capped(message: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
+        block = message.Scheduled_SEResControlMode
+        if block is not None:
+            block.ScheduleTuple[0].ChargingSchedule.PowerSchedule.AvailableEnergy = rational(100.0)
+        return message
+
+    bench.se.rewrite[common.ScheduleExchangeRes] = capped
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert 90.0 < charger.energy_wh <= 100.0
+    last = said(bench, "DC_ChargeLoopReq")[-30]  # before the end, at which any vehicle asks for nothing
+    assert number(last.CLReqControlMode.EVTargetCurrent) == 0.0
 
 
 @pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc", "iso20-dc-bpt"])
