@@ -26,7 +26,7 @@ from secc import (
 from secc.authorizer import Decision
 from secc.charger import Wish
 from secc.dc import switch_off
-from secc.iso20_status import evse_status
+from secc.iso20_status import delivery_status
 from secc.minimal import minimal
 from secc.pauses import Paused
 from secc.terms import Terms
@@ -227,10 +227,7 @@ async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> comm
             visit.agreed_anew()
         case "Stop":
             await stop(visit)
-    status = evse_status(visit)
-    if code == "WARNING_PowerToleranceNotConfirmed" and status is None:
-        status = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
-    return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=status)
+    return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=delivery_status(visit, code))
 
 
 async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.responseCodeType:

@@ -11,9 +11,9 @@ from typing import Any
 
 from secc import iso20_ac, iso20_dc, iso20_profile
 from secc.charger import Wish
-from secc.iso20_status import GRACE
+from secc.iso20_status import GRACE, delivery_status
 from secc.visit import AnswerTable, Refusal, Visit
-from v2g.messages.iso20 import ac, common, dc, types
+from v2g.messages.iso20 import ac, common, dc
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
@@ -60,8 +60,7 @@ def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.Pow
         return common.PowerDeliveryRes(ResponseCode="OK")
     code = iso20_profile.accept(visit, request)
     if code.startswith("WARNING"):  # a tolerance was not confirmed: the vehicle has to start over
-        wish = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
-        return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=wish)
+        return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=delivery_status(visit, code))
     visit.coming = visit.terms
     visit.renegotiation.done()
     if visit.evse.notification.wish is Wish.RENEGOTIATE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from secc.charger import Wish
 from secc.visit import Refusal, Visit
 from v2g.messages.iso20 import types
+from v2g.rules.iso20.status import IN_POWER_DELIVERY
 
 NOTIFICATIONS: dict[Wish, types.evseNotificationType] = {
     Wish.STOP: "Terminate",
@@ -32,6 +33,16 @@ def evse_status(visit: Visit) -> types.EVSEStatusType | None:
         visit.tell(f"unsaid {notification}", f"{notification} is not notified: {obstacle}")
         return None
     return types.EVSEStatusType(NotificationMaxDelay=delay, EVSENotification=notification)
+
+
+def delivery_status(visit: Visit, code: types.responseCodeType) -> types.EVSEStatusType | None:
+    """EVSEStatus of a PowerDeliveryRes with this code: most wishes have to wait for the loop."""
+    status = evse_status(visit)
+    if status is not None and status.EVSENotification in IN_POWER_DELIVERY:
+        return status
+    if code == "WARNING_PowerToleranceNotConfirmed":
+        return types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
+    return None
 
 
 def unsaid(visit: Visit, notification: types.evseNotificationType) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from v2g.messages.iso20.types import evseNotificationType
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.loop import RESPONSES
 from v2g.rules.loop import TOLERATED
@@ -74,6 +75,10 @@ def response_code(facts: Facts, body: Any) -> str:
 # EVSEStatus
 
 
+IN_POWER_DELIVERY: tuple[evseNotificationType, ...] = ("Terminate",)
+"""What PowerDeliveryRes can ask for; everything else belongs to the charge loop."""
+
+
 @rule("told", "an alarm or a request of the charger is noted", SECC, "PowerDeliveryRes", *RESPONSES,
       severity="note", live=Live.UNSEEN, only=(*COMMON, *BOTH), failed=True)  # fmt: skip
 def charger_tells(facts: Facts, body: Any) -> str:
@@ -117,7 +122,7 @@ def confirmation_external(facts: Facts, body: Any) -> str:
       severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def notification_of_delivery(facts: Facts, body: Any) -> str:
     wish = None if body.EVSEStatus is None else body.EVSEStatus.EVSENotification
-    allowed = {"Terminate"}
+    allowed = {*IN_POWER_DELIVERY}
     if body.ResponseCode == "WARNING_PowerToleranceNotConfirmed":
         allowed.add("ScheduleRenegotiation")
     return f"PowerDeliveryRes with EVSENotification {wish}" if wish is not None and wish not in allowed else ""
