@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 HOLD = 1.0
-"""s: the time a charger may take to start following a lowered target or limit (IEC 61851-23)."""
+"""s: the time a charger may take to start following a changed target or limit (IEC 61851-23)."""
 FALL = 100.0
 """A/s: the rate at which it then ramps down; one that is seen to ramp down more slowly (`Descent`) is not wrong."""
 

@@ -29,6 +29,7 @@ from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import code_of
 from v2g import energy, naming
 from v2g.protocols import PROTOCOLS
+from v2g.rules.bounds import HOLD
 from v2g.status import of_charger
 
 ENDS_WITHIN = 5.0
@@ -218,6 +219,8 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
         if loop.allowed <= 0.0:
             return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle allowed 0 A throughout")
         asked = f", although the vehicle allowed up to {loop.allowed:g} A, and the charger decides (dynamic mode)"
+    if not why and loop.wanted < HOLD:
+        return replace(common, sentence=f"{lasted}; the vehicle was ready to take one for {loop.wanted:.1f} s of it")
     side: Side = SECC if asked or why else ""
     return replace(common, side=side, sentence=f"{lasted}{asked}{why}")
 

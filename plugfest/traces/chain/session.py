@@ -50,6 +50,7 @@ class Charge:
         flowed: the highest present current in A; None in AC.
         power: the highest present power in AC as measured by the charger, W; None if it does not report it.
         allowed: the highest current that the vehicle allowed if the charger decides, A; None if it does not.
+        wanted: s for which the vehicle was ready to take a current, by its requests; standby does not count.
     """
 
     first: float
@@ -62,6 +63,7 @@ class Charge:
     flowed: float | None = None
     power: float | None = None
     allowed: float | None = None
+    wanted: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -108,6 +110,7 @@ class Session:
         tardy: a request that came later than the charger has to wait, and the previous answer.
         beside: unanswered requests on side streams, by stream; ``refused_beside`` is the last refusal there.
         overdue: the last answer if it came later than the vehicle has to wait, and its request.
+        standby: the vehicle is in standby (ISO 15118-20).
     """
 
     number: int
@@ -154,6 +157,7 @@ class Session:
     overdue: tuple[Entry, Entry] | None = None
     beside: dict[int, Entry] = field(default_factory=dict)
     refused_beside: tuple[Entry | None, Entry] | None = None
+    standby: bool = False
     _order: Sequence | None = None
 
     @property
@@ -308,6 +312,8 @@ class Session:
             ("OK", "WARNING")
         ):
             self._charged(entry, request)
+        if name == "PowerDelivery" and request is not None and code.startswith("OK"):
+            self.standby = str(getattr(request.body, "ChargeProgress", "")) == "Standby"
         if (
             name == "SessionStop"
             and code.startswith("OK")
@@ -349,6 +355,9 @@ class Session:
         limit = quantity(getattr(control, "EVMaximumChargeCurrent", None))
         if limit is not None and not asked:
             loop.allowed = max(loop.allowed or 0.0, limit[0])
+        given = asked or limit
+        if loop.rounds and not self.standby and (given is None or given[0] > 0.0):
+            loop.wanted += min(entry.time - loop.last, GAP)
         loop.last = entry.time
         loop.rounds += 1
 
