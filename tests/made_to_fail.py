@@ -238,6 +238,17 @@ class Failure:
     traces: dict[str, Recording]
 
 
+def in_both(bench: Bench) -> Observe:
+    """Has a TLS handshake in the traces of both sides."""
+
+    def told(event: Event) -> None:
+        if (event.layer, event.name) == ("tls", "handshake"):
+            for events in bench.events.values():
+                events.append(event)
+
+    return told
+
+
 async def joined(bench: Bench, observe: Observe = ignore) -> tuple[Channel, Channel]:
     """Both ends of a link as the protocol wants it; ISO 15118-20: over TLS with both certificates, as traces tell."""
     if not bench.protocol.abilities.mutual:
@@ -245,14 +256,9 @@ async def joined(bench: Bench, observe: Observe = ignore) -> tuple[Channel, Chan
     bench.ev.control = CONTROL.get(bench.mode, "any")  # type: ignore[assignment]  # a text of the parameters, one of the literals
     bench.ev.any_transport = bench.se.any_transport = False
 
-    def told(event: Event) -> None:
-        if (event.layer, event.name) == ("tls", "handshake"):
-            for events in bench.events.values():
-                events.append(event)
-
     profile, roots = tls.PROFILES["iso20"], store("iso20")
     contexts = {"server": charger_tls(profile, roots), "client": vehicle_tls(profile, roots)}
-    return await memory_pair(**contexts, observe=fan_out(observe, told))
+    return await memory_pair(**contexts, observe=fan_out(observe, in_both(bench)))
 
 
 async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict[str, list[Event]]] | None:

@@ -23,6 +23,7 @@ from v2g import tls
 from v2g.credentials import Credential
 from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
+from v2g.trace import Observe, ignore
 
 START = datetime.datetime(2023, 11, 1, tzinfo=datetime.UTC)
 """Two weeks before the bench's wall clock begins."""
@@ -71,12 +72,12 @@ class PncBench(Bench):
         self.ev.now = self.se.now
         self.se.contracts = self.contracts
 
-    async def ends(self) -> tuple[Any, Any]:
+    async def ends(self, observe: Observe = ignore) -> tuple[Any, Any]:
         """Both ends of a connection, the charger's first."""
         if not self.tls:
             return await memory_pair()
         chain, key = _files("tests")
-        return await memory_pair(server=tls.server(chain, key), client=tls.client(None))
+        return await memory_pair(server=tls.server(chain, key), client=tls.client(None), observe=observe)
 
     async def run(self, during: Callable[[Any], Any] | None = None) -> tuple[Outcome, Outcome]:
         self.evse.pilot.offer(5.0)

@@ -23,6 +23,7 @@ from v2g import tls
 from v2g.credentials import Credential
 from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
+from v2g.trace import Observe, ignore
 
 
 @cache
@@ -78,12 +79,12 @@ class PncBench20(Bench):
         self.contracts.backend20 = made
         return made
 
-    async def ends(self) -> tuple[Any, Any]:
+    async def ends(self, observe: Observe = ignore) -> tuple[Any, Any]:
         """Both ends of a connection, the charger's first."""
         both = [tls.of_store(role, (store(),), tls.PROFILES["iso20"]) for role in ("server", "client")]
         for one in both:
             one.now = lambda: NOW
-        return await memory_pair(server=both[0], client=both[1])
+        return await memory_pair(server=both[0], client=both[1], observe=observe)
 
     async def run(self, during: Callable[[Any], Any] | None = None) -> tuple[Outcome, Outcome]:
         self.evse.pilot.offer(5.0)

@@ -1,0 +1,103 @@
+"""Mutants of one role's code, judged from recordings of its sessions: whoever has no mistake is not blamed.
+
+``python -m blame_mutants NUMBER SEED [PATTERN]`` in ``tests/`` prints each mutant under which a verdict, or a violation
+among the findings, is against the other side. Captures hold no control pilot, so a close that nothing explains is left
+to the traces.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from blame_scenes import scenes
+from mutants import place, source
+from plant_mutants import PLANT
+
+from plugfest.traces.chain.steps import Fault
+from plugfest.traces.checks import judge
+from plugfest.traces.entries import EVCC, SECC, Recording
+from plugfest.virtual import run
+
+LEFT_ALONE = {
+    EVCC: {"battery", "vehicle", "contactors", "status"},
+    SECC: PLANT | {"authorizer", "pauses"},
+}
+"""Modules by role that stand in for hardware, or are a person beside the session."""
+
+SECONDS = 90
+"""Real time for one mutant."""
+
+
+def against(recording: Recording, side: str) -> list[str]:
+    """Blame of the other side: the verdict, and violations among the findings."""
+    judged = judge(recording)
+    if judged.diagnosis.fault is Fault.CLOSED and not recording.layer("pilot"):
+        return []
+    found = [judged.verdict.headline] if judged.diagnosis.failed and judged.diagnosis.side not in ("", side) else []
+    return found + [str(one) for one in judged.findings if one.severity == "violation" and one.side not in ("", side)]
+
+
+def _generation(module: str) -> str:
+    """What the names of scenes begin with that use a module; "" for all."""
+    name = module.partition(".")[2]
+    return next((mode for mode in ("iso20", "iso2", "din") if name.startswith(mode)), "")
+
+
+def sites(pattern: str = "*") -> list[source.Site]:
+    """Every change of the roles' own code whose id is like the pattern."""
+    found = []
+    for side, left_alone in LEFT_ALONE.items():
+        names = sorted(path.stem for path in (Path(__file__).parents[1] / side).glob("*.py"))
+        modules = [f"{side}.{name}" for name in names if name not in left_alone and name != "__init__"]
+        found += [site for module in modules for site in source.sites(module)]
+    return [site for site in found if fnmatch.fnmatchcase(site.id, pattern)]
+
+
+def _tried(site: source.Site) -> list[str]:
+    """Who was blamed wrongly with a mutant in place, found in a process of its own."""
+    reads, writes = os.pipe()
+    if (child := os.fork()) == 0:
+        os.close(reads)
+        signal.alarm(SECONDS)
+        found: list[str] = []
+        side = site.module.partition(".")[0]
+        try:
+            place.put(site)
+            for name, scene in scenes().items():
+                if name.startswith(_generation(site.module)):
+                    for where, recording in run(scene()).items():
+                        found += [f"{name}, {where}: {text}" for text in against(recording, side)]
+        except Exception:  # noqa: BLE001 - a mutant may fail in any way; only what is judged counts
+            pass
+        finally:
+            os.write(writes, json.dumps(found[:12]).encode())
+            os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return list(json.loads(said)) if said else []
+
+
+def wrong(number: int, seed: int, pattern: str = "*") -> Iterator[str]:
+    """The mutants of a sample for which the other side is blamed, with the sentences."""
+    for name, scene in scenes().items():  # what a child would have to load, and sessions without any mutant
+        for where, recording in run(scene()).items():
+            yield from (f"no mutant, {name}, {where}: {text}" for text in against(recording, "nobody"))
+    place.live()
+    chosen = sites(pattern)
+    for site in random.Random(seed).sample(chosen, min(number, len(chosen))):
+        for text in _tried(site):
+            yield f"{site.id} ({site.before} -> {site.after}), {text}"
+
+
+if __name__ == "__main__":
+    for line in wrong(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4]):
+        print(line, flush=True)

@@ -1,0 +1,41 @@
+"""A mistake of one role never turns the judgement of its sessions against the other: samples of mutants."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import blame_mutants
+import pytest
+from made_to_fail import WAYS, failure
+from processes import run
+
+from plugfest.traces.entries import EVCC, SECC
+
+TESTS = Path(__file__).parents[1]
+
+
+def wrong(number: int, seed: int) -> list[str]:
+    done = run([sys.executable, "-m", "blame_mutants", str(number), str(seed)], cwd=TESTS, timeout=3000.0)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_nobody_is_blamed_for_a_mistake_of_the_other_in_a_sample_of_mutants() -> None:
+    assert wrong(5, 1) == []
+
+
+def test_blame_of_the_other_side_is_noticed(tmp_path: Path) -> None:
+    """Otherwise the samples would show nothing."""
+    refuses = next(way for way in WAYS if (way.side, way.name) == (SECC, "refuses"))
+    made = failure("iso2-dc", refuses, "PreChargeRes", 1, tmp_path / "x.pcapng")
+    assert made is not None
+    for recording in (made.capture, *made.traces.values()):
+        assert blame_mutants.against(recording, SECC) == []
+        assert len(blame_mutants.against(recording, EVCC)) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_nobody_is_blamed_for_a_mistake_of_the_other(seed: int) -> None:
+    assert wrong(250, seed) == []
