@@ -118,7 +118,7 @@ class Evse:
         schedule_seconds: duration of the schedule.
         planning_seconds: time needed to plan a schedule; until then the vehicle is answered Ongoing.
         plans: up to three priced schedules to offer instead of `schedule`; empty: `schedule`, without prices.
-        tuple_ids: SAScheduleTupleIDs of those schedules, 1 to 255 each.
+        tuple_ids: ids of those schedules: SAScheduleTupleID, 1 to 255, or ScheduleTupleID of ISO 15118-20.
         free: whether charging costs nothing.
         manager: the energy manager; sets the power that the charger wants in dynamic mode (ISO 15118-20).
         mobility_needs: departure and states of charge that a person set at the charger; the bench may change them at

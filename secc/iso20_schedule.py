@@ -112,7 +112,8 @@ def offer(visit: Visit, departure: int | None, most: int) -> list[common.Schedul
         most: MaximumSupportingPoints, the maximum length of each list.
     """
     tuples = []
-    for tuple_id, plan in enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1):
+    plans = visit.evse.plans[:MAX_TUPLES] or (Plan(),)
+    for place, (tuple_id, plan) in enumerate(zip(visit.evse.tuple_ids, plans, strict=False), 1):
         slots = visit.offer_schedule(departure, most, plan.slots)
         visit.terms.plans[tuple_id] = plan
         visit.terms.schedule[tuple_id], visit.terms.coverages[tuple_id] = slots, visit.terms.coverage
@@ -123,12 +124,12 @@ def offer(visit: Visit, departure: int | None, most: int) -> list[common.Schedul
         power, charging = made.ChargingSchedule.PowerSchedule, made.ChargingSchedule
         power.AvailableEnergy = None if plan.available is None else rational(plan.available, down=True)
         power.PowerTolerance = None if plan.tolerance is None else rational(plan.tolerance, down=True)
-        tariff, levels = _prices(visit, plan.tariff, plan.prices, tuple_id, most)
+        tariff, levels = _prices(visit, plan.tariff, plan.prices, place, most)
         charging.AbsolutePriceSchedule, charging.PriceLevelSchedule = tariff, levels
         if chosen(visit).bidirectional:
-            made.DischargingSchedule = _discharging(visit, plan, tuple_id, most)
+            made.DischargingSchedule = _discharging(visit, plan, tuple_id, place, most)
         tuples.append(made)
-    visit.terms.tuple_id = 1
+    visit.terms.tuple_id = tuples[0].ScheduleTupleID
     return tuples
 
 
@@ -141,7 +142,7 @@ def heard(visit: Visit, offer: common.EVEnergyOfferType) -> None:
     visit.tell("energy-offer", f"the vehicle offers {most:g} W for {fee:g} {visible(prices_asked.Currency)} per kWh")
 
 
-def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.ChargingScheduleType:
+def _discharging(visit: Visit, plan: Plan, tuple_id: int, place: int, most: int) -> common.ChargingScheduleType:
     """The discharging schedule, as long as the charging one; where its list is cut off, no energy is taken back."""
     least = -visit.evse.max_discharge_power
     wanted = [Slot(slot.start, max(min(slot.watts, 0.0), least)) for slot in plan.discharge] or [Slot(0, least)]
@@ -152,7 +153,7 @@ def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.C
         slots = [*slots[: most - 1], Slot(slots[most - 1].start, 0.0)]
     visit.terms.discharge[tuple_id] = tuple(slots)
     made = common.ChargingScheduleType(PowerSchedule=_powers(visit, slots))
-    number = tuple_id + MAX_TUPLES  # PriceScheduleID, distinct from those for charging
+    number = place + MAX_TUPLES  # PriceScheduleID, distinct from those for charging
     tariff, levels = _prices(visit, plan.discharge_tariff, plan.discharge_prices, number, most)
     made.AbsolutePriceSchedule, made.PriceLevelSchedule = tariff, levels
     return made

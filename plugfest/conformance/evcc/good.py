@@ -154,6 +154,8 @@ class GoodCase:
         apart = self._apart.setdefault(arrival.stream, Apart(self.visit))
         if arrival.name.endswith("ChargeParameterDiscoveryReq"):
             apart.begin()
+            first, *others = self.evse.tuple_ids
+            self.evse.tuple_ids = (*others, first)  # ids belong to an offer: the next one has others
         main = self.visit
         with apart.lent() as self.visit:
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Side, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 
@@ -12,6 +12,10 @@ BOOK = Book()
 EVCC: Side = "evcc"
 STEPS = {Stage.DELIVERY: Stage.PRECHARGE, Stage.END: Stage.WELDING}
 """A stage -> the one before, which the vehicle ends with Finished."""
+DEAD, GIVES_UP = 60.0, 10.0
+"""V below which contactors are proven open, and s after which a vehicle may give up waiting for that."""
+OFTEN = 15.0
+"""s within which a vehicle that renegotiates three times does so endlessly."""
 LASTS = 5.0
 """s for which power has to flow the other way."""
 FOLLOWS = 10.0
@@ -31,6 +35,41 @@ def step_open(flow: Flow, said: Said) -> str:
     if before.processed or gives_up or said.progress not in ("", "Start"):
         return ""
     return f"{said.name} comes after {before.name} with EVProcessing Ongoing"
+
+
+@BOOK.on("welding-live", "welding detection goes on until the voltage is gone", SPOKEN, EVCC, Stage.END,
+         weight=Weight.NOTED)  # fmt: skip
+def welding_live(flow: Flow, said: Said) -> str:
+    """A finding: a vehicle may leave it out, but one that begins it wants to know whether its contactors are welded."""
+    before, shown, stopped = flow.request, flow.shown, flow.steps.stopped_at
+    if before is None or before.stage is not Stage.WELDING or shown is None or shown.stage is not Stage.WELDING:
+        return ""
+    gives_up = flow.startled or flow.ending.alarmed or flow.steps.failed_at is not None
+    volts, lasted = shown.volts or 0.0, flow.now - (flow.now if stopped is None else stopped)
+    if gives_up or volts < DEAD or lasted >= GIVES_UP:
+        return ""
+    return f"{said.name} comes {lasted:.1f} s after the end of power, at {volts:.0f} V: welding was not detected"
+
+
+@BOOK.on("standby-under-load", "standby begins without power", "ISO 15118-20, standby", EVCC, Stage.DELIVERY,
+         cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def standby_under_load(flow: Flow, said: Said) -> str:
+    amps = abs(flow.plant.samples[-1].amps) if flow.plant.samples else 0.0
+    if said.progress != "Standby" or flow.startled or amps <= SMALL_CURRENT:
+        return ""
+    return f"{said.name}(Standby) comes while {amps:.1f} A flows"
+
+
+@BOOK.on("renegotiates-endlessly", "a vehicle renegotiates when it has a reason", "ISO 15118-20, renegotiation", EVCC,
+         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def renegotiates_endlessly(flow: Flow, said: Said) -> str:
+    """A finding: how often it may, nobody says."""
+    if len(flow.renegotiated) < flow.renegotiated.maxlen or flow.startled:
+        return ""
+    seconds = flow.now - flow.renegotiated[0]
+    if seconds > OFTEN:
+        return ""
+    return f"the vehicle has renegotiated its schedule {len(flow.renegotiated)} times in {seconds:.0f} s"
 
 
 def _other_way(flow: Flow, said: Said) -> str:

@@ -89,6 +89,7 @@ NEEDS: dict[str, Weight] = {
     "energies-to-cycle": Weight.FAILS,
     "soc-needs": Weight.FAILS,
     "profile-empty": Weight.FAILS,
+    "profile-short": Weight.FAILS,
     "parking-order": Weight.FAILS,
     "check-out-time": Weight.FAILS,
     "tolerance-unanswered": Weight.NOTED,

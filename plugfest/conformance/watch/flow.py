@@ -70,6 +70,7 @@ class Flow:
         parameters, offer: the last charge parameters of vehicle and charger; ``start``: the last PowerDeliveryReq that
             starts.
         wants: what the vehicle needs; ``inlet``: EVPresentVoltage, and what was measured when it came to that, V.
+        renegotiated: loop times of the last renegotiations on the side stream.
         startled: the tester gave the vehicle a reason to give up: a wrong message, a fault of the pilot.
     """
 
@@ -104,6 +105,7 @@ class Flow:
     start: Said | None = None
     wants: Wants = field(default_factory=Wants)
     inlet: tuple[float, float] = (0.0, 0.0)
+    renegotiated: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     startled: bool = False
     _lasting: dict[str, Lasting] = field(default_factory=dict)
 
@@ -149,6 +151,8 @@ class Flow:
             self._refused()
         if said.stage is Stage.SCHEDULE:
             self.wants.begin()
+            if not said.request and said.finished:
+                self.renegotiated.append(self.now)
         if said.stage is Stage.PARAMETERS and said.request:
             self._limit_vehicle(said)
         elif said.stage is Stage.PARAMETERS and said.ok:

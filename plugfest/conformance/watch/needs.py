@@ -29,6 +29,8 @@ MOVED, STEP_WH = 2, 1200.0
 """Percent that the SoC has to have risen where an energy stands, and Wh that have gone in: some count in kWh."""
 FITS = 1.5
 """Factor by which energies and SoC may differ: losses, a reserve, rounding."""
+BEYOND_WH = 150.0
+"""Wh that may go in beyond that: heating, rounding."""
 RISEN = 3
 """Percent by which the SoC has to have risen for its battery to be known."""
 BEHIND, BEHIND_AC = 3.0, 3.6
@@ -41,6 +43,8 @@ DEPARTS = 120.0
 """s by which a departure may jump: some round to minutes."""
 FAR = 43200.0
 """s from which on a departure counts as not known."""
+LONG_STAY, ABSOLUTE, NEVER = 14 * 86400.0, 1e9, 2.0**32 - 1
+"""s from which a departure is odd, and from which it is a time since 1970, but for the largest number there is."""
 STANDS = 70.0
 """s for which a departure may stay as it is."""
 ROUNDING = 60.0
@@ -169,6 +173,21 @@ def soc_behind_energy(flow: Flow, said: Said) -> str:
     )
 
 
+@BOOK.on("energy-beyond-room", "a battery takes no more than EVMaximumEnergyRequest", SOURCE, EVCC, Stage.LOOP)
+def energy_beyond_room(flow: Flow, said: Said) -> str:
+    """By what went in since a need was told first: an energy in kWh is soon used up."""
+    first = flow.wants.first.get("most")
+    if first is None or _quiet(flow):
+        return ""
+    came = flow.energy.net - first.wh
+    if came <= max(first.value, 0.0) * FITS + BEYOND_WH:
+        return ""
+    return (
+        f"{came:.0f} Wh has gone into the vehicle, which had an EVMaximumEnergyRequest of {first.value:g} Wh before: "
+        "is it in kWh?"
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # SoC and time
 
@@ -225,6 +244,24 @@ def _move_of_departure(flow: Flow, said: Said) -> _Move | None:
         return None
     text = f"{said.name} has DepartureTime {now:g} s, {passed:.1f} s after {last.value:g} s"
     return _Move(by, last.stage is Stage.LOOP, text)
+
+
+@BOOK.on("departure-far", "a departure counts in seconds from now", NEEDS_SOURCE, EVCC, Stage.SCHEDULE, Stage.LOOP)
+def departure_far(flow: Flow, said: Said) -> str:
+    departure = said.needs.departure
+    if departure is None or not ABSOLUTE <= departure < NEVER or flow.startled:
+        return ""
+    return f"{said.name} has DepartureTime {departure:.0f} s, {departure / 86400.0:.0f} days: is it a point in time?"
+
+
+@BOOK.on("departure-late", "a departure counts in seconds", NEEDS_SOURCE, EVCC, Stage.SCHEDULE, Stage.LOOP,
+         weight=Weight.NOTED)  # fmt: skip
+def departure_late(flow: Flow, said: Said) -> str:
+    """A finding: a vehicle may be parked for weeks."""
+    departure = said.needs.departure
+    if departure is None or not LONG_STAY < departure < ABSOLUTE or flow.startled:
+        return ""
+    return f"{said.name} has DepartureTime {departure:.0f} s, {departure / 86400.0:.0f} days: is it in ms?"
 
 
 @BOOK.on("departure-jumps", "a departure counts down until the loop", NEEDS_SOURCE, EVCC, Stage.SCHEDULE, Stage.LOOP)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from boundary.text import visible
 from plugfest.conformance.cause import Cause
 from v2g.credentials import chain_of, common_name, plain_id, read
 from v2g.errors import RemoteError
@@ -22,6 +23,7 @@ CHAIN = "a contract comes with the sub-CAs up to its root, and its eMAID is that
 ROOTS = "a vehicle lists the roots that it trusts, including the root of the charger's certificate"
 SERVICE = "a certificate service is selected before it is used"
 EVCCID = "the EVCCID is the MAC address of the vehicle"
+IDENTITY = "a vehicle has one EVCCID"
 UNUSED = "in DIN SPEC 70121 a vehicle uses only charging, and no contracts"
 ENTRIES = "a vehicle takes at least one entry of a schedule"
 CERTIFICATES = 2
@@ -63,11 +65,15 @@ class Papers:
         known: of the bench.
         sets: of the certificate service: parameter set -> what it is called.
         selected: ServiceIDs with parameter sets; None: nothing was selected yet.
+        before: EVCCID of the session before; None: there was none.
+        evccid: of this session.
     """
 
     known: Known = field(default_factory=Known)
     sets: dict[int, str] = field(default_factory=dict)
     selected: Mapping[int, int | None] | None = None
+    before: bytes | str | None = None
+    evccid: bytes | str | None = None
 
     def show(self, request: Any) -> list[Wrong]:
         """Takes a request into account; what is wrong with it."""
@@ -77,6 +83,7 @@ class Papers:
             self._roots(request),
             self._exchange(name),
             _identity(request),
+            self._same(request),
             _unused(request),
         ]
         if name == "PaymentServiceSelectionReq":
@@ -93,6 +100,17 @@ class Papers:
             for parameter in one.Parameter:
                 if parameter.Name == "Service" and parameter.stringValue is not None:
                     self.sets[one.ParameterSetID] = parameter.stringValue
+
+    def _same(self, request: Any) -> Wrong | None:
+        """A finding: some vehicles draw another address each time they are plugged in."""
+        evccid = getattr(request, "EVCCID", None)
+        if evccid is None:
+            return None
+        self.evccid = evccid
+        if self.before in (None, evccid):
+            return None
+        text = f"EVCCID is {_told(evccid)}, but it was {_told(self.before)} in the session before"
+        return Wrong("evccid-changes", text, IDENTITY, fails=False)
 
     def _contract(self, request: Any) -> str:
         """What is wrong with the certificates that a request shows; "" where nothing is."""
@@ -159,6 +177,10 @@ def _unused(request: Any) -> Wrong | None:
     else:
         return None
     return Wrong("unused-in-din", f"comes with {' and '.join(found)}", UNUSED) if found else None
+
+
+def _told(evccid: bytes | str | None) -> str:
+    return evccid.hex() if isinstance(evccid, bytes) else visible(str(evccid))
 
 
 def _identity(request: Any) -> Wrong | None:

@@ -31,6 +31,9 @@ SETTLED = 1.0
 MOVES_WITHIN = 0.25
 """s after PowerDeliveryReq in which the pilot moves in AC [V2G2-847, 848]."""
 
+EARLY = 0.05
+"""s by which it may have moved before, by the clock of a bench."""
+
 
 @BOOK.on("soc-jumps", "the state of charge moves with the energy", SPOKEN, EVCC, *TELLING)
 def soc_jumps(flow: Flow, said: Said) -> str:
@@ -216,6 +219,17 @@ def pilot_ready_ac(flow: Flow, said: Said) -> str:
     if state in READY or flow.steps.on_at is None or flow.now - flow.steps.on_at < MOVES_WITHIN:
         return ""
     return f"{said.name} comes {flow.now - flow.steps.on_at:.1f} s after the start while the pilot is in {state.value}"
+
+
+@BOOK.on("pilot-left-early", "in AC a vehicle leaves C only after PowerDeliveryReq(Stop)", "V2G2-848", EVCC,
+         Stage.DELIVERY, cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_left_early(flow: Flow, said: Said) -> str:
+    left = flow.contacts.opened_at
+    if not flow.ac or said.progress != "Stop" or left is None or flow.startled or flow.steps.stop_at is not None:
+        return ""
+    if flow.now - left < EARLY:
+        return ""
+    return f"{said.name}(Stop) comes {flow.now - left:.2f} s after the pilot left C"
 
 
 @BOOK.on("pilot-ready-late", "a vehicle is back in B after PowerDeliveryReq(Stop)", "V2G2-848", EVCC, Stage.WELDING,

@@ -95,7 +95,7 @@ class Talk:
                 flow, "request-pace", f"{name} comes {took:.1f} s after the previous response",
                 f"a request comes at most {PACE:g} s after the previous response", Cause.TOO_LATE,
             )  # fmt: skip
-        for one in self.papers.show(request) if schema in TABLES else ():
+        for one in self.papers.show(request):
             self._add(flow, one.name, one.text, one.rule, one.cause, fails=one.fails)
         due = self.receipt and contract and not excused
         if due and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST):

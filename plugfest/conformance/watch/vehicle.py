@@ -15,6 +15,8 @@ BOOK = Book()
 EVCC: Side = "evcc"
 ABOVE = 1.05
 """Factor by which a target may be above a limit: rounding."""
+OWN_VOLTS = 1.02
+"""The same of a voltage and the vehicle's own limit, at which a battery must not be for long."""
 GAP = 1.0
 """V or A that rounding may add."""
 NEAR = 20.0
@@ -25,8 +27,9 @@ MOVES = 0.03
 """Part of the battery's energy after which the SoC has to have moved."""
 
 
-def _above(value: float | None, limit: float | None) -> bool:
-    return value is not None and limit is not None and limit >= 0 and value > limit * ABOVE + GAP
+def _above(value: float | None, limit: float | None, unit: str) -> bool:
+    factor = OWN_VOLTS if unit == "V" else ABOVE
+    return value is not None and limit is not None and limit >= 0 and value > limit * factor + GAP
 
 
 @BOOK.on("target-own-limit", "targets stay within the vehicle's own limits", SPOKEN, EVCC, Stage.LOOP,
@@ -37,7 +40,7 @@ def target_own_limit(flow: Flow, said: Said) -> str:
         (said.target_volts, said.most.volts, flow.vehicle.volts.value, "V", "EVMaximumVoltageLimit"),
     ):
         limit = now if now is not None else before
-        if _above(value, limit):
+        if _above(value, limit, unit):
             return f"{said.name} asks for {value:.9g} {unit}, but the vehicle's own {name} is {limit:.9g} {unit}"
     return ""
 

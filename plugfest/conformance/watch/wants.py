@@ -28,12 +28,14 @@ class Wants:
     Attributes:
         last: of each need, as told last; its name is that in :class:`.messages.Needs`.
         since: the same, as told first with its present value.
+        first: the same, as told first since the charger named other ones.
         named: what the charger named last.
         soc: PresentSOC told first, with the energy and time.
     """
 
     last: dict[str, Value] = field(default_factory=dict)
     since: dict[str, Value] = field(default_factory=dict)
+    first: dict[str, Value] = field(default_factory=dict)
     named: tuple[float | None, ...] = ()
     soc: Value | None = None
 
@@ -52,12 +54,13 @@ class Wants:
             new = Value(value, now, wh, said.soc, said.stage)
             old = self.since.get(name)
             self.last[name] = new
+            self.first.setdefault(name, new)
             if old is None or old.value != value or (old.soc is None and said.soc is not None):
                 self.since[name] = new
 
     def begin(self) -> None:
         """Needs are new ones: those before do not count."""
-        self.last, self.since, self.soc = {}, {}, None
+        self.last, self.since, self.first, self.soc = {}, {}, {}, None
 
     def _named(self, said: Said) -> None:
         named = tuple(getattr(said.needs, name) for name in NAMED)

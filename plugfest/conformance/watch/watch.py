@@ -307,7 +307,8 @@ class Watch:
         self.flow = Flow(self.terms, self.ac, Facts(secure=self.secure()))
         self.log.begin()
         self._asked.clear()
-        self.talk = Talk(papers=Papers(self.known()))
+        shown = self.talk.papers
+        self.talk = Talk(papers=Papers(self.known(), before=shown.evccid or shown.before))
         self._offered = replace(self._offered, since=max(self._offered.since, now), excused=False)
         self.flow.contacts.pilot = self._offered.reading.state
         if self.side == "evcc":

@@ -312,6 +312,8 @@ CASES = (
     Case("profile-missing", "PowerDeliveryReq", at(PROFILE, None)),
     Case("profile-empty", "PowerDeliveryReq", at(PROFILE, lambda old: old and
          at("EVPowerProfileEntries.EVPowerProfileEntry", lasting(0))(old))),
+    Case("profile-short", "PowerDeliveryReq", at(PROFILE, lambda old: old and
+         at("EVPowerProfileEntries.EVPowerProfileEntry", lasting(1440))(old)), live=False),
     Case("profile-unasked", "PowerDeliveryReq", at("ChargeProgress", "Stop"), live=False),
     Case("profile-mode", "PowerDeliveryReq", at(PROFILE, lambda old: old and msgspec.structs.replace(old,
          Scheduled_EVPPTControlMode=None, Dynamic_EVPPTControlMode=common.Dynamic_EVPPTControlModeType()))),

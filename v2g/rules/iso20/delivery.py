@@ -9,7 +9,7 @@ from typing import Any
 from v2g.physical import number
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.planned import Planned, steps
-from v2g.rules.iso20.schedules import ahead
+from v2g.rules.iso20.schedules import DAY, ahead
 from v2g.rules.parameters import PRECHARGE_DIFFERENCE
 from v2g.rules.rule import COMMON20, DC20, EVCC, SECC, Book, Live
 from v2g.rules.schedule import Steps
@@ -53,6 +53,21 @@ def profile_empty(facts: Facts, body: Any) -> str:
     return "" if seconds else "EVPowerProfile covers 0 s"
 
 
+@rule("profile-short", "a power profile reaches to the end of its schedule", EVCC, "PowerDeliveryReq",
+      severity="warning", live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def profile_short(facts: Facts, body: Any) -> str:
+    """Where nobody knows when the schedule began, its first day counts. A charger judges this by its own schedule."""
+    found = _chosen(facts, body)
+    if found is None or found[1] is None or not _starts(body):
+        return ""
+    plan = found[1]
+    left = min(plan.charging.end - plan.age, DAY) - (facts.now - facts.iso20.planned)
+    covers = steps(body.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry).end
+    if covers >= left - ALIGNED:
+        return ""
+    return f"the profile covers {covers:.0f} s, but schedule {found[0]} goes on for {left:.0f} s"
+
+
 @rule("profile-mode", "a power profile is for the control mode selected", EVCC, "PowerDeliveryReq", code=INVALID,
       only=COMMON)  # fmt: skip
 def profile_mode(facts: Facts, body: Any) -> str:
@@ -89,7 +104,7 @@ def profile_above_schedule(facts: Facts, body: Any) -> str:
     if plan is None or not _starts(body):
         return ""
     profile = steps(body.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
-    since = facts.now - facts.iso20.planned  # the profile counts from now, the schedule from its offer
+    since = facts.now - facts.iso20.planned + plan.age  # the profile counts from now, the schedule from its anchor
     wanted, charging, discharging = _Lookup(profile), _Lookup(plan.charging), _Lookup(plan.discharging)
     for second in sorted({s.start for s in profile.steps} | {max(0.0, s.start - since) for s in plan.charging.steps}):
         asked = wanted.at(second)

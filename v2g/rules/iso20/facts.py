@@ -14,7 +14,7 @@ from v2g import energy
 from v2g.energy import EnergyService, ParameterSet
 from v2g.phases import given
 from v2g.physical import number
-from v2g.reading import header_of
+from v2g.reading import header_of, stamp_of
 from v2g.rules.bounds import FALL, Ceiling
 from v2g.rules.iso20.kinds import Kind, kind_of, per_phase, total
 from v2g.rules.iso20.planned import Planned, steps
@@ -147,7 +147,10 @@ class Facts20:
         plan = (self.plans or {}).get(self.tuple_id or 0)
         limits = [
             most
-            for given, base in ((plan.charging if plan else None, self.planned), (self.profile, self.profiled))
+            for given, base in (
+                (plan.charging if plan else None, self.planned - (plan.age if plan else 0.0)),
+                (self.profile, self.profiled),
+            )
             if given is not None and (most := _highest(given, now - seconds - base, now - base)) is not None
         ]
         return min(limits, default=None)
@@ -317,7 +320,8 @@ def _offered(facts: Facts20, body: Any, request: Any, now: float) -> None:
     block = body.Scheduled_SEResControlMode
     if body.EVSEProcessing == "Finished":
         tuples = reversed(block.ScheduleTuple) if block is not None else ()
-        facts.plans = {one.ScheduleTupleID: Planned.of(one) for one in tuples} if block is not None else None
+        sent = stamp_of(body)
+        facts.plans = {one.ScheduleTupleID: Planned.of(one, sent) for one in tuples} if block is not None else None
         facts.planned, facts.invited = now, bool(body.GoToPause)
 
 

@@ -37,19 +37,22 @@ class Planned:
         charging: upper bound, W.
         discharging: lower bound, negative, W; None: no discharging.
         tolerance: whether PowerTolerance was offered.
+        age: s for which it had been running when it was offered, by its TimeAnchor.
     """
 
     charging: Steps
     discharging: Steps | None
     tolerance: bool
+    age: float = 0.0
 
     @classmethod
-    def of(cls, element: Any) -> Planned:
-        """Reads a ScheduleTuple."""
+    def of(cls, element: Any, sent: int = 0) -> Planned:
+        """Reads a ScheduleTuple; ``sent`` is the TimeStamp of its message."""
         power = element.ChargingSchedule.PowerSchedule
         back = element.DischargingSchedule
         return cls(
             steps(power.PowerScheduleEntries.PowerScheduleEntry),
             None if back is None else steps(back.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry),
             power.PowerTolerance is not None,
+            stamps.age(power.TimeAnchor, sent),
         )

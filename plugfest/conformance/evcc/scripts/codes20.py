@@ -18,6 +18,8 @@ from v2g.physical import rational
 from v2g.prices import Rule, Stack, Tariff
 
 SET = "iso20-common"
+UNPROVEN = ("changed after signing", "signed by another key", "signed in part")
+"""Prices that a vehicle should not believe."""
 DEAR, CHEAP = 0.35, 0.01
 """Per kWh."""
 
@@ -47,6 +49,10 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
             signed = None
         case "changed after signing":
             pass
+        case "signed in part":  # all but the cheapest
+            block = cheap.Scheduled_SEResControlMode.ScheduleTuple[1].ChargingSchedule
+            block.AbsolutePriceSchedule.Id = None
+            signed = signature.sign_message(cheap, signer.key, SET, tester.pics.grammar)
         case "signed by another key":
             other = credential(tester.certificates.other["mo-sub2"]).key
             signed = signature.sign_message(cheap, other, SET, tester.pics.grammar)
@@ -64,7 +70,7 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
     delivery = await tester.held(caught, "PowerDeliveryReq")
     chosen = delivery.message.EVPowerProfile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
     result.saw("the schedule chosen", f"{chosen}; {middle} is the cheapest by prices that are {what}")
-    if chosen == middle and what in ("changed after signing", "signed by another key"):
+    if chosen == middle and what in UNPROVEN:
         result.find(
             f"the vehicle chose schedule {chosen}, which is the cheapest only by prices that are {what}",
             Severity.READING, Cause.ACCEPTED,

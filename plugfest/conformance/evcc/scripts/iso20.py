@@ -136,7 +136,10 @@ async def _sleeps(tester: TesterEvse, result: Result, place: int) -> None:
 # Dynamic mode
 
 
-@SCRIPTS.on("PF_EVCC_ISO20_Dynamic_Follow", "PF_EVCC_ISO20_Dynamic_Follow_AC", "PF_EVCC_ISO20_Dynamic_Follow_BPT")
+@SCRIPTS.on(
+    "PF_EVCC_ISO20_Dynamic_Follow", "PF_EVCC_ISO20_Dynamic_Follow_AC", "PF_EVCC_ISO20_Dynamic_Follow_BPT",
+    "PF_EVCC_ISO20_Dynamic_Follow_AC_BPT",
+)  # fmt: skip
 async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
     """The charger asks for different fractions of what the vehicle can take, in turn, and that power flows."""
     await charging(tester, 30)

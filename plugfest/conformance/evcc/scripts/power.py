@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import charging
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
-from plugfest.conformance.verdict import Failed, Result
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from secc.plan import Plan, Slot
 
 LONG = 75.0
 """s in which a battery is charged by a few percent."""
+SETTLED = 4.0
+"""s after which a vehicle takes its full power."""
+SHORT = 15.0
+"""s in which a vehicle keeps to one of several schedules."""
 SCHEDULED = {False: (8_000.0, 40_000.0), True: (7_000.0, 15_000.0)}
 """Low and high powers of a schedule, W, by whether it is of AC, where less may be nothing for a vehicle."""
 STEP = LONG / 3.0
 """s for which each of them lasts: longer than a vehicle may take to follow it."""
+CARRIERS = ("EVChargeParameter", "Scheduled_SEReqControlMode", "Dynamic_SEReqControlMode")
+"""Parts of requests with a DepartureTime."""
 DELAY = 5
 """s of NotificationMaxDelay."""
 PATIENCE = 60.0
@@ -32,15 +41,20 @@ def _steps(tester: TesterEvse) -> list[Slot]:
 @SCRIPTS.on(
     "PF_EVCC_ISO2_PowerFlow", "PF_EVCC_DIN_PowerFlow", "PF_EVCC_ISO2_PowerFlow_AC", "PF_EVCC_ISO20_PowerFlow_DC",
     "PF_EVCC_ISO20_PowerFlow_DC_dynamic", "PF_EVCC_ISO20_PowerFlow_BPT", "PF_EVCC_ISO20_PowerFlow_AC",
-    "PF_EVCC_ISO20_PowerFlow_AC_dynamic", "PF_EVCC_ISO20_PowerFlow_AC_BPT",
+    "PF_EVCC_ISO20_PowerFlow_AC_dynamic", "PF_EVCC_ISO20_PowerFlow_AC_BPT", "PF_EVCC_ISO20_Departure",
+    "PF_EVCC_ISO20_Departure_dynamic", "PF_EVCC_ISO2_Departure",
 )  # fmt: skip
 async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     """Charges for a while, then asks the vehicle to stop: it ends normally."""
-    if run.variant["flow"] == "schedule":
+    flow = str(run.variant["flow"])
+    if flow == "schedule":
         tester.evse.plans = [Plan(slots=_steps(tester))]
+    elif flow == "schedules":
+        tester.evse.plans = [Plan(slots=[Slot(0, watts)]) for watts in (0.0, *SCHEDULED[tester.pics.ac])]
     await charging(tester, 3)
-    if run.variant["flow"] != "end":
-        await tester.wait_for(lambda: tester.over, LONG)
+    if (begins := BEGINS.get(flow)) is not None:
+        await begins(tester, result)
+    await tester.wait_for(lambda: tester.over, LASTS.get(flow, LONG))
     tester.evse.request_stop(DELAY)
     ended = await tester.wait_for(lambda: tester.over, PATIENCE)
     result.saw("the session ends after StopCharging", "as expected" if ended else "it did not")
@@ -50,3 +64,44 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
             cause=Cause.WENT_ON, expected=f"the end of the session within {PATIENCE:g} s of StopCharging",
             observed="a session that goes on",
         )  # fmt: skip
+
+
+async def _departs(tester: TesterEvse, result: Result) -> None:
+    """A departure was named, and it is told before the loop. How it goes on, the watch judges."""
+    told = next((seconds for one in tester.requests if (seconds := _departure(one.message)) is not None), None)
+    result.saw("DepartureTime", "none" if told is None else f"{told} s")
+    if not told:
+        raise Failed(
+            f"DepartureTime is {'missing' if told is None else '0 s'}, although a departure was named",
+            cause=Cause.WRONG_FIELD, expected="DepartureTime before the loop", observed=str(told),
+        )  # fmt: skip
+
+
+def _departure(message: Any) -> int | None:
+    """DepartureTime of a message that has one, s."""
+    parts = (getattr(message, name, None) for name in CARRIERS)
+    return next((part.DepartureTime for part in parts if getattr(part, "DepartureTime", None) is not None), None)
+
+
+async def _renegotiates(tester: TesterEvse, result: Result) -> None:
+    """Another schedule while power flows, with much less power: a vehicle that agrees to it keeps to it."""
+    await tester.wait_for(lambda: tester.over, SETTLED)
+    low, _ = SCHEDULED[tester.pics.ac]
+    tester.evse.plans = [Plan(slots=[Slot(0, low)])]
+    tester.evse.request_renegotiation(DELAY)
+
+
+async def _pauses(tester: TesterEvse, result: Result) -> None:
+    """The driver wants to pause: in dynamic mode the charger would have to ask for it, which it does not."""
+    if not await tester.system.do("pause"):
+        raise Inconclusive("nobody on this bench can ask the vehicle to pause", cause=Cause.NO_ACTION)
+
+
+BEGINS: Mapping[str, Callable[[TesterEvse, Result], Awaitable[None]]] = {
+    "departure": _departs,
+    "renegotiated": _renegotiates,
+    "paused by the driver": _pauses,
+}
+"""Flow -> what happens once power flows."""
+LASTS = {"end": 0.0, "schedules": SHORT, "paused by the driver": SHORT, "renegotiated": 2.0 * SHORT}
+"""Flow -> s for which it lasts then."""
