@@ -14,8 +14,8 @@ STEPS = {Stage.DELIVERY: Stage.PRECHARGE, Stage.END: Stage.WELDING}
 """A stage -> the one before, which the vehicle ends with Finished."""
 DEAD, GIVES_UP = 60.0, 10.0
 """V below which contactors are proven open, and s after which a vehicle may give up waiting for that."""
-OFTEN = 15.0
-"""s within which a vehicle that renegotiates three times does so endlessly."""
+TIMES, OFTEN = 3, 15.0
+"""Renegotiations, and s within which a vehicle that has so many does it endlessly."""
 LASTS = 5.0
 """s for which power has to flow the other way."""
 FOLLOWS = 10.0
@@ -64,7 +64,7 @@ def standby_under_load(flow: Flow, said: Said) -> str:
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def renegotiates_endlessly(flow: Flow, said: Said) -> str:
     """A finding: how often it may, nobody says."""
-    if len(flow.renegotiated) < flow.renegotiated.maxlen or flow.startled:
+    if len(flow.renegotiated) < TIMES or flow.startled:
         return ""
     seconds = flow.now - flow.renegotiated[0]
     if seconds > OFTEN:

@@ -80,7 +80,8 @@ async def _departs(tester: TesterEvse, result: Result) -> None:
 def _departure(message: Any) -> int | None:
     """DepartureTime of a message that has one, s."""
     parts = (getattr(message, name, None) for name in CARRIERS)
-    return next((part.DepartureTime for part in parts if getattr(part, "DepartureTime", None) is not None), None)
+    told = (getattr(part, "DepartureTime", None) for part in parts)
+    return next((int(seconds) for seconds in told if seconds is not None), None)
 
 
 async def _renegotiates(tester: TesterEvse, result: Result) -> None:
