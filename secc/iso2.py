@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from secc import ac, contract, dc, iso2_services, provisioning, schedule
 from secc.authorizer import Decision
+from secc.charger import Wish
 from secc.dc import accept_limits, follow, insulation_tested, output, precharge, switch_off
 from secc.pauses import Paused
 from secc.power import Insulation
@@ -223,9 +224,10 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
         await start(visit, request)
     else:
         # The vehicle's error code has no influence here: it is stopping.
-        visit.evse.forget()
-        visit.power_over()
         visit.stopped = request.ChargeProgress == "Stop"
+        if visit.stopped or visit.evse.notification.wish is Wish.RENEGOTIATE:
+            visit.evse.forget()  # a wish to stop outlives a renegotiation that the vehicle had begun
+        visit.power_over()
         if visit.dc:
             await switch_off(visit, for_good=visit.stopped)
         elif visit.stopped:

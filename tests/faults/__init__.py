@@ -6,6 +6,7 @@
 
 from faults import (
     chains,
+    charger_follows,
     charger_memory,
     charger_messages,
     charger_pilot,
@@ -35,6 +36,7 @@ __all__ = [
     "FAULTS",
     "Fault",
     "chains",
+    "charger_follows",
     "charger_memory",
     "charger_messages",
     "charger_pilot",

@@ -86,7 +86,7 @@ vehicle("20-one-phase-as-three", "at an outlet of one phase, the power of three"
 
 
 def _departs(change: Any) -> list[tuple[Any, str, Any]]:
-    """What a vehicle tells of its departure."""
+    """The departure that a vehicle reports."""
     right = Drive.departure.fget
     assert right is not None
 

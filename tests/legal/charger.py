@@ -15,6 +15,7 @@ from legal.variant import (
     CHARGER_DIN,
     CHARGER_PNC,
     CLOSING_LATE,
+    IN_PIECES,
     charger,
     dynamics,
     each,
@@ -487,4 +488,11 @@ charger(
     "a contract is accepted that expires soon",
     ("PF_SECC_ISO2_PaymentDetails_ExpiresSoon",),
     saying(PaymentDetailsRes=fields(ResponseCode="OK_CertificateExpiresSoon")),
+)
+
+charger(
+    "in-pieces-charger",
+    "each message comes in segments of seven bytes",
+    (*CHARGER_DC, *CHARGER_AC, *CHARGER_DIN),
+    patches=IN_PIECES,
 )

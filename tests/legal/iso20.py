@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+import evcc.iso20_dc
 from legal.variant import (
     also,
     charger,
@@ -619,3 +620,87 @@ def _leaving_sooner(message: Any) -> Any:
 vehicle("20-ev-leaves-sooner", "the driver moves the departure in the loop", FLOWS[1:],
         also(settings(departure=7200), saying(DC_ChargeLoopReq=_leaving_sooner)), noted=True)  # fmt: skip
 vehicle("20-ev-departs-in-flow", "a departure counts down", FLOWS[1:], settings(departure=7200))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Ways to go through a session
+
+
+async def _at_once(drive: Any) -> None:
+    """Goes straight to SessionStop."""
+
+
+async def _longer(drive: Any) -> None:
+    """Two seconds more than it takes for the voltage to be gone."""
+    for _ in range(20):
+        res = await drive.ask(dc.DC_WeldingDetectionReq(EVProcessing="Ongoing"))
+        drive.vehicle.report(number(res.EVSEPresentVoltage))
+        await drive.breathe()
+    await drive.ask(dc.DC_WeldingDetectionReq(EVProcessing="Finished"))
+
+
+async def _in_two_steps(drive: Any, *rest: Any, right: Any = evcc.iso20_dc.start) -> None:
+    """PowerDelivery(Start) with Ongoing first, as long as the profile is being worked out."""
+    await drive.ask(common.PowerDeliveryReq(EVProcessing="Ongoing", ChargeProgress="Start"))
+    await right(drive, *rest)
+
+
+ENDS = (f"{EV}PowerFlow_DC#2", f"{EV}Notifications#1", f"{EV}SessionStop_Request", f"{EV}PowerFlow_BPT#2")
+vehicle("20-no-welding", "no DC_WeldingDetectionReq is sent", ENDS,
+        patches=((evcc.iso20_dc, "until_dead", _at_once),),
+        declared={"PIXIT_EVCC_DC_WeldingDetection": "none"})  # fmt: skip
+vehicle("20-long-welding", "welding detection goes on after the voltage is gone", (*WELDING, *ENDS),
+        patches=((evcc.iso20_dc, "until_dead", _longer),))  # fmt: skip
+vehicle("20-start-in-two-steps", "a start is Ongoing before it is Finished", (*VEHICLE_DC, *FLOWS),
+        patches=((evcc.iso20_dc, "start", _in_two_steps),))  # fmt: skip
+vehicle("20-profile-from-now", "TimeAnchor 0: a profile begins now", (*VEHICLE, f"{EV}PowerFlow_AC#3"),
+        saying(PowerDeliveryReq=fields(TimeAnchor=0)))  # fmt: skip
+
+
+def _after(seconds: float, wish: str) -> Any:
+    """The driver wishes something, so long after the first message of the loop."""
+
+    def adjust(system: Any) -> None:
+        since: list[float] = []
+
+        def look(message: Any) -> Any:
+            now = asyncio.get_running_loop().time()
+            since.append(now)
+            if now - since[0] > seconds:
+                since[:] = [now]
+                getattr(system.vehicle, wish).set()
+            return message
+
+        loops = ("DC_ChargeLoopReq", "AC_ChargeLoopReq", "CurrentDemandReq", "ChargingStatusReq")
+        saying(**dict.fromkeys(loops, look))(system)
+
+    return adjust
+
+
+vehicle("20-stops-early", "the driver stops two seconds into the flow",
+        (f"{EV}MeteringConfirmation_NoResponse", f"{EV}PowerFlow_DC#1", f"{EV}PowerFlow_AC#1"),
+        _after(2.0, "stop"))  # fmt: skip
+vehicle("20-renegotiates-by-itself", "the vehicle renegotiates every eight seconds",
+        (f"{EV}PowerFlow_DC#1", f"{EV}PowerFlow_AC#1"), _after(8.0, "renegotiate"))  # fmt: skip
+vehicle("renegotiates-by-itself", "the vehicle renegotiates every eight seconds, also when it is asked to stop",
+        ("PF_EVCC_ISO2_PowerFlow#1", "PF_EVCC_ISO2_PowerFlow_AC#1"), _after(8.0, "renegotiate"))  # fmt: skip
+
+
+def _earlier(seconds: int) -> Callable[[Any], Any]:
+    """Schedules that have been running for a while, and reach as far as before."""
+
+    def change(message: Any) -> Any:
+        block = message.Scheduled_SEResControlMode
+        for one in block.ScheduleTuple if block is not None else ():
+            for part in (one.ChargingSchedule, one.DischargingSchedule):
+                if part is not None:
+                    power = part.PowerSchedule
+                    power.TimeAnchor -= seconds
+                    power.PowerScheduleEntries.PowerScheduleEntry[-1].Duration += seconds
+        return message
+
+    return change
+
+
+charger("20-schedule-under-way", "schedules began two minutes ago", (*SCHEDULES, *SCHEDULED),
+        saying(ScheduleExchangeRes=_earlier(120)))  # fmt: skip

@@ -69,6 +69,10 @@ VEHICLE = (
 )
 TOGGLING = (f"{_E}CmValidate_001", f"{_E}CmValidate_002", f"{_E}CmSlacMatch_002")
 
+STRICT = (f"{_E}CmSlacParm_006", "TC_EVCC_AC_VTB_AttenuationCharacterization_001", f"{_E}CmValidate_019",
+          f"{_E}AttenuationCharacterization_007")  # fmt: skip
+"""Runs in which the vehicle is to say nothing for a while, or meets several chargers."""
+
 
 # Ways to be different
 
@@ -231,6 +235,8 @@ charger(
 
 vehicle("slac-20-ms", "sounds are 20 ms apart", VEHICLE, timing(TP_EV_batch_msg_interval=0.02))
 vehicle("slac-50-ms", "sounds are 50 ms apart", VEHICLE, timing(TP_EV_batch_msg_interval=0.05))
+vehicle("slac-parm-twice", "each CM_SLAC_PARM.REQ comes twice, 10 ms apart", (*VEHICLE, *TOGGLING, *STRICT),
+        options(twice=True))  # fmt: skip
 vehicle("slac-hurry", "goes on as soon as all chargers that answered have reported", VEHICLE, options(patient=False))
 vehicle("slac-rnd", "Rnd is FF in all sounds", VEHICLE, saying(CM_MNBC_SOUND_IND, rnd=b"\xff" * 16))
 vehicle("slac-rsp-90-ms", "CM_ATTEN_CHAR.RSP comes after 90 ms", VEHICLE, late(CM_ATTEN_CHAR_RSP, 0.08))

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from faults.fault import Adjust, Fault
@@ -108,6 +109,18 @@ async def closing_late(channel: Channel, **_: Any) -> None:
 
 
 CLOSING_LATE = ((Channel, "close", closing_late),)
+
+_write, _turns = Channel.write, WeakKeyDictionary[Channel, asyncio.Lock]()
+
+
+async def writing_in_pieces(channel: Channel, data: bytes) -> None:
+    """Seven bytes in each TCP segment."""
+    async with _turns.setdefault(channel, asyncio.Lock()):
+        for start in range(0, len(data), 7):
+            await _write(channel, data[start : start + 7])
+
+
+IN_PIECES = ((Channel, "write", writing_in_pieces),)
 
 
 def saying(**changes: Change) -> Adjust:

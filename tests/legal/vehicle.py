@@ -18,6 +18,7 @@ import evcc.schedule
 import v2g.memory
 from legal.variant import (
     CLOSING_LATE,
+    IN_PIECES,
     VEHICLE_AC,
     VEHICLE_DC,
     VEHICLE_DIN,
@@ -375,3 +376,5 @@ vehicle(
     ("PF_EVCC_ISO2_BelowLeast_AC", "PF_EVCC_ISO2_LowerLimit_AC", "PF_EVCC_ISO2_PowerFlow_AC#1"),
     lambda system: setattr(system.vehicle, "onboard", dataclasses.replace(system.vehicle.onboard, min_current=13.0)),
 )
+
+vehicle("in-pieces-vehicle", "each message comes in segments of seven bytes", ALL, patches=IN_PIECES)

@@ -86,6 +86,7 @@ DEFAULTS: Mapping[str, Any] = {
     "PIXIT_SECC_ISO20_PowerTolerance": False,
     "PIXIT_SECC_ISO20_Standby": True,
     "PIXIT_SECC_ISO20_ServiceRenegotiation": True,
+    "PIXIT_SECC_ISO20_TakesBack": False,
     "PIXIT_SECC_ISO20_ParkingStatus": False,
     "PIXIT_SECC_DC_CurrentTolerance": 2.5,
     "PIXIT_SECC_DC_VoltageTolerance": 5.0,

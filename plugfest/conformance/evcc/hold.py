@@ -14,6 +14,7 @@ DECLARED = {
     "CertificateInstallationReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certInstall"),
     "CertificateUpdateReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certUpdate"),
     "WeldingDetectionReq": ("PIXIT_EVCC_DC_WeldingDetection", "weldingDetection"),
+    "DC_WeldingDetectionReq": ("PIXIT_EVCC_DC_WeldingDetection", "weldingDetection"),
     "ServiceDetailReq": ("PIXIT_EVCC_CMN_VAS", "serviceDetail"),
 }
 """Requests that a vehicle may leave out, and the declaration that it sends them."""
@@ -55,6 +56,11 @@ def declares(pics: Pics, request: str) -> bool:
     """Whether the PICS file says that the vehicle sends this request, which it may leave out."""
     name, value = DECLARED.get(request, ("", ""))
     return bool(name) and pics[name] == value
+
+
+def optional(pics: Pics, request: str) -> bool:
+    """Whether a vehicle may leave this request out, and has not declared that it sends it."""
+    return request in DECLARED and not declares(pics, request)
 
 
 def passed(protocol: Protocol, last: str, request: str) -> bool:

@@ -77,6 +77,10 @@ def _value(name: str, value: Any, rng: random.Random) -> Any:
 S_co = TypeVar("S_co", bound=PowerLine, covariant=True)
 
 
+COPIED = 0.015
+"""s within which an equal CM_SLAC_PARM.REQ is a copy; repetitions come after TT_match_response."""
+
+
 class Tester(Generic[S_co]):
     """A vehicle or a charger as far as matching goes: `.vehicle`, `.charger`.
 
@@ -105,6 +109,7 @@ class Tester(Generic[S_co]):
         self.host = Host(link or system.link, observe=observe)
         self.modem: Any = None
         self._box: Mailbox
+        self._asked: tuple[Any, float] = None, 0.0
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Self]:
@@ -119,7 +124,15 @@ class Tester(Generic[S_co]):
 
     def _wanted(self, frame: Frame) -> bool:
         # A second node behind the same modem lets the interface take frames for any address.
-        return isinstance(frame.message, self.kinds) and frame.destination in (BROADCAST, self.mac)
+        ours = isinstance(frame.message, self.kinds) and frame.destination in (BROADCAST, self.mac)
+        return ours and not self._copied(frame)
+
+    def _copied(self, frame: Frame) -> bool:
+        """Some vehicles send each CM_SLAC_PARM.REQ twice: the second one asks for nothing new."""
+        if not isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
+            return False
+        (before, at), self._asked = self._asked, ((frame.source, frame.message), self.now)
+        return before == (frame.source, frame.message) and self.now - at < COPIED
 
     async def _leave(self) -> None:
         """Out of the network of the case, so that the system sees that the link is gone."""

@@ -26,6 +26,9 @@ from v2g.prices import Rule, Stack, Tariff
 TAKES_AMPERES, TAKES_WATTS = 200.0, 60_000.0
 """What the outlet takes from a vehicle in bidirectional services."""
 
+TAKES_BACK = 9_000.0
+"""W that it takes in dynamic mode, if that is declared."""
+
 TOLERANCE = 500.0
 """W: PowerTolerance of its schedules, if they have one."""
 
@@ -57,6 +60,8 @@ def dress(evse: Evse, pics: Pics) -> None:
     """Schedules, directions and needs as declared."""
     evse.bidirectional = bool(pics["PICS_CMN_ISO20_BPT"])
     evse.separated = pics["PIXIT_SECC_ISO20_BPTChannel"] == "separated"
+    if pics["PIXIT_SECC_ISO20_TakesBack"]:
+        evse.target_power = -TAKES_BACK
     if pics["PICS_CMN_ISO20_MobilityNeedsMode"] == "byCharger":
         evse.mobility_needs = MobilityNeeds(departure=7200.0, minimum_soc=40, target_soc=90)
     tolerance = TOLERANCE if pics["PIXIT_SECC_ISO20_PowerTolerance"] else None

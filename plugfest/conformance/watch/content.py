@@ -74,6 +74,7 @@ ANSWERS20: dict[str, Weight] = {
     "meter-missing": Weight.FAILS,
     "own-limit": Weight.NOTED,
     "check-out-undone": Weight.FAILS,
+    "pause-with-power": Weight.NOTED,
 }
 """The same for a charger's answers in ISO 15118-20. What chargers in the field disagree on is a finding.
 

@@ -14,6 +14,7 @@ from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.wants import Wants
 from v2g.rules.bounds import Ceiling, Lasting
 from v2g.rules.facts import Facts
+from v2g.rules.rule import CLASSIC
 
 ANSWERS = 0.2
 """s: a charger that has not answered in the loop is late."""
@@ -159,12 +160,14 @@ class Flow:
             self._limit_charger(said)
 
     def _limit_vehicle(self, said: Said) -> None:
-        now = self.now
-        _set(said.most.volts, self.vehicle.volts, now)
-        _set(said.most.amps, self.vehicle.amps, now)
-        _set(said.most.watts, self.vehicle.watts, now)
-        _set(said.back.amps, self.vehicle.back, now)
-        _set(said.back.watts, self.vehicle.watts_back, now)
+        now, most, back = self.now, said.most, said.back
+        if said.stage is Stage.LOOP and self.parameters is not None and self.facts.protocol not in CLASSIC:
+            most, back = most.over(self.parameters.most), back.over(self.parameters.back)  # left out: as declared
+        _set(most.volts, self.vehicle.volts, now)
+        _set(most.amps, self.vehicle.amps, now)
+        _set(most.watts, self.vehicle.watts, now)
+        _set(back.amps, self.vehicle.back, now)
+        _set(back.watts, self.vehicle.watts_back, now)
         if said.stage is Stage.PARAMETERS:
             self.parameters = said
 

@@ -119,6 +119,14 @@ class Limits:
     amps: float | None = None
     watts: float | None = None
 
+    def over(self, other: Limits) -> Limits:
+        """The same, with those of another where there are none."""
+        return Limits(
+            other.volts if self.volts is None else self.volts,
+            other.amps if self.amps is None else self.amps,
+            other.watts if self.watts is None else self.watts,
+        )
+
 
 Phases = tuple[float, ...]
 """W: none, the sum, or one of each phase."""

@@ -79,7 +79,7 @@ class Papers:
         """Takes a request into account; what is wrong with it."""
         name = type(request).__name__
         found = [
-            Wrong("contract-chain", text, CHAIN) if (text := self._contract(request)) else None,
+            Wrong("contract-chain", text, CHAIN) if (text := self._contract(request) or self._chain(request)) else None,
             self._roots(request),
             self._exchange(name),
             _identity(request),
@@ -129,6 +129,25 @@ class Papers:
         emaid = getattr(request, "eMAID", None)
         if emaid is not None and plain_id(emaid) != plain_id(common_name(found[0])):
             return f"eMAID {emaid}, but the certificate is for {common_name(found[0])}"
+        return self._gap(found)
+
+    def _chain(self, request: Any) -> str:
+        """The same of a chain of ISO 15118-20, which has sub-CAs apart, and no root."""
+        block = getattr(request, "PnC_AReqAuthorizationMode", None)
+        chain = getattr(request, "OEMProvisioningCertificateChain", None)
+        chain = getattr(block, "ContractCertificateChain", chain)
+        if chain is None:
+            return ""
+        try:
+            found = [read(bytes(one)) for one in chain_of(chain)]
+        except RemoteError as why:
+            return f"the certificate cannot be read: {why}"
+        if block is None:  # a provisioning certificate may come alone
+            return ""
+        if len(found) == 1:
+            return "the contract certificate comes alone"
+        if root := next((one for one in found if one.subject == one.issuer), None):
+            return f"the chain has a root: {root.subject.rfc4514_string()}"
         return self._gap(found)
 
     def _gap(self, chain: Sequence[x509.Certificate]) -> str:

@@ -21,7 +21,7 @@ LATE = 2.0
 """s for which a voltage may be old."""
 STILL, STANDS = 12.0, 3.0
 """V by which a voltage may move without being told otherwise, and s."""
-IDLE = 20.0
+IDLE = 45.0
 """s for which a vehicle that needs energy may allow no power."""
 LEAST_WATTS, FEW_WATTS = 2000.0, 200.0
 """W: with less, a vehicle may not want to charge; and what its electronics take without charging."""

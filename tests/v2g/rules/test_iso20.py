@@ -302,6 +302,7 @@ CASES = (
     Case("needs-by-charger", "ScheduleExchangeRes", at("Dynamic_SEResControlMode.DepartureTime", 50),
          control=DYNAMIC),
     Case("go-to-pause", "ScheduleExchangeRes", at("GoToPause", True), control=DYNAMIC),
+    Case("pause-with-power", "ScheduleExchangeRes", at("GoToPause", True)),
     Case("price-schedule", "ServiceDetailRes", at(f"{DISCOVERY}.0.Parameter",
          lambda old: [msgspec.structs.replace(p, intValue=1) if p.Name == "Pricing" else p for p in old])),
     Case("price-level", "ScheduleExchangeRes", at(f"{LEVELS}.NumberOfPriceLevels", 0)),

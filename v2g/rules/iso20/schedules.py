@@ -288,6 +288,25 @@ def go_to_pause(facts: Facts, body: Any) -> str:
     return "GoToPause in dynamic mode" if body.GoToPause and body.Dynamic_SEResControlMode is not None else ""
 
 
+SOON = 60
+"""s: for power that comes sooner, nobody pauses."""
+
+
+@rule("pause-with-power", "an invitation to pause comes with schedules without power for now", SECC,
+      "ScheduleExchangeRes", severity="note", live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def pause_with_power(facts: Facts, body: Any) -> str:
+    if not body.GoToPause or body.EVSEProcessing != "Finished":
+        return ""
+    for part in _parts(body):
+        start = 0
+        for entry in _entries(part):
+            watts = total(entry, "Power") or 0.0
+            if watts and start < SOON:
+                return f"GoToPause, but {part.name} has {watts:g} W from {start} s on"
+            start += entry.Duration
+    return ""
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Prices
 

@@ -11,12 +11,13 @@ from typing import Any
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.evcc.scripts.steps import goes_on, hold
+from plugfest.conformance.evcc.scripts.steps import charging, goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import credential
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from plugfest.conformance.wire import Arrival
+from secc.authorizer import Delayed
 from secc.iso20_provisioning import LocalBackend
 from v2g import signature
 from v2g.credentials import Credential
@@ -24,6 +25,25 @@ from v2g.messages.xmldsig import SignatureType
 from v2g.reading import without_header
 
 SET = "iso20-common"
+
+
+TAKES = 3.0
+"""s for which a contract is being checked."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Authorization_Working")
+async def working(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Authorization is Ongoing for some seconds: the same request again, with its signature, and then charging."""
+    tester.evse.authorizer = Delayed(TAKES)
+    await charging(tester, 2)
+    asked = [one for one in tester.requests if one.name == "AuthorizationReq"]
+    unsigned = sum(one.signature is None for one in asked)
+    result.saw("each AuthorizationReq is signed", f"{unsigned} of {len(asked)} are not")
+    if unsigned:
+        raise Failed(
+            f"{unsigned} of {len(asked)} AuthorizationReq came without a signature", cause=Cause.WRONG_FIELD,
+            expected="the same request, with its signature", observed=f"{unsigned} without",
+        )  # fmt: skip
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_Installation_Delivered", "PF_EVCC_ISO20_Installation_Spoiled")

@@ -23,7 +23,9 @@ from v2g.physical import number, physical
 FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 """Variant -> what the vehicle asks for."""
 
-BEGINS = {"precharge": "CableCheck", "never ready": "ChargeParameterDiscovery"}
+BEGINS = {
+    "precharge": "CableCheck", "power of the charger": "CableCheck", "never ready": "ChargeParameterDiscovery",
+}  # fmt: skip
 """Variant -> the state it begins in, if power does not flow yet."""
 CHANGES = 8
 """Number of targets requested one after the other."""
@@ -34,6 +36,8 @@ LONG = 90.0
 """s for which a metered flow lasts."""
 LONG_AC = 180.0
 """The same for AC, where less flows, so that a meter that counts one phase of three is detected."""
+HIGH_VOLTAGE = 900.0
+"""V, the limit of a vehicle for which power is what a charger runs out of first."""
 MORE = 10.0
 """Factor on the usual limits, for a vehicle that only the charger limits."""
 OPENS_LATE = 3.0
@@ -46,8 +50,10 @@ DEAD = 7.0
 async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     """Asks for power as the variant says, and ends normally."""
     flow = str(run.variant["flow"])
-    if flow == "limits of the charger":
+    if flow in ("limits of the charger", "power of the charger"):
         tester.pics = larger(tester.pics)
+    if flow == "power of the charger":
+        tester.pics = tester.pics.with_(par_EVMaximumVoltage=HIGH_VOLTAGE)
     await tester.until(BEGINS.get(flow, "PowerDelivery.Start"))
     await FLOWS[flow](tester)
     result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop")
@@ -123,13 +129,33 @@ async def large(tester: TesterEv) -> None:
     await _end(tester)
 
 
+@FLOWS.on("power of the charger")
+async def powerful(tester: TesterEv) -> None:
+    """The same with a battery of a high voltage, where power is what a charger runs out of first."""
+    amps, volts = _limits(tester)
+    tester.pics = tester.pics.with_(par_EVBatteryVoltage=volts * 0.92, par_EVTargetVoltage=volts * 0.96)
+    await tester.until("PowerDelivery.Start")
+    await _ask(tester, amps * tester.rng.uniform(1.1, 1.3), volts * 0.96, 2.0 * SETTLES)
+    await _end(tester)
+
+
+@FLOWS.on("a voltage below the battery")
+async def below(tester: TesterEv) -> None:
+    """A target voltage that the battery exceeds: no current flows at it."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.4, volts, SETTLES)
+    await _ask(tester, amps * 0.4, tester.battery_voltage * tester.rng.uniform(0.7, 0.9), 2.0 * SETTLES)
+    await _end(tester)
+
+
 @FLOWS.on("lower limits")
 async def lower(tester: TesterEv) -> None:
-    """The vehicle lowers its current limit below what it asks for."""
+    """The vehicle lowers its current limit below what it asks for, and raises it again."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * 0.9, volts, SETTLES)
     most = physical(tester.protocol.module, amps * tester.rng.uniform(0.2, 0.5), "A")
     await _ask(tester, amps * 0.9, volts, SETTLES, EVMaximumCurrentLimit=most)
+    await _ask(tester, amps * 0.9, volts, 3.0 * SETTLES)
 
 
 @FLOWS.on("vehicle error")

@@ -11,15 +11,18 @@ from typing import Any
 
 from boundary.text import counted
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20
 from plugfest.conformance.secc.back import Back
-from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, LONG, SETTLES, larger
+from plugfest.conformance.secc.iso20_walk import looping
+from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, HIGH_VOLTAGE, LONG, SETTLES, larger
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.table import Table
-from plugfest.conformance.verdict import Result
+from plugfest.conformance.verdict import Failed, Result
 from v2g.physical import number, signed
+from v2g.protocols.iso20 import RENEGOTIATION
 
 FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 """Variant -> what the vehicle asks for."""
@@ -32,8 +35,8 @@ MUCH = 400_000.0
 """W over all phases, more than an AC outlet has."""
 LARGE_BACK = Back(500_000.0, 600.0)
 """What such a vehicle can give back."""
-HIGH_VOLTAGE = 900.0
-"""V, its limit; it takes half of that, too, where a charger has no more."""
+BEYOND, SOME_WATTS = 1.05, 1500.0
+"""By how much power may be above a profile: factor, and W; regulation is no better."""
 HELD = 12.0
 """s for which a target is held that the charger must reach."""
 
@@ -41,7 +44,7 @@ HELD = 12.0
 @SCRIPTS.on(
     "PF_SECC_ISO20_PowerFlow_DC", "PF_SECC_ISO20_PowerFlow_DC_dynamic", "PF_SECC_ISO20_PowerFlow_BPT",
     "PF_SECC_ISO20_PowerFlow_BPT_dynamic", "PF_SECC_ISO20_PowerFlow_AC", "PF_SECC_ISO20_PowerFlow_AC_dynamic",
-    "PF_SECC_ISO20_PowerFlow_AC_BPT_dynamic",
+    "PF_SECC_ISO20_PowerFlow_AC_BPT_dynamic", "PF_SECC_ISO20_TakesBack_DC", "PF_SECC_ISO20_TakesBack_AC",
 )  # fmt: skip
 async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     """Asks for power as the variant says, and ends normally."""
@@ -149,12 +152,13 @@ async def large_back(tester: TesterEv) -> None:
 
 @FLOWS.on("lower limits")
 async def lower(tester: TesterEv) -> None:
-    """The vehicle lowers its current limit: below what it asks for, or below what it receives."""
+    """The vehicle lowers its current limit below what it asks for, or what it receives, and raises it again."""
     amps, volts = _limits(tester)
     dynamic = iso20.control(tester).dynamic
     await _ask(tester, None if dynamic else amps * 0.9, volts, SETTLES)
     least = iso20.ampere(amps * tester.rng.uniform(0.1, 0.3))
     await _ask(tester, None if dynamic else amps * 0.9, volts, SETTLES, EVMaximumChargeCurrent=least)
+    await _ask(tester, None if dynamic else amps * 0.9, volts, HELD)
     await _end(tester)
 
 
@@ -166,6 +170,81 @@ async def lower_power(tester: TesterEv) -> None:
     await _ask(tester, target, volts, SETTLES)
     least = iso20.watt(amps * tester.battery_voltage * tester.rng.uniform(0.1, 0.3))
     await _ask(tester, target, volts, SETTLES, EVMaximumChargePower=least)
+    await _end(tester)
+
+
+@FLOWS.on("a voltage below the battery")
+async def below(tester: TesterEv) -> None:
+    """A target voltage that the battery exceeds: no current flows at it."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.4, volts, SETTLES)
+    await _ask(tester, amps * 0.4, tester.battery_voltage * tester.rng.uniform(0.7, 0.9), HELD)
+    await _end(tester)
+
+
+@FLOWS.on("a renegotiated profile")
+async def renegotiated(tester: TesterEv) -> None:
+    """A profile of much less power, agreed on beside the loop: the charger gives no more than that from then on."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.6, volts, SETTLES)
+    most = amps * tester.battery_voltage * 0.1
+    code = await _renegotiate(tester, lambda watts: min(watts, most))
+    if not code.startswith("OK"):
+        raise Failed(f"a valid profile was answered with {code}", cause=Cause.REFUSED,
+                     expected="PowerDeliveryRes OK", observed=code)  # fmt: skip
+    await _ask(tester, amps * 0.6, volts, HELD)
+    shown = tester.responses["DC_ChargeLoopRes"]
+    watts = number(shown.EVSEPresentVoltage) * number(shown.EVSEPresentCurrent)
+    if watts > most * BEYOND + SOME_WATTS:
+        raise Failed(
+            f"{watts:.0f} W flows {HELD:g} s after a profile of {most:.0f} W was agreed", cause=Cause.LIMIT_EXCEEDED,
+            expected=f"at most {most:.0f} W", observed=f"{watts:.0f} W",
+        )  # fmt: skip
+    await _end(tester)
+
+
+@FLOWS.on("a renegotiated profile beyond the schedule")
+async def renegotiated_beyond(tester: TesterEv) -> None:
+    """Beside the loop, too, a profile above its schedule is refused."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.3, volts, SETTLES)
+    code = await _renegotiate(tester, lambda watts: watts * 3.0 + MUCH)
+    if not code.startswith("FAILED"):
+        raise Failed(f"a profile far above its schedule was answered with {code}", cause=Cause.ACCEPTED,
+                     expected="FAILED_EVPowerProfileInvalid", observed=code)  # fmt: skip
+
+
+async def _renegotiate(tester: TesterEv, change: Callable[[float], float]) -> str:
+    """A renegotiation with changed powers in its profile, beside the loop; the code of PowerDeliveryRes."""
+    tester.progress, code = "Start", ""
+    async with looping(tester):
+        for name in ("DC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", "PowerDeliveryReq"):
+            message = tester.make(name)
+            if name == "PowerDeliveryReq":
+                for entry in message.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry:
+                    entry.Power = iso20.watt(change(number(entry.Power)))
+            await tester.send(message, stream=RENEGOTIATION)
+            code = (await tester.response(name, stream=RENEGOTIATION)).code
+            if not code.startswith("OK"):
+                break
+    return code
+
+
+@FLOWS.on("taken back")
+async def taken(tester: TesterEv) -> None:
+    """The charger decides to take power back, for as long as the vehicle gives it."""
+    await _rounds(tester, LONGER)
+    await _end(tester)
+
+
+@FLOWS.on("lower limits taken back")
+async def taken_less(tester: TesterEv) -> None:
+    """The vehicle gives less: its power, then nothing below a minimum above that."""
+    await _rounds(tester, SETTLES)
+    least = iso20.watt(iso20.LEAST_WATTS * tester.rng.uniform(1.2, 1.6))
+    await _rounds(tester, LONGER, EVMaximumDischargePower=least)
+    much = iso20.watt(MUCH)
+    await _rounds(tester, LONGER, EVMinimumDischargePower=much, EVMaximumDischargePower=much)
     await _end(tester)
 
 
@@ -194,7 +273,9 @@ async def standby(tester: TesterEv) -> None:
     await _rounds(tester, SETTLES)
     tester.progress = "Standby"
     await tester.deliver()
-    await _rounds(tester, LONGER)
+    await _rounds(tester, LONGER / 2.0)
+    if not tester.pics.ac and not iso20.control(tester).dynamic:  # what it asks for does not count now
+        await _ask(tester, _limits(tester)[0] * 0.5, _limits(tester)[1], LONGER / 2.0)
     tester.progress = "Start"
     await tester.deliver()
     await _rounds(tester, SETTLES)
@@ -279,7 +360,7 @@ async def energy_back(tester: TesterEv) -> None:
 
 GIVING = (
     "giving back", "giving back beyond the limits", "lower limits back", "changing directions", "energy given back",
-    "limits of the charger back",
+    "limits of the charger back", "taken back", "lower limits taken back",
 )  # fmt: skip
 """Flows with a discharge profile."""
 LARGE = ("limits of the charger", "power of the charger", "limits of the charger back")

@@ -1,0 +1,67 @@
+"""Faults of chargers that follow one thing and not the other: a limit down and not up, a current and not a voltage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import secc.agreed
+import secc.iso20_ac
+import secc.iso20_dc
+import secc.iso20_profile
+from faults.fault import charger, unjudged
+from secc.envelope import LimitedOutput, Reached
+from secc.visit import Visit
+
+ISO2, DIN, ISO20 = "PF_SECC_ISO2_PowerFlow", "PF_SECC_DIN_PowerFlow", "PF_SECC_ISO20_PowerFlow_DC"
+BACK_DC, BACK_AC = "PF_SECC_ISO20_TakesBack_DC", "PF_SECC_ISO20_TakesBack_AC"
+
+
+def _only_down(output: Any, *limits: Any, right: Any = LimitedOutput.change) -> None:
+    """A limit of the loop never rises again."""
+    before = output.vehicle
+    right(output, *(None if new is None else min(new, old) for new, old in zip(limits, before, strict=False)))
+
+
+charger("limits-only-down", "a limit that was lowered in the loop stays low", f"{ISO20}#4", f"{ISO2}#3", f"{DIN}#3",
+        patches=[(LimitedOutput, "change", _only_down)], reading=True)  # fmt: skip
+
+
+def _no_power(output: Any, right: Any = LimitedOutput.reached.fget) -> Reached:
+    found: Reached = right(output)
+    return found._replace(power=False)
+
+
+charger("power-limit-untold", "EVSEPowerLimitAchieved is always false", f"{ISO2}#10", f"{DIN}#10", f"{ISO20}#11",
+        patches=[(LimitedOutput, "reached", property(_no_power))])  # fmt: skip
+
+
+def _highest(output: Any, voltage: float, current: float, right: Any = LimitedOutput.deliver) -> None:
+    right(output, output.ceiling.voltage, current)
+
+
+charger("voltage-ignored", "the output does not look at EVTargetVoltage", f"{ISO2}#11", f"{DIN}#11", f"{ISO20}#12",
+        patches=[(LimitedOutput, "deliver", _highest)])  # fmt: skip
+
+
+def _awake(visit: Any, right: Any = secc.agreed.meant) -> Any:
+    resting, visit.standby = visit.standby, False
+    try:
+        return right(visit)
+    finally:
+        visit.standby = resting
+
+
+def _delivers(output: Any) -> None:
+    """Instead of the ramp to nothing: what was asked for before goes on."""
+
+
+charger("20-standby-power", "power goes on in standby", f"{ISO20}#9",
+        patches=[(secc.agreed, "meant", _awake), (LimitedOutput, "ramp_down", _delivers)])  # fmt: skip
+charger("20-renegotiated-forgotten", "a renegotiated profile never counts", f"{ISO20}#13",
+        patches=[(Visit, "take_over", lambda visit: None)])  # fmt: skip
+charger("20-renegotiated-unjudged", "a renegotiated profile is not judged", f"{ISO20}#14",
+        patches=[*unjudged("profile-above-schedule"),
+                 (secc.iso20_profile, "accept", lambda visit, request: "OK")])  # fmt: skip
+charger("20-band-ignored", "power is taken out of a battery at the lower end of its band", f"{BACK_DC}#3",
+        f"{BACK_AC}#3", patches=[(secc.iso20_dc, "can_give", lambda asked: True),
+                                 (secc.iso20_ac, "can_give", lambda asked: True)])  # fmt: skip
