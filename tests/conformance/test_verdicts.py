@@ -161,7 +161,7 @@ def _broken(name: str = "sign") -> Violation:
 def test_what_a_case_came_to_by_itself_outlives_a_rule_broken_beside_it(
     verdict: Verdict, reason: str, apart: str
 ) -> None:
-    """A charger with one fault in each session has passed most cases all the same."""
+    """A charger with one fault in each session has passed most cases anyway."""
     result = _watched(_broken(), verdict=verdict, reason=reason)
     assert (result.verdict, result.itself) == (Verdict.FAIL, verdict)
     assert result.reason == (
