@@ -61,6 +61,10 @@ NO_SOUNDS = Cause(
     "no sounds are heard: the vehicle's modem does not pass them, or they are lost",
     "check the vehicle's modem role, then level and coupling; other programs on the interface may also send",
 )
+TOO_LATE = Cause(
+    "the vehicle begins its matching too late after the charger offers 5 %",
+    "at most 10 s are allowed; look for what keeps the vehicle's modem or controller busy after plugging in",
+)
 NO_PROFILES = Cause(
     "the attenuation profile is missing: the charger's modem does not report what it hears",
     "the charger's modem needs SLAC mode EVSE (PIB 1653 = 2); AR7420 and QCA7420 report none or empty ones",

@@ -7,14 +7,15 @@ was free to ignore every message that it had to act on (`slac.agreed`): then the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slac import causes
 from slac.causes import Cause
 from slac.errors import Step
-from slac.exchange import Answerer, Deviation, End, Exchange
+from slac.exchange import Answerer, Counted, Deviation, End, Exchange
 from slac.frames import Validation, mac_text
 from slac.symptoms import losses
+from slac.timing import rule_of
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _verdict(x: Exchange, now: float) -> Verdict:
         return _stopped(x, Step.MATCH, text, due, now, requests, why_not)
     answered = [one for one in x.answerers.values() if one.answered_at is not None]
     if validating := [one for one in x.answerers.values() if one.validation_asked is not None or one.validations]:
-        return _validating(x, validating[-1], now)
+        return _validating(x, max(validating, key=_validated_at), now)
     if answered:
         return _undecided(x, answered, now)
     if reported := [one for one in x.answerers.values() if one.attenuation_at is not None]:
@@ -164,9 +165,19 @@ def _unanswered(x: Exchange, now: float) -> Verdict:
     limit = (t.C_EV_match_retry + 1) * t.TT_match_response
     if why := x.refused("CM_SLAC_PARM.REQ"):
         return _refused(x, Step.PARM, why, due, now, limit, "did not answer")
+    if x.lapsed is not None and x.lapsed[1] - x.lapsed[0] >= (rule_of("TT_EVSE_SLAC_init").low or 0.0):
+        return _too_late(x, *x.lapsed, now)
     times = f" ({len(x.asked)} requests)" if len(x.asked) > 1 else ""
     text = f"no charger answered CM_SLAC_PARM.REQ{times}"
     return _stopped(x, Step.PARM, text, due, now, limit, causes.no_answer(x))
+
+
+def _too_late(x: Exchange, offered: float, withdrawn: float, now: float) -> Verdict:
+    """The vehicle asked only after the charger had given up waiting for it."""
+    text = f"the vehicle asked {x.begun - offered:.0f} s after the charger had offered 5 %, which it withdrew after "
+    text += f"{withdrawn - offered:.0f} s without a request"
+    due = Due(End.VEHICLE, "CM_SLAC_PARM.REQ", offered, "TP_EV_SLAC_init", x.timing.TP_EV_SLAC_init)
+    return _stopped(x, Step.PARM, text, due, now, 0.0, (causes.TOO_LATE,))
 
 
 def _not_begun(x: Exchange, now: float) -> Verdict:
@@ -241,28 +252,64 @@ def _undecided(x: Exchange, answered: list[Answerer], now: float) -> Verdict:
     return _stopped(x, Step.DECISION, text, due, now, t.TT_EVSE_match_session, causes.no_choice(answered))
 
 
+def _validated_at(one: Answerer) -> float:
+    """When a charger was last asked to validate, or last answered, s."""
+    asked = [one.validation_asked.time] if one.validation_asked is not None else []
+    return max([*asked, *(counted.time for counted in one.validations[-1:])])
+
+
 def _validating(x: Exchange, one: Answerer, now: float) -> Verdict:
-    t = x.timing
-    last = one.validations[-1] if one.validations else None
-    if one.validation_asked is not None and (last is None or one.validation_asked > last[0]):
-        due = Due(End.CHARGER, "CM_VALIDATE.CNF", one.validation_asked, "TT_match_response", t.TT_match_response)
+    t, name = x.timing, mac_text(one.mac)
+    asked, last = one.validation_asked, one.validations[-1] if one.validations else None
+    ready = last is not None and last.result == Validation.READY
+    if last is not None and (why := x.refused("CM_VALIDATE.CNF", one.mac)):
+        due = _match_due(x, last)
+        return _refused(x, Step.VALIDATION, why, due, now, t.TT_EVSE_match_session, "did not go on")
+    if asked is not None and (last is None or asked.time > last.time):
+        if last is not None and ready and asked.time - last.time > t.TT_match_sequence:
+            return _not_toggling(x, last, name, now)
+        due = Due(End.CHARGER, "CM_VALIDATE.CNF", asked.time, "TT_match_response", t.TT_match_response + asked.window)
         limit = t.TT_EVSE_vald_toggle + t.TT_match_sequence
         if why := x.refused("CM_VALIDATE.REQ", one.mac):
             return _refused(x, Step.VALIDATION, why, due, now, limit, "did not answer it")
-        text = f"the charger {mac_text(one.mac)} did not answer CM_VALIDATE.REQ"
+        text = f"the charger {name} did not answer CM_VALIDATE.REQ"
         return _stopped(x, Step.VALIDATION, text, due, now, limit, [causes.NOT_VALIDATED, causes.CHARGER_SILENT])
     assert last is not None
-    due = Due(End.VEHICLE, "CM_SLAC_MATCH.REQ", last[0], "TT_EVSE_match_session", t.TT_EVSE_match_session)
-    if why := x.refused("CM_VALIDATE.CNF", one.mac):
-        return _refused(x, Step.VALIDATION, why, due, now, t.TT_EVSE_match_session, "did not ask for the match")
-    word = Validation.WORDS[last[1]] if last[1] < len(Validation.WORDS) else f"result {last[1]}"
-    text = f"{mac_text(one.mac)} answered CM_VALIDATE with {word}, but no CM_SLAC_MATCH.REQ followed"
-    found = _stopped(
-        x, Step.VALIDATION, text, due, now, t.TT_EVSE_match_session, (causes.NOT_VALIDATED, causes.NEIGHBOUR)
-    )
-    if last[1] in (Validation.FAILURE, Validation.NOT_READY):
-        return Verdict(found.step, found.text, found.causes, found.open, found.due, End.CHARGER)
-    return found
+    watches = asked is not None and asked.window > 0.0
+    if ready and not watches:
+        return _not_toggling(x, last, name, now)
+    text = f"{name} answered CM_VALIDATE with {last.word}, but no CM_SLAC_MATCH.REQ followed"
+    why_not = (causes.NOT_VALIDATED, causes.NEIGHBOUR)
+    found = _stopped(x, Step.VALIDATION, text, _match_due(x, last), now, t.TT_EVSE_match_session, why_not)
+    return replace(found, blamed=_of_result(x, one, last))
+
+
+def _match_due(x: Exchange, last: Counted) -> Due:
+    return Due(End.VEHICLE, "CM_SLAC_MATCH.REQ", last.time, "TT_EVSE_match_session", x.timing.TT_EVSE_match_session)
+
+
+def _not_toggling(x: Exchange, last: Counted, name: str, now: float) -> Verdict:
+    """The charger was ready to count, and the vehicle did not go on in time."""
+    limit = x.timing.TT_match_sequence
+    due = Due(End.VEHICLE, "CM_VALIDATE.REQ", last.time, "TT_match_sequence", limit)
+    text = f"the charger {name} was ready to watch the pilot, but the second CM_VALIDATE.REQ did not follow in time"
+    return _stopped(x, Step.VALIDATION, text, due, now, limit, (causes.NOT_VALIDATED,))
+
+
+def _of_result(x: Exchange, one: Answerer, last: Counted) -> End | None:
+    """The end at fault if a vehicle does not go on after a result; None: only the control pilot could show it."""
+    match last.result:
+        case Validation.NOT_REQUIRED:
+            return End.VEHICLE
+        case Validation.NOT_READY:
+            again = sum(counted.result == Validation.NOT_READY for counted in one.validations)
+            return End.CHARGER if again > 1 else None  # a vehicle may try another charger after the first
+        case Validation.FAILURE if one.validation_asked is not None and one.validation_asked.window:
+            return None
+        case Validation.SUCCESS:
+            possible = 1 <= last.toggles <= x.timing.C_EV_vald_nb_toggles
+            return None if possible else End.CHARGER  # the vehicle compares the number with what it did
+    return End.CHARGER  # it cannot count, or does not
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from slac.frames import (
     CM_SLAC_MATCH_CNF,
     CM_SLAC_PARM_CNF,
     CM_START_ATTEN_CHAR_IND,
+    Validation,
     mac_text,
 )
 from slac.timing import Timing
@@ -194,6 +195,27 @@ class Loss(NamedTuple):
     place: int = -1
 
 
+class Asked(NamedTuple):
+    """A CM_VALIDATE.REQ: its time, and the time for which the charger shall watch, s; 0: the first step."""
+
+    time: float
+    window: float
+
+
+class Counted(NamedTuple):
+    """A CM_VALIDATE.CNF: its time, its result (see `slac.frames.Validation`), and the toggles that it reports."""
+
+    time: float
+    result: int
+    toggles: int
+
+    @property
+    def word(self) -> str:
+        """The result's name."""
+        known = self.result < len(Validation.WORDS)
+        return Validation.WORDS[self.result] if known else f"result {self.result}"
+
+
 @dataclass
 class Answerer:
     """A charger that answered, with the times of its messages (seconds of the recording)."""
@@ -206,8 +228,8 @@ class Answerer:
     aag: bytes = b""
     num_sounds: int = 0
     answered_at: float | None = None  # CM_ATTEN_CHAR.RSP
-    validation_asked: float | None = None  # the last CM_VALIDATE.REQ
-    validations: list[tuple[float, int]] = field(default_factory=list)  # time and result
+    validation_asked: Asked | None = None  # the last CM_VALIDATE.REQ
+    validations: list[Counted] = field(default_factory=list)
     match_asked: float | None = None
     match_at: float | None = None
     match: CM_SLAC_MATCH_CNF | None = None
@@ -243,6 +265,8 @@ class Exchange:
         deviations: the deviations found.
         faults: refusable deviations of each message received, by message and charger (b"" for broadcasts).
         odd: remarks in words.
+        pilot_at: when the pilot began to offer 5 %, for the first matching after that.
+        lapsed: when an offer of 5 % began and ended before this matching, without any request.
         modems: messages of the hosts' modems, by the host's address; for all hosts, not only those of this matching.
         key_asked, key_set, key_result, wrong_key: how the vehicle set its key after the match.
         link_at, link_by: when the link was proven, and by what.
@@ -273,6 +297,7 @@ class Exchange:
     odd: list[str] = field(default_factory=list)
     modems: dict[bytes, ModemLog] = field(default_factory=dict)
     pilot_at: float | None = None
+    lapsed: tuple[float, float] | None = None
     begins_late: bool = False
     key_asked: float | None = None
     key_set: float | None = None

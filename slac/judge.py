@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from slac.agreed import Context, deviations, follows
 from slac.copies import Copies, untagged
-from slac.exchange import MOST, Agreed, Answerer, Deviation, End, Exchange, ModemLog, Move, NewKey, add
+from slac.exchange import MOST, Agreed, Answerer, Asked, Counted, Deviation, End, Exchange, ModemLog, Move, NewKey, add
 from slac.frames import (
     BROADCAST,
     CM_ATTEN_CHAR_IND,
@@ -44,6 +44,7 @@ from slac.frames import (
 )
 from slac.link_proof import Links
 from slac.matchings import KEPT, Matchings, addressed, answerer
+from slac.pilot import Offer, State, read_duty
 from slac.timing import STANDARD, Timing
 
 _VEHICLES = (CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND, CM_ATTEN_CHAR_RSP, CM_VALIDATE_REQ,
@@ -129,6 +130,12 @@ class Judge:
         self.now = max(self.now, time)
         return self._links.session(time)
 
+    def pilot(self, time: float, state: State, duty: float | None) -> None:
+        """Notes a reading of the control pilot: its state, and the duty cycle in percent if known."""
+        self.now = max(self.now, time)
+        offers = state is State.B and duty is not None and read_duty(duty)[0] is Offer.DIGITAL
+        self._matchings.offers(time, offers=offers)
+
     # -- frames -----------------------------------------------------------------------------------------------------
 
     def _take(self, time: float, frame: Frame, place: int) -> Exchange | None:
@@ -149,7 +156,8 @@ class Judge:
                 self._links.at_charger(exchange)
             return exchange
         if isinstance(message, CP_STATE_IND):
-            self._matchings.offered_at = time if message.letter == "B" and 3 <= message.duty <= 7 else None
+            if message.letter in State.__members__:
+                self.pilot(time, State(message.letter), message.duty)
             return None
         if isinstance(message, CM_SET_KEY_REQ):
             return self._key_asked(time, frame, message, place)
@@ -195,10 +203,10 @@ class Judge:
                 self._note(exchange, move, frame, one)
                 if one is not None and one.answered_at is None:
                     one.answered_at = time
-            case CM_VALIDATE_REQ():
+            case CM_VALIDATE_REQ(timer=timer):
                 self._note(exchange, move, frame, one)
                 if one is not None:
-                    one.validation_asked = time
+                    one.validation_asked = Asked(time, (timer + 1) / 10.0 if timer else 0.0)
             case CM_SLAC_MATCH_REQ():
                 if one is None:
                     one = answerer(exchange, time, frame.destination)
@@ -239,8 +247,8 @@ class Judge:
             case CM_ATTEN_CHAR_IND():
                 if one.attenuation_at is None:
                     one.attenuation_at, one.aag, one.num_sounds = time, message.aag, message.num_sounds
-            case CM_VALIDATE_CNF(result=result):
-                add(one.validations, (time, result))
+            case CM_VALIDATE_CNF(result=result, toggle_num=toggles):
+                add(one.validations, Counted(time, result, toggles))
             case CM_SLAC_MATCH_CNF():
                 self._matched(exchange, one, time, message)
             case _:

@@ -26,15 +26,24 @@ class Matchings:
         kept: those that are kept, in the order in which they began.
         open: the newest of each vehicle.
         offered_at: time at which the pilot went to B with 5 %, from which the next matching counts; None: unknown.
+        lapsed: when the last such offer began and ended, if no vehicle asked in it.
     """
 
     def __init__(self, timing: Timing, links: Links) -> None:
         self.kept: list[Exchange] = []
         self.open: dict[bytes, Exchange] = {}
         self.offered_at: float | None = None
+        self.lapsed: tuple[float, float] | None = None
         self._by_run: dict[tuple[bytes, bytes], Exchange] = {}  # newest by vehicle and RunID
         self._timing = timing
         self._links = links
+
+    def offers(self, time: float, *, offers: bool) -> None:
+        """Notes whether the control pilot offers charging by messages."""
+        if offers and self.offered_at is None:
+            self.offered_at, self.lapsed = time, None
+        elif not offers and self.offered_at is not None:
+            self.lapsed, self.offered_at = (self.offered_at, time), None
 
     def begin(self, time: float, ev: bytes, run_id: bytes) -> Exchange:
         """Begins a matching; the vehicle's previous one is superseded."""
@@ -42,6 +51,7 @@ class Matchings:
         if before:
             before.superseded_at = time
         exchange = Exchange(ev, run_id, self._timing, [time], pilot_at=self.offered_at, modems=self._links.modems)
+        exchange.lapsed = self.lapsed
         self.offered_at = None  # further attempts do not count from it
         self.open[ev] = self._by_run[ev, run_id] = exchange
         self.kept.append(exchange)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from slac.diagnosis import level, plausible
 from slac.exchange import Exchange
-from slac.frames import NUM_SOUNDS, Validation, mac_text
+from slac.frames import NUM_SOUNDS, mac_text
 
 TOLERANCE = 0.005
 """Delay that the clock and queue of a recording may add, s."""
@@ -101,9 +101,8 @@ def rows(x: Exchange) -> list[Row]:
             found.append(Row("CM_ATTEN_CHAR.RSP", mark=Mark.MISSING))
         else:
             found.append(_timed("CM_ATTEN_CHAR.RSP", one.answered_at - one.attenuation_at, "TP_match_response", x))
-        for _, result in one.validations:
-            word = Validation.WORDS[result] if result < len(Validation.WORDS) else f"result {result}"
-            found.append(Row(f"CM_VALIDATE.CNF of {mac_text(one.mac)}", note=word))
+        for counted in one.validations:
+            found.append(Row(f"CM_VALIDATE.CNF of {mac_text(one.mac)}", note=counted.word))
     found += _end_rows(x, begun)
     return found
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from slac import frames
 from slac.copies import untagged
 from slac.judge import Judge
-from slac.pilot import State, told, volts
+from slac.pilot import STEADY, State, duty_told, told, volts
 from slac.rounds import End, Round, judged
 
 if TYPE_CHECKING:
-    from plugfest.traces.entries import Recording
+    from plugfest.traces.entries import Entry, Recording
 
 _FROM_VEHICLE = {"CM_SLAC_PARM.REQ", "CM_START_ATTEN_CHAR.IND", "CM_MNBC_SOUND.IND", "CM_ATTEN_CHAR.RSP",
                  "CM_VALIDATE.REQ", "CM_SLAC_MATCH.REQ"}  # fmt: skip
@@ -35,6 +35,22 @@ def parse(data: bytes) -> frames.Frame | None:
         return None
 
 
+def pilot_reading(entry: Entry) -> tuple[State, float | None] | None:
+    """State and duty in percent that an entry reports; None if it reports none."""
+    if entry.layer == "pilot":
+        letter = entry.name[:1]
+        if len(entry.name) > 2 or letter not in State.__members__:
+            return None
+        steady = entry.name.endswith("1")  # the oscillator is off
+        return State(letter), STEADY if steady else duty_told(entry.note)
+    if entry.layer == "slac" and entry.name == "CP_STATE.IND":
+        frame = parse(entry.data)
+        message = frame.message if frame is not None else None
+        if isinstance(message, frames.CP_STATE_IND) and message.letter in State.__members__:
+            return State(message.letter), float(message.duty)
+    return None
+
+
 def judge(recording: Recording) -> Judge:
     """A judge that has seen the whole recording; the places it keeps are indexes of entries."""
     found = Judge()
@@ -47,6 +63,8 @@ def judge(recording: Recording) -> Judge:
         if entry.layer == "slac":
             if entry.data:
                 found.feed(entry.time, entry.data, entry.index)
+        elif (pilot := pilot_reading(entry)) is not None:
+            found.pilot(entry.time, *pilot)
         elif recording.kind == "trace" and (entry.name in ("SDPResponse", "connected") or entry.layer == "message"):
             found.session(entry.time)
     while following is not None:

@@ -32,6 +32,7 @@ from rounds import (
 from plugfest.matching import Reports, report
 from slac.diagnosis import over, verdict
 from slac.errors import Step
+from slac.exchange import End
 from slac.frames import (
     BROADCAST,
     CM_ATTEN_CHAR_IND,
@@ -49,6 +50,7 @@ from slac.frames import (
     build,
 )
 from slac.judge import Judge
+from slac.pilot import State
 from slac.steps import Mark, rows
 
 
@@ -160,6 +162,57 @@ def test_refused_answers_are_suspected_with_the_field() -> None:
         " sounding"
     )
     assert causes == ["the receiver may refuse it"]
+
+
+FIRST: list[Sent] = [*AGREED, (2.0, EV, EVSE, CM_VALIDATE_REQ(timer=0))]
+READY: list[Sent] = [*FIRST, (2.05, EVSE, EV, CM_VALIDATE_CNF(0, Validation.READY))]
+SECOND: list[Sent] = [*READY, (2.1, EV, EVSE, CM_VALIDATE_REQ(timer=29))]
+
+
+def counted(result: int, toggles: int) -> list[Sent]:
+    return [*SECOND, (5.1, EVSE, EV, CM_VALIDATE_CNF(toggles, result))]
+
+
+@pytest.mark.parametrize(
+    ("sent", "until", "blamed", "undecided"),
+    [
+        (FIRST, 60.0, End.CHARGER, False),
+        ([*FIRST, (2.05, EVSE, EV, CM_VALIDATE_CNF(0, Validation.FAILURE))], 60.0, End.CHARGER, False),
+        ([*FIRST, (2.05, EVSE, EV, CM_VALIDATE_CNF(0, Validation.NOT_REQUIRED))], 60.0, End.VEHICLE, False),
+        ([*FIRST, (2.05, EVSE, EV, CM_VALIDATE_CNF(0, Validation.NOT_READY))], 60.0, None, False),
+        (READY, 60.0, End.VEHICLE, False),
+        ([*READY, (2.9, EV, EVSE, CM_VALIDATE_REQ(timer=0))], 60.0, End.VEHICLE, False),
+        (SECOND, 5.0, End.CHARGER, True),  # it may still count
+        (SECOND, 60.0, End.CHARGER, False),
+        ([*SECOND, (2.2, EVSE, EV, CM_VALIDATE_CNF(0, Validation.READY))], 60.0, End.CHARGER, False),
+        (counted(Validation.FAILURE, 0), 60.0, None, False),
+        (counted(Validation.SUCCESS, 2), 60.0, None, False),
+        (counted(Validation.SUCCESS, 9), 60.0, End.CHARGER, False),
+    ],
+    ids=[
+        "first unanswered", "cannot count", "not required", "not ready", "ready", "first again", "may count", "silent",
+        "ready again", "saw none", "saw some", "saw too many",
+    ],
+)  # fmt: skip
+def test_a_validation_that_leads_nowhere_is_the_fault_of_whose_turn_it_was(
+    sent: list[Sent], until: float, blamed: End | None, undecided: bool
+) -> None:
+    """Only the control pilot could show who is wrong about a possible number of toggles."""
+    (exchange,) = judged(sent, until).exchanges
+    found = verdict(exchange, until)
+    assert (found.step, found.blamed, found.undecided) == (Step.VALIDATION, blamed, undecided)
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["in time", "too late"])
+def test_a_vehicle_that_asks_after_the_offer_has_lapsed_is_late(asks: bool) -> None:
+    """A charger that waited for TT_EVSE_SLAC_init owes no answer."""
+    judge = Judge()
+    judge.pilot(0.0, State.B, 5.0)
+    if not asks:
+        judge.pilot(40.0, State.B, 100.0)
+    judge.feed(41.0, build(Frame(BROADCAST, EV, CM_SLAC_PARM_REQ(RUN))))
+    found = verdict(judge.exchanges[0], 60.0)
+    assert (found.step, found.blamed) == (Step.PARM, End.CHARGER if asks else End.VEHICLE)
 
 
 def test_validation_that_fails_is_its_own_step() -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from plugfest.traces.chain.reasons import Happening
 from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Side, Step
 from plugfest.traces.entries import SECC, Entry
-from plugfest.traces.slac import parse
-from slac.frames import CP_STATE_IND
-from slac.pilot import READY, STEADY, Offer, State, duty_told, read_duty, told, volts
+from plugfest.traces.slac import pilot_reading
+from slac.pilot import READY, STEADY, Offer, State, read_duty, told, volts
 from v2g.protocols import PROTOCOLS
 
 _ENDING: dict[State, tuple[str, Side]] = {
@@ -25,22 +24,6 @@ _OFF = "the charger switched its pilot oscillator off while the vehicle was read
 
 MOST = 6
 """Maximum number of states listed in a sentence."""
-
-
-def reading(entry: Entry) -> tuple[State, float | None] | None:
-    """State and duty in percent that an entry reports; None if it reports none."""
-    if entry.layer == "pilot":
-        letter = entry.name[:1]
-        if len(entry.name) > 2 or letter not in State.__members__:
-            return None
-        steady = entry.name.endswith("1")  # the oscillator is off
-        return State(letter), STEADY if steady else duty_told(entry.note)
-    if entry.layer == "slac" and entry.name == "CP_STATE.IND":
-        frame = parse(entry.data)
-        message = frame.message if frame is not None else None
-        if isinstance(message, CP_STATE_IND) and message.letter in State.__members__:
-            return State(message.letter), float(message.duty)
-    return None
 
 
 def due(request: Entry, protocol: str, *, ac: bool) -> frozenset[State]:
@@ -84,7 +67,7 @@ class Line:
 
     def add(self, entry: Entry) -> Happening | None:
         """Takes the next entry, of any kind; returns what it may end."""
-        found = reading(entry)
+        found = pilot_reading(entry)
         if found is None:
             return None
         state, duty = found

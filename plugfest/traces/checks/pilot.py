@@ -10,10 +10,11 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from plugfest.traces.chain.pilot import due, either, reading, starts
+from plugfest.traces.chain.pilot import due, either, starts
 from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.findings import Finding, about
 from plugfest.traces.requirements import Topic, requirement
+from plugfest.traces.slac import pilot_reading
 from plugfest.traces.talks import Exchange, Talk, code_of
 from slac.pilot import CONNECTED, State
 
@@ -22,7 +23,7 @@ class Readings:
     """The states that the pilot showed, in order, with the entries that report them."""
 
     def __init__(self, recording: Recording) -> None:
-        found = [(entry, shown[0]) for entry in recording.entries if (shown := reading(entry)) is not None]
+        found = [(entry, shown[0]) for entry in recording.entries if (shown := pilot_reading(entry)) is not None]
         self._places, self._times = [entry.index for entry, _ in found], [entry.time for entry, _ in found]
         self._states = [state for _, state in found]
         self._end = recording.entries[-1].time if recording.entries else -math.inf
