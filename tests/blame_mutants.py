@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from blame_scenes import scenes
+from blame_scenes import SLAC, scenes
 from mutants import place, source
 from plant_mutants import PLANT
 
@@ -31,6 +31,12 @@ LEFT_ALONE = {
 }
 """Modules by role that stand in for hardware, or are a person beside the session."""
 
+OF_SLAC = (
+    "slac.ev", "slac.ev_run", "slac.ev_talk", "slac.ev_validation", "slac.evse", "slac.evse_reception", "slac.evse_key",
+    "slac.evse_run",
+)  # fmt: skip
+"""Modules of both roles' matching."""
+
 SECONDS = 90
 """Real time for one mutant."""
 
@@ -44,19 +50,26 @@ def against(recording: Recording, side: str) -> list[str]:
     return found + [str(one) for one in judged.findings if one.severity == "violation" and one.side not in ("", side)]
 
 
-def _generation(module: str) -> str:
-    """What the names of scenes begin with that use a module; "" for all."""
-    name = module.partition(".")[2]
-    return next((mode for mode in ("iso20", "iso2", "din") if name.startswith(mode)), "")
+def side_of(module: str) -> str:
+    """The role that a module belongs to."""
+    return EVCC if module.startswith(("evcc.", "slac.ev_")) or module == "slac.ev" else SECC
+
+
+def applies(name: str, module: str) -> bool:
+    """Whether a scene uses a module."""
+    package, _, rest = module.partition(".")
+    if package == SLAC or name.startswith(SLAC):
+        return package == SLAC and name.startswith(SLAC)
+    return name.startswith(next((mode for mode in ("iso20", "iso2", "din") if rest.startswith(mode)), ""))
 
 
 def sites(pattern: str = "*") -> list[source.Site]:
     """Every change of the roles' own code whose id is like the pattern."""
-    found = []
+    modules = list(OF_SLAC)
     for side, left_alone in LEFT_ALONE.items():
         names = sorted(path.stem for path in (Path(__file__).parents[1] / side).glob("*.py"))
-        modules = [f"{side}.{name}" for name in names if name not in left_alone and name != "__init__"]
-        found += [site for module in modules for site in source.sites(module)]
+        modules += [f"{side}.{name}" for name in names if name not in left_alone and name != "__init__"]
+    found = [site for module in modules for site in source.sites(module)]
     return [site for site in found if fnmatch.fnmatchcase(site.id, pattern)]
 
 
@@ -67,11 +80,11 @@ def _tried(site: source.Site) -> list[str]:
         os.close(reads)
         signal.alarm(SECONDS)
         found: list[str] = []
-        side = site.module.partition(".")[0]
+        side = side_of(site.module)
         try:
             place.put(site)
             for name, scene in scenes().items():
-                if name.startswith(_generation(site.module)):
+                if applies(name, site.module):
                     for where, recording in run(scene()).items():
                         found += [f"{name}, {where}: {text}" for text in against(recording, side)]
         except Exception:  # noqa: BLE001 - a mutant may fail in any way; only what is judged counts

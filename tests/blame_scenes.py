@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+import matching as matchings
 import pnc
 import pnc20
 from iso20_wishes import wishing
@@ -25,11 +26,16 @@ from plugfest.traces.writer import PcapNg
 from secc import serve as secc
 from secc.charger import Wish
 from secc.plan import Plan
+from slac import ev
+from slac.ev_options import Validating
 from v2g.prices import flat
 from v2g.trace import fan_out
 
 LONGEST = 400.0
 """s: of a session, in virtual time."""
+
+SLAC = "slac"
+"""What the names of scenes without a session begin with."""
 
 During = Callable[[Any], Coroutine[Any, Any, None]]
 
@@ -79,6 +85,24 @@ async def _run(made: Any, ends: tuple[Any, Any], during: During | None = None) -
         return {}
     seen = {EVCC: made.events["ev"], SECC: made.events["se"]}
     return {f"the trace of {role}": from_events(events, role=role) for role, events in seen.items()}
+
+
+async def matching(pairs: int = 1, validation: Validating = "doubtful") -> dict[str, Recording]:
+    """Matchings on a power line, and what the first vehicle and its charger recorded."""
+    made = matchings.Bench.of(pairs)
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    for name, pilot in (("car0", made.pilots[0].ev), ("post0", made.pilots[0].evse)):
+        pilots.tell(pilot, made.observe(name))
+    options = ev.Options(validation=validation)
+    tasks = [asyncio.create_task(matchings.both(made, options, n=n)) for n in range(pairs)]
+    _, going_on = await asyncio.wait(tasks, timeout=LONGEST)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if going_on:
+        return {}
+    roles = {EVCC: "car0", SECC: "post0"}
+    return {f"the trace of {role}": from_events(made.events[name], role=role) for role, name in roles.items()}
 
 
 def _asked(wish: Wish) -> During:
@@ -140,4 +164,7 @@ def scenes() -> dict[str, Scene]:
     for mode in ("iso2-dc", "iso2-ac", "iso20-dc", "iso20-ac"):
         found[f"{mode} paid by contract"] = partial(contract, mode, _metered)
         found[f"{mode} with an installation"] = partial(contract, mode, _installing)
+    found[SLAC] = matching
+    found[f"{SLAC} with a neighbour"] = partial(matching, 2)
+    found[f"{SLAC} validated"] = partial(matching, 2, "always")
     return found
