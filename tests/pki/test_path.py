@@ -166,6 +166,16 @@ def test_damaged_octets_are_never_accepted_and_never_raise() -> None:
         assert codes([*chain[:place], bytes(changed), *chain[place + 1 :]])
 
 
+def test_deviations_name_the_clauses_of_their_own_standard() -> None:
+    """A chain of ISO 15118-20 breaks nothing in ISO 15118-2."""
+    leaf, *rest = issue(Changes(dc="V2G"))  # type: ignore[misc]  # chains of tests hold odd things on purpose
+    named = {}
+    for suite in SUITES:
+        found = path.validate([leaf, *reversed(rest)], [], Role.SECC, START, suite=suite)
+        named[suite] = {one.clause[:5] for one in found if one.code in (Code.WRONG_ROLE, Code.ORDER)}
+    assert named == {suite: {"V2G2-"} if suite == "iso2" else {""} for suite in SUITES}
+
+
 def test_deviations_read_like_sentences() -> None:
     chain = issue(Changes(not_before=START, not_after=START + datetime.timedelta(days=1), dc="V2G"))
     texts = [str(d) for d in path.validate(chain, [good()["v2g-root"].certificate], Role.SECC, LATER)]  # type: ignore[arg-type]  # chains of tests hold odd things on purpose

@@ -311,9 +311,11 @@ async def test_responses_that_were_asked_for_and_do_not_come_are_reported(
     await talk(met, 100)
     notes = [e.note for e in met.events["vehicle"] if e.name == "certificate-deviation"]
     assert [told in note for note in notes] == ([True] if told else [])
+    assert all(("V2G20-2388" if profile == "iso20" else "V2G2-871") in note for note in notes)
     strict = await meet(server, vehicle(options.change(status_request=asked, staple="require"), store(profile)))
     if staple == "missing":
         assert strict.failure.check == "ocsp-missing"
+        assert ("V2G20-2388" if profile == "iso20" else "V2G2-873") in str(strict.failure)
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -93,7 +93,9 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
         who = subject(certificate)
         staple = c.peer_staples[index] if index < len(c.peer_staples) else b""
         if not staple:
-            text = f"the charger stapled no OCSP response for {who} [V2G2-873]"
+            text = (
+                f"the charger stapled no OCSP response for {who} [{'V2G20-2388' if c.version == TLS13 else 'V2G2-873'}]"
+            )
             if required and (index == 0 or several):
                 raise Fatal("bad_certificate_status_response", text, check="ocsp-missing", certificate=who)
             if index == 0 or asked:
@@ -113,7 +115,8 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
             raise Fatal(alert, f"{wrong[0]}, as stapled by the charger", check=str(wrong[0].code), certificate=who)
         c.tell("staple", "rx", staple, f"{who}: {'tolerated' if fatal(found) else 'good'}")
     if missing and c.options.status_request != "none" and not _private(chain, roots):
-        text = f"the charger stapled no OCSP response for {', '.join(missing)}, although it was asked to [V2G2-871]"
+        due = "V2G20-2388" if c.version == TLS13 else "V2G2-871"
+        text = f"the charger stapled no OCSP response for {', '.join(missing)}, although it was asked to [{due}]"
         c.tell("certificate-deviation", note=f"ocsp-missing: {text}")
 
 

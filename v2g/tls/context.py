@@ -215,7 +215,7 @@ class Context:
         return found[0]
 
     def choose(self, offered: ClientHello, fitting: Sequence[Credential], ignore_roots: bool) -> Chosen:
-        """The first chain whose root the vehicle names; if there is none, the first chain [V2G2-923]."""
+        """The first chain whose root the vehicle names; if there is none, the first chain [V2G2-923, V2G20-2379]."""
         first = fitting[0]
         if ignore_roots:
             return Chosen(first, f"{first.file}: the first chain, whichever roots the vehicle names, as configured")
@@ -228,7 +228,8 @@ class Context:
         for one in fitting:
             if one.top_issuer in named or any(one.ends_at(root) for root in roots):
                 return Chosen(one, f"{one.file}: its root is among those that the vehicle names")
-        return Chosen(first, f"{first.file}: no chain of ours ends at a root that the vehicle names [V2G2-923]")
+        due = "V2G2-923" if authorities is None else "V2G20-2379"
+        return Chosen(first, f"{first.file}: no chain of ours ends at a root that the vehicle names [{due}]")
 
     def choose_vehicle(self, requested: CertificateRequest, version: int) -> Credential | None:
         """The vehicle's certificate for the charger's request; None if none fits."""
