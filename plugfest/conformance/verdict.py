@@ -158,7 +158,8 @@ class Result:
         attempts: how often it was run in this campaign.
         seed: what the case leaves open was drawn from it; None: nothing was.
         blamed: the side that caused a failure, ``evcc`` or ``secc``, if a pair was tested; "" if unknown.
-        itself: what the case came to by itself, where a rule that holds in every case failed the run; None elsewhere.
+        broken: rules that hold in every case and fail a run, where this one broke them, in order of time.
+        itself: what the case came to by itself, where one of those failed the run; None elsewhere.
     """
 
     run: str
@@ -181,6 +182,7 @@ class Result:
     attempts: int = 1
     seed: int | None = None
     blamed: str = ""
+    broken: list[Judged] = field(default_factory=list)
     itself: Verdict | None = None
 
     def saw(self, expected: str, observed: str) -> None:
@@ -204,6 +206,8 @@ class Result:
         """For the campaign's file of results."""
         data: dict[str, Any] = {key: value for key, value in vars(self).items() if value not in ("", [], None)}
         data["verdict"] = self.verdict.word
+        if self.broken:
+            data["broken"] = [{key: value for key, value in asdict(one).items() if value} for one in self.broken]
         if self.itself is not None:
             data["itself"] = self.itself.word
         data.pop("cause")
@@ -226,6 +230,7 @@ class Result:
         """
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["verdict"] = Verdict[data["verdict"].upper()]
+        known["broken"] = [Judged(**one) for one in data.get("broken", ())]
         known["itself"] = Verdict[data["itself"].upper()] if "itself" in data else None
         known["cause"] = Cause(data.get("cause", Cause.UNSTATED))
         known["findings"] = [

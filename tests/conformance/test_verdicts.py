@@ -173,13 +173,31 @@ def test_what_a_case_came_to_by_itself_outlives_a_rule_broken_beside_it(
 def test_a_rule_broken_beside_a_failed_case_is_a_finding() -> None:
     """The case's own failure stays."""
     result = _watched(_broken(), verdict=Verdict.FAIL, reason="it came late")
-    assert (result.reason, result.itself, len(result.findings)) == ("it came late", None, 1)
+    assert (result.reason, result.itself, len(result.findings), len(result.broken)) == ("it came late", None, 1, 1)
 
 
-def test_a_rule_that_fails_many_runs_is_named_once() -> None:
-    """With how many of them have passed but for it; what fails one run alone is told there."""
-    runs = [*[_watched(_broken()) for _ in range(3)], _watched(_broken(), verdict=Verdict.INCONC, reason="x")]
-    assert first_lines([*runs, _watched(_broken("other")), Result("Y", verdict=Verdict.PASS)]) == [
-        "4 runs failed for rule sign: schedules discharge (as X: schedule 1 charges); apart from that, 3 of them passed"
+def test_no_rule_broken_hides_another() -> None:
+    """A fault in each session comes first; what a run is for comes later."""
+    result = _watched(_broken(), _broken("output"))
+    assert result.reason == (
+        "Late: schedule 1 charges; expected: schedules discharge (rule sign);"
+        " moreover, schedule 1 charges; expected: schedules discharge (rule output); apart from that, the case passed"
+    )
+    assert [one.rule for one in result.broken] == ["rule sign", "rule output"]
+    assert Result.from_json(result.to_json()) == result
+
+
+def test_a_rule_that_many_runs_break_is_named_once() -> None:
+    """With how many of them have passed but for it; what one run alone breaks is told there."""
+    runs = [
+        *[_watched(_broken()) for _ in range(3)],
+        _watched(_broken(), _broken("other")),
+        _watched(_broken(), verdict=Verdict.INCONC, reason="x"),
+        _watched(_broken(), verdict=Verdict.FAIL, reason="it came late"),
+        Result("Y", verdict=Verdict.PASS),
+    ]
+    assert first_lines(runs) == [
+        "6 runs broke the same rule: schedules discharge (rule sign); first in X: schedule 1 charges;"
+        " apart from that, 3 of them passed"
     ]
     assert first_lines([_watched(_broken()), Result("Y", verdict=Verdict.PASS)]) == []

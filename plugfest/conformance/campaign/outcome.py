@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from boundary.text import counted
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.verdict import Judged, Result, Verdict
 
 WORDS = {
     Verdict.NONE: "none",
@@ -65,36 +65,36 @@ def common_cause_text(results: Collection[Result]) -> str:
 
 
 class Everywhere(NamedTuple):
-    """A rule that holds in every case, and the runs that failed because it was broken, not for what they test."""
+    """A rule that holds in every case, and the runs that broke it, whatever they test."""
 
-    expected: str
-    rule: str
+    judged: Judged
     runs: list[Result]
 
     @property
     def passed(self) -> int:
-        """Number of these runs whose own case passed."""
-        return sum(run.itself is Verdict.PASS for run in self.runs)
+        """Number of these runs that would have passed otherwise."""
+        return sum(run.itself is Verdict.PASS and len(run.broken) == 1 for run in self.runs)
 
     def __str__(self) -> str:
-        one = self.runs[0]
-        what = one.judged.what if one.judged is not None else one.reason
+        rule = self.judged.rule
+        name = f" ({rule})" if rule and rule not in self.judged.expected else ""
         apart = f"; apart from that, {self.passed} of them passed" if self.passed else ""
-        return f"{counted(len(self.runs), 'run')} failed for {self.rule}: {self.expected} (as {one.run}: {what}){apart}"
+        runs, first = counted(len(self.runs), "run"), f"{self.runs[0].run}: {self.judged.what}"
+        return f"{runs} broke the same rule: {self.judged.expected}{name}; first in {first}{apart}"
 
 
 def everywhere(results: Iterable[Result]) -> list[Everywhere]:
-    """The rules that failed several runs, whatever those test; the commonest first."""
-    broken: dict[tuple[str, str], list[Result]] = {}
+    """The rules that several runs broke, whatever those test; the commonest first."""
+    broken: dict[tuple[str, str], Everywhere] = {}
     for result in results:
-        if result.itself is not None and result.judged is not None:
-            broken.setdefault((result.judged.expected, result.judged.rule), []).append(result)
-    found = [Everywhere(*key, runs) for key, runs in broken.items() if len(runs) > 1]
+        for one in result.broken:
+            broken.setdefault((one.expected, one.rule), Everywhere(one, [])).runs.append(result)
+    found = [one for one in broken.values() if len(one.runs) > 1]
     return sorted(found, key=lambda one: -len(one.runs))
 
 
 def first_lines(results: Collection[Result]) -> list[str]:
-    """What to know before the single runs: their common cause, and the rules that failed several of them."""
+    """What to know before the single runs: their common cause, and the rules that several of them broke."""
     cause = common_cause_text(results)
     return [*([cause] if cause else []), *map(str, everywhere(results))]
 

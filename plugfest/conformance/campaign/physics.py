@@ -64,12 +64,22 @@ _APART = {Verdict.PASS: "the case passed", Verdict.INCONC: "the case was inconcl
 
 def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:
     """Adds what the watch found to the result: a violation fails the run, whatever the case tests."""
+    failing: list[Violation] = []
     for violation in watch.violations.values():
-        found = judged(violation, done(run))
+        if violation.fails:
+            result.broken.append(judged(violation))
         if violation.fails and result.verdict in (Verdict.PASS, Verdict.INCONC):
-            result.itself = result.verdict
-            apart = f"; apart from that, {_APART[result.verdict]}{': ' * bool(result.reason)}{clause(result.reason)}"
-            result.verdict, result.cause, result.judged = Verdict.FAIL, violation.cause, found
-            result.reason, result.look = f"{found}{apart}", ""
+            failing.append(violation)
         else:
-            result.find(str(found), Severity.NOTE if violation.allowed else Severity.READING)
+            result.find(str(judged(violation, done(run))), Severity.NOTE if violation.allowed else Severity.READING)
+    if failing:
+        _fail(result, failing, done(run))
+
+
+def _fail(result: Result, failing: list[Violation], did: str) -> None:
+    """Fails a run for what was broken in it, all of which its reason says; then what the case came to by itself."""
+    result.itself = result.verdict
+    result.verdict, result.cause, result.judged = Verdict.FAIL, failing[0].cause, judged(failing[0], did)
+    said = [str(result.judged), *(f"moreover, {clause(str(judged(one)))}" for one in failing[1:])]
+    apart = f"apart from that, {_APART[result.itself]}{': ' * bool(result.reason)}{clause(result.reason)}"
+    result.reason, result.look = "; ".join([*said, apart]), ""

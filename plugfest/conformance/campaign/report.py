@@ -127,7 +127,7 @@ def junit_xml(
         suite.set("hostname", str(host))
     about = {**about, **({"common cause": cause} if (cause := common_cause_text(results)) else {})}
     if broken := "; ".join(map(str, everywhere(results))):
-        about["failed whatever was tested"] = broken
+        about["broken whatever was tested"] = broken
     if about:
         properties = ElementTree.SubElement(suite, "properties")
         for key, value in about.items():

@@ -11,6 +11,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.scripts.tls import outcome
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.certificates import Certificates, vehicle_role
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -81,7 +82,7 @@ async def _handshake(tester: TesterEv, context: TlsContext) -> str:
     wire = Wire(channel, tester.observe)
     closed = await wire.until_closed(1.0)
     await wire.close(reset=True)
-    return "closed right after the handshake" if closed else ""
+    return "the charger closed right after the handshake" if closed else ""
 
 
 def _judge(result: Result, wanted: str, why: str, *, stranger: bool = False) -> None:
@@ -90,7 +91,7 @@ def _judge(result: Result, wanted: str, why: str, *, stranger: bool = False) -> 
     if seen != wanted:
         taken = Cause.CERTIFICATE_ACCEPTED if stranger else Cause.ACCEPTED
         cause = Cause.TLS_FAILED if why else taken
-        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen, cause=cause)
+        raise Failed(outcome(seen, why), expected=f"a handshake that is {wanted}", observed=seen, cause=cause)
 
 
 @SCRIPTS.on("PF_SECC_ISO20_TLS_13_Mutual")

@@ -107,4 +107,11 @@ async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: boo
     wanted = "accepted" if offer.accepted else "refused"
     result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
     if seen != wanted:
-        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen, cause=Cause.TLS_FAILED)
+        raise Failed(
+            outcome(seen, why), expected=f"a handshake that is {wanted}", observed=seen, cause=Cause.TLS_FAILED
+        )
+
+
+def outcome(seen: str, why: str) -> str:
+    """How a handshake went that should have gone otherwise; whoever broke it off says why."""
+    return why if seen == "refused" and why else f"the handshake was {seen}"
