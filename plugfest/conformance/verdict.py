@@ -50,14 +50,23 @@ class Stop(Exception):
         cause: why it stopped.
         expected, observed: what should have been seen, and what was.
         rule: the clause or requirement, if it differs from the case's.
+        at: loop time at which the message ``observed`` came, s, if it was wrong; None: the run stopped at once.
     """
 
     verdict = Verdict.ERROR
 
     def __init__(
-        self, reason: str, *, cause: Cause = Cause.UNSTATED, expected: str = "", observed: str = "", rule: str = ""
+        self,
+        reason: str,
+        *,
+        cause: Cause = Cause.UNSTATED,
+        expected: str = "",
+        observed: str = "",
+        rule: str = "",
+        at: float | None = None,
     ) -> None:
         super().__init__(reason)
+        self.at = at
         self.cause = cause
         self.expected = expected
         self.observed = observed
@@ -69,8 +78,17 @@ class Failed(Stop):
 
     verdict = Verdict.FAIL
 
-    def __init__(self, reason: str, *, cause: Cause, expected: str, observed: str = "", rule: str = "") -> None:
-        super().__init__(reason, cause=cause, expected=expected, observed=observed, rule=rule)
+    def __init__(
+        self,
+        reason: str,
+        *,
+        cause: Cause,
+        expected: str,
+        observed: str = "",
+        rule: str = "",
+        at: float | None = None,
+    ) -> None:
+        super().__init__(reason, cause=cause, expected=expected, observed=observed, rule=rule, at=at)
 
 
 class Inconclusive(Stop):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from plugfest.conformance.campaign.judge import Last, judge
+from plugfest.conformance.campaign.judge import Said, judge
 from plugfest.conformance.campaign.physics import judge_watched, watched
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.protocols import spoken
@@ -71,10 +71,10 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
         tags=list(case.tags),
         seed=bench.seed,
     )
-    started, last = loop.time(), Last()
+    started, said = loop.time(), Said()
     side: Side = "secc" if case.sut == "secc" else "evcc"
     watch, line = Watch(side, bench.pics, bench.pics.ac), LineWatch(side, bench.pics)
-    bench = replace(bench, observe=fan_out(bench.observe, last, watch, line))
+    bench = replace(bench, observe=fan_out(bench.observe, said, watch, line))
     tester: Any = None
     try:
         made = plan(run)
@@ -92,7 +92,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
     except NotExecutable as why:
         result.verdict, result.reason = Verdict.NONE, f"not executable: {why}"
     except Stop as why:
-        judge(result, why, run, last.since(loop.time()))
+        judge(result, why, run, said.since(loop.time(), why))
     except TimeoutError:
         result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
         result.cause = Cause.HUNG
@@ -101,7 +101,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
             "the system closed the connection while the tester was sending",
             cause=Cause.CLOSED, expected="an open connection", observed=str(why),
         )  # fmt: skip
-        judge(result, early, run, last.since(loop.time()))
+        judge(result, early, run, said.since(loop.time()))
     except (V2GError, SlacError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
         result.verdict, result.reason = Verdict.ERROR, f"{type(why).__name__}: {why}"
         result.cause = cause_of(why) if isinstance(why, (V2GError, SlacError, OSError, PilotError)) else Cause.TESTER

@@ -6,7 +6,7 @@ the check), and how long after which message (from the trace).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.narrative import done
@@ -19,19 +19,24 @@ _SAID = ("message", "sdp", "slac")
 
 
 @dataclass
-class Last:
-    """An observer of a run's trace that keeps the last message the tester sent."""
+class Said:
+    """An observer of a run's trace that keeps when which message was sent or came."""
 
-    name: str = ""
-    time: float = 0.0
+    messages: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        if event.direction == "tx" and event.layer in _SAID:
-            self.name, self.time = event.name, event.time
+        if event.direction in ("tx", "rx") and event.layer in _SAID:
+            self.messages.append(event)
 
-    def since(self, now: float) -> str:
-        """How long ago that message was sent."""
-        return f"{max(now - self.time, 0.0):.3f} s after the tester's last message, {self.name}" if self.name else ""
+    def since(self, now: float, why: Stop | None = None) -> str:
+        """How long after the tester's last message a run stopped, or after the last one before what was wrong came."""
+        until = len(self.messages)
+        if why is not None and why.at is not None:
+            now, came = why.at, [n for n, one in enumerate(self.messages) if one.direction == "rx"]
+            named = [n for n in came if self.messages[n].name == why.observed]
+            until = min(named, key=lambda n: abs(self.messages[n].time - now), default=until)
+        last = next((one for one in reversed(self.messages[:until]) if one.direction == "tx"), None)
+        return f"{max(now - last.time, 0.0):.3f} s after the tester's last message, {last.name}" if last else ""
 
 
 def rule(run: Run) -> str:

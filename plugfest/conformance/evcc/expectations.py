@@ -125,7 +125,13 @@ async def stops(course: Course) -> None:
     seen = after[0].name if after else "ended" if tester.over else "still there"
     course.result.saw("stops cleanly", seen)
     if after:
-        raise Failed(f"the vehicle went on with {seen}", expected="a clean end", observed=seen, cause=Cause.WENT_ON)
+        raise Failed(
+            f"the vehicle went on with {seen}",
+            expected="a clean end",
+            observed=seen,
+            cause=Cause.WENT_ON,
+            at=after[0].time,
+        )
     if not tester.over:
         raise Failed(
             "the vehicle did not end the session", expected="a clean end", observed=seen, cause=Cause.NO_REQUEST

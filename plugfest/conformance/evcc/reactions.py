@@ -61,6 +61,7 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
             expected="no further request",
             observed=after[0].name,
             cause=Cause.WENT_ON,
+            at=after[0].time,
         )
     if closed is None:
         raise Failed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from pki.profiles import Role
@@ -14,6 +15,7 @@ from plugfest.conformance.sut.certificates import Certificates
 from plugfest.conformance.sut.certificates import context as context_of
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g import tls
+from v2g.tls import extensions as ext
 from v2g.tls.context import Credential, Numbers
 from v2g.tls.messages import ClientHello
 from v2g.tls.tables import numbers
@@ -56,9 +58,25 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
     if (seen, wanted) == ("refused", "accepted") and hellos and _has_the_other(hellos[0], context.options):
         return  # of the two suites a charger supports both, a vehicle one at least
     if wanted in ("accepted", "refused") and seen != wanted:
+        judge_unasked(hellos, words, seen, "V2G2-873")
         accepted = Cause.CERTIFICATE_ACCEPTED if "cert" in run.variant else Cause.ACCEPTED
         cause = accepted if seen == "accepted" else Cause.TLS_FAILED
         raise Failed(f"a server with {words}: the vehicle {seen} it", cause=cause, expected=wanted, observed=seen)
+
+
+def judge_unasked(hellos: Sequence[ClientHello], words: str, seen: str, rule: str) -> None:
+    """A wrong OCSP response is stapled only for a vehicle that asks for one.
+
+    Raises:
+        Failed: the vehicle connects, and it never asked.
+    """
+    if seen != "accepted" or not words.startswith(("OCSP", "revoked", "no staple")) or not hellos:
+        return
+    if not {ext.STATUS_REQUEST, ext.STATUS_REQUEST_V2} & set(hellos[-1].extensions):
+        raise Failed(
+            "the vehicle connects without asking for OCSP responses, so that no certificate is ever revoked for it",
+            expected="status_request in its ClientHello", observed="none", rule=rule, cause=Cause.CERTIFICATE_ACCEPTED,
+        )  # fmt: skip
 
 
 def _listen(context: Any) -> list[ClientHello]:

@@ -20,7 +20,7 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
-from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.evcc.scripts.tls import change_options, judge_unasked
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import Certificates, chain_problem
 from plugfest.conformance.sut.certificates import context as context_of
@@ -30,6 +30,7 @@ from v2g.protocols import ISO20
 from v2g.tls import extensions as ext
 from v2g.tls import tables
 from v2g.tls.context import Context, Credential
+from v2g.tls.messages import ClientHello
 from v2g.tls.options import Options
 
 TWINS: Mapping[str, str] = {"expired": "expired", "not yet valid": "not-yet-valid", "revoked": "revoked"}
@@ -100,6 +101,7 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
     if wanted == "no -20":
         _speaks_less(tester, words)
     elif wanted.startswith("EV asks"):
+        judge_unasked(_hellos(tester), words, seen, "V2G20-2372")
         if seen == "accepted":
             text = "without a staple the vehicle connects, but it was not seen asking the responder"
             raise Failed(text, cause=Cause.CERTIFICATE_ACCEPTED, expected=wanted, observed=seen)
@@ -107,18 +109,24 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
         if seen == "accepted" and words in NOT_OFFERED and _offered(tester, *NOT_OFFERED[words]):
             text = f"the vehicle itself offers {NOT_OFFERED[words][1]}"  # the case about its offer judges that
             raise Inconclusive(text, cause=Cause.POINTLESS)
+        judge_unasked(_hellos(tester), words, seen, "V2G20-2372")
         cause = Cause.ACCEPTED if seen == "accepted" else Cause.TLS_FAILED
         raise Failed(f"a server with {words}: the vehicle {seen} it", cause=cause, expected=wanted, observed=seen)
 
 
 def _offered(tester: TesterEvse, kind: str, name: str) -> bool:
     """Whether the vehicle's hello contains it."""
-    connection = tester.wire.channel.tls
-    if connection is None:
-        return False
-    hello, number = connection.hello, tables.number(kind, name)
+    number = tables.number(kind, name)
     listed = {"group": ext.SUPPORTED_GROUPS, "signature algorithm": ext.SIGNATURE_ALGORITHMS}
-    return number in (hello.suites if kind == "suite" else hello.numbers(listed[kind]))
+    return any(
+        number in (hello.suites if kind == "suite" else hello.numbers(listed[kind])) for hello in _hellos(tester)
+    )
+
+
+def _hellos(tester: TesterEvse) -> list[ClientHello]:
+    """The vehicle's hello on the present connection."""
+    connection = tester.wire.channel.tls
+    return [] if connection is None else [connection.hello]
 
 
 def _speaks_less(tester: TesterEvse, words: str) -> None:

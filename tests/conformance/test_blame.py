@@ -1,0 +1,51 @@
+"""What a verdict on a vehicle blames: the message that was wrong, and the fault that was seen."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from faults import FAULTS
+from faults.fault import Fault
+from faults.runs import RUNS, one
+
+from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.verdict import Verdict
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+@pytest.mark.parametrize(
+    ("run", "answered"),
+    [("PF_EVCC_ISO2_Authorization_Failed#1", "AuthorizationRes"),
+     ("PF_EVCC_DIN_ContractAuthentication_Failed#1", "ContractAuthenticationRes")],
+)  # fmt: skip
+def test_a_vehicle_that_goes_on_does_so_after_what_it_ignored(run: str, answered: str) -> None:
+    """The tester plays on until the vehicle closes; what it sends meanwhile has nothing to do with the fault."""
+    reason = one(RUNS[run], BY_NAME["ev-ignores-failed"]).reason
+    found = re.search(r"the vehicle went on with \w+ \(([\d.]+) s after the tester's last message, (\w+)\)", reason)
+    assert found is not None, reason
+    assert found[2] == answered
+    assert float(found[1]) < 0.5
+
+
+def _never_asks(system: Any) -> None:
+    change_options(system.tls, system.tls.options.change(status_request="none", staple="ignore"))
+
+
+@pytest.mark.parametrize(
+    ("run", "rule"),
+    [
+        ("PF_EVCC_ISO20_TLS_ServerCert#2", "V2G20-2372"),
+        ("PF_EVCC_ISO20_TLS_ServerCert#5", "V2G20-2372"),
+        (next(run.id for run in RUNS.values() if run.variant.get("cert") == "revoked"), "V2G20-2372"),
+        ("PF_EVCC_ISO2_TLS_ServerCert#7", "V2G2-873"),
+    ],
+)
+def test_a_vehicle_that_asks_for_no_ocsp_response_is_blamed_for_that(run: str, rule: str) -> None:
+    """It has not accepted one that says revoked: none was sent."""
+    result = one(RUNS[run], Fault("x", "x", "evcc", (), _never_asks, (), False))
+    assert result.verdict is Verdict.FAIL
+    assert "without asking for OCSP responses" in result.reason
+    assert f"({rule})" in result.reason
