@@ -30,6 +30,20 @@ def test_a_vehicle_that_goes_on_does_so_after_what_it_ignored(run: str, answered
     assert float(found[1]) < 0.5
 
 
+def test_a_vehicle_that_waits_too_long_is_told_how_long() -> None:
+    """With the time that it had."""
+    reason = one(RUNS["PF_EVCC_ISO20_PreCharge_Never"], Fault("x", "x", "evcc", (), _patient, (), False)).reason
+    found = re.search(
+        r"went on with DC_PreChargeReq after ([\d.]+) s \(.*no further request once ([\d.]+) s are", reason
+    )
+    assert found is not None, reason
+    assert float(found[1]) > float(found[2])
+
+
+def _patient(system: Any) -> None:
+    system.options.timing = {"V2G_EVCC_PreCharge_Timeout": 100.0}
+
+
 def _never_asks(system: Any) -> None:
     change_options(system.tls, system.tls.options.change(status_request="none", staple="ignore"))
 

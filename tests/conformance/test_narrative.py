@@ -49,6 +49,11 @@ def test_each_state_has_words() -> None:
             "repeats it while EVSEProcessing is Ongoing, for at most V2G_EVCC_CableCheck_Timeout (40 s)",
         ),
         (
+            "PF_EVCC_ISO20_OtherSession_DC#5",
+            "A response with the id of another session. "
+            "The tester sends DC_WeldingDetectionRes with another session id",
+        ),
+        (
             "PF_EVCC_ISO20_TLS_ServerCert#3",
             "Server certificate. After SDP, the tester acts as a TLS server (expired)",
         ),

@@ -114,8 +114,16 @@ def course(case: Case, stimulus: Steps, most: int | None = None) -> str:
         steps.append(_told(step, before))
         before = str(step.get("send", before))
     did = ", then ".join(steps) + (", and so on" if len(steps) < len(stimulus) else "")
-    sentence = ", ".join(filter(None, (_stands(case), f"the tester {did}" if did else "")))
+    stands = "" if _later(case, stimulus) else _stands(case)
+    sentence = ", ".join(filter(None, (stands, f"the tester {did}" if did else "")))
     return f"{sentence[:1].upper()}{sentence[1:]}"
+
+
+def _later(case: Case, stimulus: Steps) -> bool:
+    """Whether the stimulus waits in a session that only begins where the case does: for any response but the first."""
+    answer = str(stimulus[0].get("reply", "")) if stimulus else ""
+    begins = [one.rpartition(".")[2] for one in case.preconditions] == ["SAP"]
+    return begins and answer.endswith("Res") and answer != "SessionSetupRes"
 
 
 def _stands(case: Case) -> str:

@@ -85,7 +85,7 @@ def ev(step: Step, expect: Steps) -> Action:
             await gives_up(course, from_=origin)
             return
         begin = course.held.time if not course.repeated else course.origin
-        await gives_up(course, from_=begin + seconds, not_before=begin + seconds)
+        await gives_up(course, from_=begin + seconds, timer=seconds)
 
     return judge
 

@@ -26,8 +26,12 @@ def harmless(arrival: Arrival) -> bool:
     return arrival.name == "PowerDeliveryReq" and (progress == "Stop" or ready is False)
 
 
-async def gives_up(course: Course, *, from_: float, not_before: float | None = None) -> None:
+async def gives_up(course: Course, *, from_: float, timer: float | None = None) -> None:
     """EX.EV_GIVES_UP: no further charging request, pilot B, TCP closed in time.
+
+    Args:
+        from_: loop time at which it has to give up.
+        timer: what expires then, s; it must not give up before. None: it has to at once.
 
     Raises:
         Failed: it does not, or does so too early.
@@ -52,13 +56,14 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
     seen = f"closed {ended - from_:+.3f} s" if closed is not None else "still connected"
     result.saw("the vehicle gives up", seen + (f", {after[0].name}" if after else ""))
     slack = DELAY if not course.others_go_on else DELAY + 0.3  # one round of the repetition
-    if not_before is not None and goes < not_before - slack:
-        text = f"it gave up {not_before - goes:.3f} s before its timer expired"
-        raise Failed(text, expected="not before the timer", observed=text, cause=Cause.TOO_EARLY)
+    if timer is not None and goes < from_ - slack:
+        text = f"the vehicle gave up {from_ - goes:.3f} s before its timer expired"
+        raise Failed(text, expected=f"not before {timer:g} s", observed=text, cause=Cause.TOO_EARLY)
     if after:
+        late = "" if timer is None else f" after {after[0].time - from_ + timer:.1f} s"
         raise Failed(
-            f"the vehicle went on with {after[0].name}",
-            expected="no further request",
+            f"the vehicle went on with {after[0].name}{late}",
+            expected="no further request" + ("" if timer is None else f" once {timer:g} s are over"),
             observed=after[0].name,
             cause=Cause.WENT_ON,
             at=after[0].time,

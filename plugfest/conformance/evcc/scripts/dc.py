@@ -80,7 +80,7 @@ async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> N
     await tester.reply(response)
     seconds = timer("V2G_EVCC_PreCharge_Timeout")
     course = Course(tester, result, request=held, answered=tester.now, repeated=True)
-    await judge(course, from_=held.time + seconds, not_before=held.time + seconds)
+    await judge(course, from_=held.time + seconds, timer=seconds)
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_Isolation", "PF_EVCC_DIN_Isolation")

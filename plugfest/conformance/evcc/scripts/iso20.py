@@ -107,13 +107,21 @@ async def in_order(
         found = functools.partial(_first, tester, place, right)
         await tester.wait_for(functools.partial(_there, tester, found), deadline - tester.now)
         came = found()
-        result.saw(words, "came" if came is not None else tester.requests[-1].name)
+        last = _shown(tester.requests[-1])
+        result.saw(words, "came" if came is not None else last)
         if came is None:
             raise Failed(
-                f"{words} did not come", expected=words, observed=tester.requests[-1].name, cause=Cause.NO_REQUEST
-            )
+                f"{words} did not come; the vehicle's last request was {last}",
+                expected=words, observed=last, cause=Cause.NO_REQUEST,
+            )  # fmt: skip
         place = came + 1
         deadline = tester.now + 45.0
+
+
+def _shown(arrival: Arrival) -> str:
+    """A request, with where it takes the session."""
+    where = (getattr(arrival.message, name, None) for name in ("ChargeProgress", "ChargingSession"))
+    return " ".join([arrival.name, *map(str, filter(None, where))])
 
 
 def _first(tester: TesterEvse, place: int, right: Sign) -> int | None:
