@@ -12,6 +12,10 @@ from faults.runs import RUNS, one
 
 from plugfest.conformance.evcc.scripts.tls import change_options
 from plugfest.conformance.verdict import Verdict
+from v2g.channel import Channel
+
+HANDSHAKE, COMMON = 0x8001, 0x8002
+"""Payload types of supportedAppProtocol, and of the messages that all services share."""
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -42,6 +46,21 @@ def test_a_vehicle_that_waits_too_long_is_told_how_long() -> None:
 
 def _patient(system: Any) -> None:
     system.options.timing = {"V2G_EVCC_PreCharge_Timeout": 100.0}
+
+
+def test_a_vehicle_that_takes_what_it_must_not_read_has_not_given_up() -> None:
+    """It goes on at once, long before the timer of what it should have waited for."""
+    right, greeted = Channel.read_frame, set[int]()
+
+    async def read_frame(self: Channel) -> tuple[int, bytes]:
+        kind, payload = await right(self)
+        first = id(self) not in greeted
+        greeted.add(id(self))
+        return (kind if first or kind != HANDSHAKE else COMMON), payload
+
+    reading = Fault("x", "x", "evcc", (), lambda system: None, ((Channel, "read_frame", read_frame),), False)
+    reason = one(RUNS["PF_EVCC_ISO20_OldType_Common#2"], reading).reason
+    assert "the vehicle went on with AuthorizationReq (" in reason
 
 
 def _never_asks(system: Any) -> None:

@@ -51,23 +51,25 @@ async def gives_up(course: Course, *, from_: float, timer: float | None = None) 
     later = course.later if not course.others_go_on else [one for one in course.later if one.time > over]
     after = [arrival for arrival in later if not harmless(arrival)]
     ended = closed if closed is not None else tester.now
-    signs = [one.time for one in course.later if not course.others_go_on or harmless(one)]
+    signs = [one.time for one in course.later if harmless(one)]
     goes = min([ended, *signs])
     seen = f"closed {ended - from_:+.3f} s" if closed is not None else "still connected"
     result.saw("the vehicle gives up", seen + (f", {after[0].name}" if after else ""))
     slack = DELAY if not course.others_go_on else DELAY + 0.3  # one round of the repetition
-    if timer is not None and goes < from_ - slack:
-        text = f"the vehicle gave up {from_ - goes:.3f} s before its timer expired"
-        raise Failed(text, expected=f"not before {timer:g} s", observed=text, cause=Cause.TOO_EARLY)
     if after:
-        late = "" if timer is None else f" after {after[0].time - from_ + timer:.1f} s"
+        went, due = f"the vehicle went on with {after[0].name}", "no further request"
+        if timer is not None and after[0].time > from_:
+            went, due = f"{went} after {after[0].time - from_ + timer:.1f} s", f"{due} once {timer:g} s are over"
         raise Failed(
-            f"the vehicle went on with {after[0].name}{late}",
-            expected="no further request" + ("" if timer is None else f" once {timer:g} s are over"),
+            went,
+            expected=due,
             observed=after[0].name,
             cause=Cause.WENT_ON,
             at=after[0].time,
         )
+    if timer is not None and goes < from_ - slack:
+        text = f"the vehicle gave up {from_ - goes:.3f} s before its timer expired"
+        raise Failed(text, expected=f"not before {timer:g} s", observed=text, cause=Cause.TOO_EARLY)
     if closed is None:
         raise Failed(
             f"TCP is still open {CLOSE:g} s later",
