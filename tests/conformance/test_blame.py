@@ -10,7 +10,9 @@ from faults import FAULTS
 from faults.fault import Fault
 from faults.runs import RUNS, one
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.sut.own import OwnVehicle
 from plugfest.conformance.verdict import Verdict
 from v2g.channel import Channel
 
@@ -61,6 +63,29 @@ def test_a_vehicle_that_takes_what_it_must_not_read_has_not_given_up() -> None:
     reading = Fault("x", "x", "evcc", (), lambda system: None, ((Channel, "read_frame", read_frame),), False)
     reason = one(RUNS["PF_EVCC_ISO20_OldType_Common#2"], reading).reason
     assert "the vehicle went on with AuthorizationReq (" in reason
+
+
+def test_a_vehicle_that_never_connected_has_refused_nothing() -> None:
+    """A program that breaks off in its search would pass each case of a wrong certificate."""
+
+    async def nobody(self: Any, search: Any) -> None:
+        self.outcome = object()
+
+    lost = Fault("x", "x", "evcc", (), lambda system: None, ((OwnVehicle, "_session", nobody),), False)
+    for run in ("PF_EVCC_ISO20_TLS_ServerCert#3", "PF_EVCC_ISO2_TLS_ServerCert#2"):
+        result = one(RUNS[run], lost)
+        assert (result.verdict, result.cause) == (Verdict.INCONC, Cause.NOT_CONNECTED), run
+
+
+def test_a_vehicle_under_another_name_than_its_certificate_s_is_a_finding() -> None:
+    """[V2G20-2598]; a charger may tolerate it."""
+    run = RUNS["PF_EVCC_ISO20_SessionSetup_Request"]
+    result = one(
+        run, Fault("x", "x", "evcc", (), lambda system: setattr(system.vehicle, "evccid20", "WMIX1"), (), False)
+    )
+    assert result.verdict is Verdict.PASS
+    assert [one for one in result.findings if "EVCCID WMIX" in one.text]
+    assert [one for one in one(run).findings if "EVCCID" in one.text] == []
 
 
 def _never_asks(system: Any) -> None:

@@ -12,12 +12,12 @@ from plugfest.conformance.catalogue.narrative import done
 from plugfest.conformance.cause import Severity
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.tester import TesterEv
-from plugfest.conformance.sut.certificates import Certificates
 from plugfest.conformance.verdict import Judged, Result, Verdict
 from plugfest.conformance.watch.line_watch import LineWatch
 from plugfest.conformance.watch.papers import Known
 from plugfest.conformance.watch.violation import Violation
 from plugfest.conformance.watch.watch import Watch
+from v2g.credentials import common_name, read
 
 
 @contextlib.asynccontextmanager
@@ -29,7 +29,7 @@ async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) 
         watch.line = lambda: pilot.state
         watch.secure = lambda: tester.wire.session.channel.secure if tester.wire is not None else None
     else:
-        watch.known = lambda: _known(tester.taken)
+        watch.known = lambda: _known(tester)
     end = pilot.subscribe(watch.pilot)
     if pilot.reading.state is not None:
         watch.pilot(pilot.reading)
@@ -41,15 +41,18 @@ async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) 
         end()
 
 
-def _known(bench: Certificates | None) -> Known:
-    """What a bench knows about certificate authorities."""
+def _known(tester: TesterEvse) -> Known:
+    """What a bench knows about certificate authorities, and about the vehicle that has connected."""
+    bench, connection = tester.taken, tester.wires[-1].channel.tls if tester.wires else None
+    shown = common_name(read(connection.peer_chain[0])) if connection is not None and connection.peer_chain else ""
     if bench is None:
-        return Known()
+        return Known(vehicle=shown)
     subs = bench.store.of_role(Role.MO_SUB1, Role.MO_SUB2)
     roots = bench.store.of_role(Role.V2G_ROOT)
     return Known(
         frozenset(entry.certificate.subject for entry in subs),
         frozenset(entry.certificate.serial_number for entry in roots),
+        shown,
     )
 
 

@@ -24,6 +24,7 @@ ROOTS = "a vehicle lists the roots that it trusts, including the root of the cha
 SERVICE = "a certificate service is selected before it is used"
 EVCCID = "the EVCCID is the MAC address of the vehicle"
 IDENTITY = "a vehicle has one EVCCID"
+OWN = "the EVCCID is that of the vehicle's certificate"
 UNUSED = "in DIN SPEC 70121 a vehicle uses only charging, and no contracts"
 ENTRIES = "a vehicle takes at least one entry of a schedule"
 CERTIFICATES = 2
@@ -36,15 +37,17 @@ GROUP = 0x01
 
 @dataclass(frozen=True)
 class Known:
-    """The certificate authorities of the bench.
+    """The certificate authorities of the bench, and the certificate that the vehicle showed in TLS.
 
     Attributes:
         sub_cas: names of those between a contract and its root.
         roots: serial numbers of V2G roots, to one of which the charger's certificate leads.
+        vehicle: common name of the vehicle's certificate; "": it showed none.
     """
 
     sub_cas: frozenset[x509.Name] = frozenset()
     roots: frozenset[int] = frozenset()
+    vehicle: str = ""
 
 
 class Wrong(NamedTuple):
@@ -84,6 +87,7 @@ class Papers:
             self._exchange(name),
             _identity(request),
             self._same(request),
+            self._certified(request),
             _unused(request),
         ]
         if name == "PaymentServiceSelectionReq":
@@ -111,6 +115,14 @@ class Papers:
             return None
         text = f"EVCCID is {_told(evccid)}, but it was {_told(self.before)} in the session before"
         return Wrong("evccid-changes", text, IDENTITY, fails=False)
+
+    def _certified(self, request: Any) -> Wrong | None:
+        """In ISO 15118-20 the vehicle is named in its certificate; a finding, which a charger may tolerate."""
+        evccid, named = getattr(request, "EVCCID", None), self.known.vehicle
+        if not isinstance(evccid, str) or not named or plain_id(evccid) == plain_id(named):
+            return None
+        text = f"EVCCID {evccid}, but the vehicle's certificate is for {named}"
+        return Wrong("evccid-certificate", text, OWN, fails=False)
 
     def _contract(self, request: Any) -> str:
         """What is wrong with the certificates that a request shows; "" where nothing is."""

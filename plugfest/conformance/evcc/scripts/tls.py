@@ -50,10 +50,11 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
     if words == "1.3":
         await _tls13(tester, context, result)
         return
-    hellos = _listen(context)
+    hellos = listen(context)
     await tester.plug()
     await tester.wait_for(lambda: tester.requests or tester.system.ended(), 30.0)
     seen = "accepted" if tester.requests else "refused"
+    must_connect(hellos, context, seen)
     result.saw(f"{words}: {wanted}", seen)
     if (seen, wanted) == ("refused", "accepted") and hellos and _has_the_other(hellos[0], context.options):
         return  # of the two suites a charger supports both, a vehicle one at least
@@ -79,7 +80,17 @@ def judge_unasked(hellos: Sequence[ClientHello], words: str, seen: str, rule: st
         )  # fmt: skip
 
 
-def _listen(context: Any) -> list[ClientHello]:
+def must_connect(hellos: Sequence[ClientHello], context: Any, seen: str) -> None:
+    """A vehicle that ends without a connection has refused nothing.
+
+    Raises:
+        Inconclusive: it does.
+    """
+    if seen == "refused" and not hellos and not context.failures:
+        raise Inconclusive("the vehicle ended without a connection to the tester", cause=Cause.NOT_CONNECTED)
+
+
+def listen(context: Any) -> list[ClientHello]:
     """The vehicle's hellos, from now on."""
     hellos: list[ClientHello] = []
     before = context.observe

@@ -20,7 +20,7 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
-from plugfest.conformance.evcc.scripts.tls import change_options, judge_unasked
+from plugfest.conformance.evcc.scripts.tls import change_options, judge_unasked, listen, must_connect
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import Certificates, chain_problem
 from plugfest.conformance.sut.certificates import context as context_of
@@ -87,9 +87,12 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
     else:
         _present(tester, context, words)
     wanted = str(run.variant["tls"])
+    hellos = listen(context)
     await tester.plug()
     came = await tester.wait_for(lambda: tester.requests or tester.system.ended(), 60.0)
     seen = "accepted" if tester.requests else "refused"
+    if came:
+        must_connect(hellos, context, seen)
     result.saw(f"{words}: {wanted}", seen)
     if not came:
         raise Failed(
@@ -101,32 +104,24 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
     if wanted == "no -20":
         _speaks_less(tester, words)
     elif wanted.startswith("EV asks"):
-        judge_unasked(_hellos(tester), words, seen, "V2G20-2372")
+        judge_unasked(hellos, words, seen, "V2G20-2372")
         if seen == "accepted":
             text = "without a staple the vehicle connects, but it was not seen asking the responder"
             raise Failed(text, cause=Cause.CERTIFICATE_ACCEPTED, expected=wanted, observed=seen)
     elif seen != wanted:
-        if seen == "accepted" and words in NOT_OFFERED and _offered(tester, *NOT_OFFERED[words]):
+        if seen == "accepted" and words in NOT_OFFERED and _offered(hellos, *NOT_OFFERED[words]):
             text = f"the vehicle itself offers {NOT_OFFERED[words][1]}"  # the case about its offer judges that
             raise Inconclusive(text, cause=Cause.POINTLESS)
-        judge_unasked(_hellos(tester), words, seen, "V2G20-2372")
+        judge_unasked(hellos, words, seen, "V2G20-2372")
         cause = Cause.ACCEPTED if seen == "accepted" else Cause.TLS_FAILED
         raise Failed(f"a server with {words}: the vehicle {seen} it", cause=cause, expected=wanted, observed=seen)
 
 
-def _offered(tester: TesterEvse, kind: str, name: str) -> bool:
-    """Whether the vehicle's hello contains it."""
+def _offered(hellos: Sequence[ClientHello], kind: str, name: str) -> bool:
+    """Whether one of the vehicle's hellos contains it."""
     number = tables.number(kind, name)
     listed = {"group": ext.SUPPORTED_GROUPS, "signature algorithm": ext.SIGNATURE_ALGORITHMS}
-    return any(
-        number in (hello.suites if kind == "suite" else hello.numbers(listed[kind])) for hello in _hellos(tester)
-    )
-
-
-def _hellos(tester: TesterEvse) -> list[ClientHello]:
-    """The vehicle's hello on the present connection."""
-    connection = tester.wire.channel.tls
-    return [] if connection is None else [connection.hello]
+    return any(number in (hello.suites if kind == "suite" else hello.numbers(listed[kind])) for hello in hellos)
 
 
 def _speaks_less(tester: TesterEvse, words: str) -> None:
