@@ -88,6 +88,16 @@ def test_a_vehicle_under_another_name_than_its_certificate_s_is_a_finding() -> N
     assert [one for one in one(run).findings if "EVCCID" in one.text] == []
 
 
+def test_a_vehicle_with_both_control_modes_may_take_the_one_on_offer() -> None:
+    """The PICS file names one of them; that the other is undeclared is no fault of the vehicle's."""
+
+    def other(system: Any) -> None:
+        system.options.control = "dynamic"
+
+    result = one(RUNS["PF_EVCC_ISO20_Content_NoSet_Scheduled#1"], Fault("x", "x", "evcc", (), other, (), False))
+    assert (result.verdict, result.cause) == (Verdict.INCONC, Cause.NOT_DECLARED)
+
+
 def _never_asks(system: Any) -> None:
     change_options(system.tls, system.tls.options.change(status_request="none", staple="ignore"))
 

@@ -29,7 +29,7 @@ from plugfest.conformance.campaign.execute import executable, execute
 from plugfest.conformance.campaign.storage import INFO, RESULTS, read_results, safe
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.pics import Pics, excluded, satisfying, save
-from plugfest.conformance.cause import Cause
+from plugfest.conformance.cause import Cause, Side
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.own import EPOCH
@@ -272,7 +272,8 @@ class Campaign:
         result.started, result.seed = started.isoformat(timespec="seconds"), self.seed
         result.title, result.protocol = result.title or run.title, result.protocol or run.protocol
         if result.verdict not in (Verdict.FAIL, Verdict.PASS):
-            result.look = "; ".join(filter(None, (result.cause.meaning.look, recorded(place / "trace.jsonl"))))
+            told = recorded(place / "trace.jsonl") if _ends_in_session(result) else ""
+            result.look = "; ".join(filter(None, (result.cause.meaning.look, told)))
         return result
 
     def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
@@ -292,6 +293,11 @@ class Campaign:
             write(path, dumps({**versions(), **self.info, "seed": self.seed}, indent=2) + "\n", public=True)
         if self.pics is not None:
             save(self.pics, self.folder / "pics.yaml")
+
+
+def _ends_in_session(result: Result) -> bool:
+    """Whether the recording of a run that was not judged can say why: not where the tester had to leave."""
+    return result.cause.meaning.side is not Side.BENCH and result.cause is not Cause.POINTLESS
 
 
 def recorded(trace: Path) -> str:

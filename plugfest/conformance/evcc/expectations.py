@@ -16,6 +16,7 @@ from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only
 from plugfest.conformance.catalogue.wanted import check_text, expected_text, unseen
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.changes import of_mode
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.course import Action, Course
 from plugfest.conformance.evcc.hold import optional
@@ -25,6 +26,7 @@ from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival
 from v2g import v2gtp
+from v2g.energy import DYNAMIC, SCHEDULED
 from v2g.streams import MAIN
 
 EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
@@ -112,6 +114,18 @@ async def unauthorized(course: Course) -> None:
         )
 
 
+def _other_mode(course: Course, arrival: Arrival) -> str:
+    """The control mode of the set that a vehicle selects, if it was offered and another one is declared; else ""."""
+    pair = getattr(arrival.message, "SelectedEnergyTransferService", None)
+    offered = course.tester.told("ServiceDetailRes")
+    if pair is None or offered is None:
+        return ""
+    given = offered.message.ServiceParameterList.ParameterSet
+    sets = [one for one in given if one.ParameterSetID == pair.ParameterSetID]
+    other, name = (SCHEDULED, "scheduled") if course.tester.pics.dynamic else (DYNAMIC, "dynamic")
+    return name if any(of_mode(one, other) for one in sets) else ""
+
+
 RAMP = 3.0
 """s for which the charge loop may continue after a response that calls for an end: the current must fall first."""
 
@@ -124,6 +138,11 @@ async def stops(course: Course) -> None:
     after = [one for one in later if not (tester.protocol.is_loop(one.name) and one.time < since + RAMP)]
     seen = after[0].name if after else "ended" if tester.over else "still there"
     course.result.saw("stops cleanly", seen)
+    if after and (other := _other_mode(course, after[0])):
+        raise Inconclusive(
+            f"the vehicle selects {other} mode, the only one on offer; PICS_CMN_ISO20_ControlMode declares the other",
+            cause=Cause.NOT_DECLARED,
+        )
     if after:
         raise Failed(
             f"the vehicle went on with {seen}",
