@@ -30,6 +30,7 @@ def test_no_sentence_shows_the_notation_of_the_catalogue() -> None:
     told = {run.id: done(run) for run in PLAYED}
     assert [name for name, text in told.items() if not text.startswith(BY_ID[name].case.title)] == []
     assert [text for name, text in told.items() if notation(BY_ID[name], text)] == []
+    assert [text for text in told.values() if re.search(r"with \w+ (PICS|PIXIT)_", text)] == []
 
 
 def test_each_state_has_words() -> None:
