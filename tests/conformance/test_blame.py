@@ -89,7 +89,7 @@ def test_a_vehicle_under_another_name_than_its_certificate_s_is_a_finding() -> N
 
 
 def test_a_vehicle_with_both_control_modes_may_take_the_one_on_offer() -> None:
-    """The PICS file names one of them; that the other is undeclared is no fault of the vehicle's."""
+    """The PICS file names one of them; that the other is undeclared is not a fault of the vehicle."""
 
     def other(system: Any) -> None:
         system.options.control = "dynamic"

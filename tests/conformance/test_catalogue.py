@@ -6,6 +6,7 @@ import pytest
 
 from plugfest.cli import main
 from plugfest.conformance.catalogue import cases, parameters, runs, timer, words
+from plugfest.conformance.catalogue.pics import WITH_SERVICE, Pics, excluded
 from plugfest.conformance.catalogue.select import matches
 from plugfest.conformance.evcc import checks as vehicle_checks
 from plugfest.conformance.evcc import scripts as vehicle_scripts
@@ -94,3 +95,12 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conformance", "show", "PF_EVCC_ISO2_RequestTiming"]) == 0
     assert "carried out by plugfest.conformance.evcc.scripts.session.pace" in capsys.readouterr().out
     assert main(["conformance", "show", "TC_NONE"]) == 2
+
+
+@pytest.mark.parametrize(("declared", "applies"), [("none", False), ("unknown", True), ("serviceDetail", True)])
+def test_a_vehicle_that_uses_no_services_is_not_tried_with_their_details(declared: str, applies: bool) -> None:
+    """It would leave each of those runs inconclusive."""
+    pics = Pics({"PIXIT_EVCC_CMN_VAS": declared})
+    found = [case for case in cases() if case.sut == "evcc" and case.setup.startswith(WITH_SERVICE)]
+    assert found
+    assert [not excluded(case, pics).startswith("PIXIT_EVCC_CMN_VAS") for case in found] == [applies] * len(found)

@@ -29,6 +29,7 @@ def test_no_sentence_shows_the_notation_of_the_catalogue() -> None:
     """Each begins with the title of the case, then says what the tester did."""
     told = {run.id: done(run) for run in PLAYED}
     assert [name for name, text in told.items() if not text.startswith(BY_ID[name].case.title)] == []
+    assert [name for name, text in told.items() if "he tester " not in text] == []
     assert [text for name, text in told.items() if notation(BY_ID[name], text)] == []
     assert [text for text in told.values() if re.search(r"with \w+ (PICS|PIXIT)_", text)] == []
 
@@ -48,6 +49,16 @@ def test_each_state_has_words() -> None:
             "PF_SECC_ISO20_DC_CableCheck",
             "Cable check Ongoing then Finished. After ScheduleExchange (CP C), the tester sends DC_CableCheckReq, then "
             "repeats it while EVSEProcessing is Ongoing, for at most V2G_EVCC_CableCheck_Timeout (40 s)",
+        ),
+        (
+            "PF_SECC_ISO2_WrongRequest_DC#22",
+            "Request that the state forbids, by seed (place 1). After PreCharge, "
+            "the tester sends a request that is not due",
+        ),
+        (
+            "PF_EVCC_ISO2_StaleSession_DC#2",
+            "Response under another session id. "
+            "The tester answers PaymentServiceSelectionReq with a session id that is one bit off",
         ),
         (
             "PF_EVCC_ISO20_OtherSession_DC#5",

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from plugfest.conformance.catalogue import Case, Run, durations
+from boundary.text import capital
+from plugfest.conformance.catalogue import Case, Run, durations, scripted
 from plugfest.conformance.catalogue.steps import Step, Steps, value_text
 from plugfest.conformance.verdict import NotExecutable
 
@@ -98,9 +99,16 @@ def _message(name: str) -> str:
 
 def done(run: Run) -> str:
     """What a run does, in words: its title, the state, then the first steps of its stimulus."""
-    sentence = course(run.case, run.steps[0], STEPS)
+    sentence = course(run.case, run.steps[0], STEPS) if run.steps[0] else _scripted(run)
     title = replace(run, variant=_unsaid(run.variant, sentence)).title
     return f"{title}. {sentence}" if sentence else title
+
+
+def _scripted(run: Run) -> str:
+    """The state, then what the tester does, where a script does it."""
+    did, where = scripted.does(run.case.id, run.variant), scripted.stands(run.variant)
+    stands = "" if scripted.anywhere(run.variant) else state(where) if where else _stands(run.case)
+    return capital(", ".join(filter(None, (stands, f"the tester {did}" if did else ""))))
 
 
 def course(case: Case, stimulus: Steps, most: int | None = None) -> str:

@@ -314,6 +314,10 @@ GROUPS: Mapping[str, str] = {
 """Group -> the PICS that switches it."""
 
 
+WITH_SERVICE = "with a VAS"
+"""The setup of a case in which a vehicle asks for the details of a service."""
+
+
 def conditions(case: Case) -> Iterator[str]:
     """All that must hold: the case's own conditions, its mode and its group."""
     yield from case.select
@@ -328,6 +332,8 @@ def conditions(case: Case) -> Iterator[str]:
         yield f"PIXIT_SECC_CMN_TLS == {'true' if tls == 'required' else 'false'}"
     if tls in ("off", "required") and case.sut == "evcc":
         yield f"PIXIT_EVCC_CMN_TLS != {'none' if tls == 'required' else 'tls'}"
+    if case.sut == "evcc" and case.setup.startswith(WITH_SERVICE):
+        yield "PIXIT_EVCC_CMN_VAS != none"
     if case.group in GROUPS:
         yield f"{GROUPS[case.group]} == true"
 
