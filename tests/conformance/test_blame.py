@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -72,9 +73,29 @@ def test_a_vehicle_that_never_connected_has_refused_nothing() -> None:
         self.outcome = object()
 
     lost = Fault("x", "x", "evcc", (), lambda system: None, ((OwnVehicle, "_session", nobody),), False)
-    for run in ("PF_EVCC_ISO20_TLS_ServerCert#3", "PF_EVCC_ISO2_TLS_ServerCert#2"):
+    for run in (
+        "PF_EVCC_ISO20_TLS_ServerCert#3",
+        "PF_EVCC_ISO2_TLS_ServerCert#2",
+        "PF_EVCC_ISO2_SDP_BadContent#5",
+        "PF_EVCC_ISO2_SDP_BadHeader#1",
+        "PF_EVCC_ISO2_SDP_NoTls",
+    ):
         result = one(RUNS[run], lost)
         assert (result.verdict, result.cause) == (Verdict.INCONC, Cause.NOT_CONNECTED), run
+
+
+@pytest.mark.parametrize("run", ["PF_EVCC_ISO2_SDP_BadHeader#1", "PF_EVCC_ISO2_SDP_BadContent#5"])
+def test_a_vehicle_may_take_time_to_start(run: str) -> None:
+    """What it does is judged from its first request on, however late that comes."""
+    right = OwnVehicle._session
+
+    async def late(self: Any, search: Any) -> Any:
+        await asyncio.sleep(20.0)
+        return await right(self, search)
+
+    result = one(RUNS[run], Fault("x", "x", "evcc", (), lambda system: None, ((OwnVehicle, "_session", late),), False))
+    assert result.verdict is Verdict.PASS
+    assert not result.observed[0].startswith("0 requests")
 
 
 def test_a_vehicle_under_another_name_than_its_certificate_s_is_a_finding() -> None:

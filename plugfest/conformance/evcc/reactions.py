@@ -72,8 +72,8 @@ async def gives_up(course: Course, *, from_: float, timer: float | None = None) 
         raise Failed(text, expected=f"not before {timer:g} s", observed=text, cause=Cause.TOO_EARLY)
     if closed is None:
         raise Failed(
-            f"TCP is still open {CLOSE:g} s later",
-            expected="TCP closed by the vehicle",
+            f"TCP is still open {tester.now - from_:.1f} s after the vehicle had to give up",
+            expected=f"TCP closed by the vehicle within {CLOSE:g} s",
             observed=seen,
             cause=Cause.STILL_OPEN,
         )

@@ -16,6 +16,9 @@ from plugfest.conformance.wire import forged
 from v2g import sdp, v2gtp
 from v2g.protocols import ISO2
 
+TO_START = 60.0
+"""s in which a vehicle's program begins its search after plugging in."""
+
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoAnswer")
 async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
@@ -24,9 +27,7 @@ async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
     The time runs from its first request: a vehicle needs time to start.
     """
     tester.answer_sdp = lambda data, response: None
-    await tester.plug()
-    if not await tester.wait_for(lambda: tester.asked, SETUP + 10.0):
-        raise Inconclusive("the vehicle sent no SDP request", cause=Cause.NOT_CONNECTED)
+    await asks(tester)
     await asyncio.sleep(SETUP + 10.0)
     for search in _searches(tester.asked):
         lasted = search[-1] - search[0]
@@ -62,9 +63,21 @@ async def sdp_bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
     await _asks_again(tester, result)
 
 
+async def asks(tester: TesterEvse) -> None:
+    """Plugs in, and waits for the vehicle's search: a program may take long to start.
+
+    Raises:
+        Inconclusive: it does not begin.
+    """
+    await tester.plug()
+    await tester.wait_for(lambda: tester.asked or tester.wires or tester.over, TO_START)
+    if not tester.asked and not tester.wires:
+        raise Inconclusive("the vehicle did not search for a charger", cause=Cause.NOT_CONNECTED)
+
+
 async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool = False) -> None:
     """The vehicle ignores the answer and asks again; with ``may_connect`` it may also try to connect as told."""
-    await tester.plug()
+    await asks(tester)
     again = await tester.wait_for(lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
     seen = f"{counted(len(tester.asked), 'request')}, {counted(len(tester.wires), 'connection')}"
     result.saw("ignores the answer and asks again", seen)
@@ -117,7 +130,7 @@ async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
 async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
     """TLS is requested but not offered: the vehicle ends, or continues without TLS if its policy allows."""
     tester.answer_sdp = lambda data, response: sdp.Response(response.address, response.port, sdp.NO_TLS).pack()
-    await tester.plug()
+    await asks(tester)
     await tester.wait_for(lambda: tester.requests or tester.over, SETUP)
     seen = tester.requests[0].name if tester.requests else "no session"
     result.saw("gives up, or goes on without TLS if its policy allows", seen)
