@@ -189,15 +189,17 @@ def test_no_rule_broken_hides_another() -> None:
 
 def test_a_rule_that_many_runs_break_is_named_once() -> None:
     """With how many of them have passed but for it; what one run alone breaks is told there."""
+    each = (_broken(), _broken("twin"))
     runs = [
-        *[_watched(_broken()) for _ in range(3)],
-        _watched(_broken(), _broken("other")),
-        _watched(_broken(), verdict=Verdict.INCONC, reason="x"),
-        _watched(_broken(), verdict=Verdict.FAIL, reason="it came late"),
+        *[_watched(*each) for _ in range(3)],
+        _watched(*each, _broken("once")),
+        _watched(*each, verdict=Verdict.INCONC, reason="x"),
+        _watched(*each, verdict=Verdict.FAIL, reason="it came late"),
         Result("Y", verdict=Verdict.PASS),
     ]
     assert first_lines(runs) == [
-        "6 runs broke the same rule: schedules discharge (rule sign); first in X: schedule 1 charges;"
-        " apart from that, 3 of them passed"
+        "6 runs broke the same rule: schedules discharge (rule sign); first in X: schedule 1 charges",
+        "6 runs broke the same rule: schedules discharge (rule twin); first in X: schedule 1 charges",
+        "apart from that, 3 runs passed",
     ]
     assert first_lines([_watched(_broken()), Result("Y", verdict=Verdict.PASS)]) == []

@@ -64,39 +64,50 @@ def common_cause_text(results: Collection[Result]) -> str:
     return f"{number} of {len(results)} runs stopped for the same reason: {cause.meaning.says}{look}"
 
 
+SHARE = 0.1
+"""A rule that more than this part of all runs broke, and not one alone, is told once for all of them."""
+
+
 class Everywhere(NamedTuple):
     """A rule that holds in every case, and the runs that broke it, whatever they test."""
 
     judged: Judged
     runs: list[Result]
 
-    @property
-    def passed(self) -> int:
-        """Number of these runs that would have passed otherwise."""
-        return sum(run.itself is Verdict.PASS and len(run.broken) == 1 for run in self.runs)
-
     def __str__(self) -> str:
         rule = self.judged.rule
         name = f" ({rule})" if rule and rule not in self.judged.expected else ""
-        apart = f"; apart from that, {self.passed} of them passed" if self.passed else ""
         runs, first = counted(len(self.runs), "run"), f"{self.runs[0].run}: {self.judged.what}"
-        return f"{runs} broke the same rule: {self.judged.expected}{name}; first in {first}{apart}"
+        return f"{runs} broke the same rule: {self.judged.expected}{name}; first in {first}"
 
 
-def everywhere(results: Iterable[Result]) -> list[Everywhere]:
-    """The rules that several runs broke, whatever those test; the commonest first."""
+def everywhere(results: Collection[Result]) -> list[Everywhere]:
+    """The rules that many runs broke, whatever those test; the commonest first."""
     broken: dict[tuple[str, str], Everywhere] = {}
     for result in results:
         for one in result.broken:
             broken.setdefault((one.expected, one.rule), Everywhere(one, [])).runs.append(result)
-    found = [one for one in broken.values() if len(one.runs) > 1]
+    found = [one for one in broken.values() if len(one.runs) > max(1, SHARE * len(results))]
     return sorted(found, key=lambda one: -len(one.runs))
 
 
+def apart(results: Collection[Result]) -> list[str]:
+    """The rules that many runs broke, and how many of these runs passed apart from that; empty: there are none."""
+    rules = everywhere(results)
+    known = {(one.judged.expected, one.judged.rule) for one in rules}
+    left = [
+        result
+        for result in results
+        if result.itself is Verdict.PASS and known.issuperset((one.expected, one.rule) for one in result.broken)
+    ]
+    passed = f"apart from that, {counted(len(left), 'run')} passed"
+    return [*map(str, rules), passed] if rules else []
+
+
 def first_lines(results: Collection[Result]) -> list[str]:
-    """What to know before the single runs: their common cause, and the rules that several of them broke."""
+    """What to know before the single runs: their common cause, and the rules that many of them broke."""
     cause = common_cause_text(results)
-    return [*([cause] if cause else []), *map(str, everywhere(results))]
+    return [*([cause] if cause else []), *apart(results)]
 
 
 def exit_code(results: Collection[Result]) -> Exit:

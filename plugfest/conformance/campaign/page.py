@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boundary.text import counted, visible_lines
-from plugfest.conformance.campaign.outcome import WORDS, common_cause_text, counts, everywhere
+from plugfest.conformance.campaign.outcome import WORDS, apart, common_cause_text, counts
 from plugfest.conformance.catalogue import case
 from plugfest.conformance.catalogue.narrative import course
 from plugfest.conformance.catalogue.pics import DEFAULTS, Pics, meaning
@@ -109,7 +109,7 @@ def page(content: Content) -> str:
         f"<h1>Conformance test report: {_e(content.about.get('system', 'system under test'))}</h1>",
         f'<p class="verdict {colour}">{_e(sentence)}</p>',
         f"<p class=inconc>{_e(cause)}</p>" if (cause := common_cause_text(results)) else "",
-        *(f"<p class=fail>{_e(rule)}</p>" for rule in everywhere(results)),
+        *(f"<p class=fail>{_e(rule)}</p>" for rule in apart(results)),
         _numbers(results),
         _about(content),
         _families(results),

@@ -16,7 +16,7 @@ from boundary.errors import InputError
 from boundary.text import dumps, no_attachment, visible_lines
 from boundary.write import replacing
 from boundary.write import write as write_file
-from plugfest.conformance.campaign.outcome import common_cause_text, counts, everywhere
+from plugfest.conformance.campaign.outcome import apart, common_cause_text, counts
 from plugfest.conformance.campaign.page import Content, page
 from plugfest.conformance.campaign.storage import INFO, LEFT_OUT, PLAN, read_results, safe
 from plugfest.conformance.catalogue.pics import load
@@ -126,7 +126,7 @@ def junit_xml(
     if host := about.get("host"):
         suite.set("hostname", str(host))
     about = {**about, **({"common cause": cause} if (cause := common_cause_text(results)) else {})}
-    if broken := "; ".join(map(str, everywhere(results))):
+    if broken := "; ".join(apart(results)):
         about["broken whatever was tested"] = broken
     if about:
         properties = ElementTree.SubElement(suite, "properties")
