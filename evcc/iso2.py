@@ -44,11 +44,10 @@ from v2g.messages import iso2
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Cause
 from v2g.physical import amps, number, volts
+from v2g.rules.parameters import SHORTEST
 
 NEAR_END = 10.0
 """s before the end of a schedule at which the vehicle renegotiates; at most half of its length [V2G2-305]."""
-SHORTEST = 4.0
-"""s: a shorter schedule leaves no time to charge between two renegotiations."""
 
 
 async def run(drive: Drive) -> None:

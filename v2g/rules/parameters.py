@@ -14,6 +14,8 @@ BOOK = Book()
 rule = BOOK.rule
 
 DAY = 86400
+SHORTEST = 4
+"""s: a schedule that ends sooner allows no charging; with one, a vehicle would only renegotiate."""
 DIN_ENTRIES = 12
 """The most entries of a PMaxSchedule [V2G-DC-329]."""
 
@@ -146,6 +148,24 @@ def schedule_coverage(facts: Facts, body: Any) -> str:
                 " the vehicle has to ask again"
             )
     return ""
+
+
+@rule("schedule-short", "a schedule lasts long enough to charge by it", SECC, "ChargeParameterDiscoveryRes",
+      severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
+def schedule_short(facts: Facts, body: Any) -> str:
+    if not _finished(body):
+        return ""
+    ends = [end for one in _tuples(body) if (end := _end(one)) is not None]
+    if not ends or len(ends) < len(_tuples(body)) or max(ends) >= SHORTEST:
+        return ""
+    return f"no schedule lasts longer than {max(ends)} s"
+
+
+def _end(one: Any) -> int | None:
+    """When a schedule ends, s; None: it has no end, or none that could be read."""
+    last = one.PMaxSchedule.PMaxScheduleEntry[-1].TimeInterval
+    start, duration = getattr(last, "start", None), getattr(last, "duration", None)
+    return None if start is None or duration is None else start + duration
 
 
 @rule("tariff", "the entries of a tariff follow one another, with levels within those announced", SECC,

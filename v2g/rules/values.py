@@ -162,12 +162,25 @@ def bulk(facts: Facts, body: Any) -> str:
 @rule("limits-apart", "vehicle and charger have voltages and currents in common", "", "ChargeParameterDiscoveryRes",
       severity="note", live=Live.UNSEEN)  # fmt: skip
 def limits_apart(facts: Facts, body: Any) -> str:
-    part = body.EVSEChargeParameter
-    least = getattr(part, "EVSEMinimumVoltageLimit", None)
-    most = facts.ev_volts.at(facts.now)
-    if least is not None and most is not None and number(least) > most:
-        return f"the charger supplies {number(least):g} V or more, the vehicle accepts at most {most:g} V"
-    least, most = getattr(part, "EVSEMinimumCurrentLimit", None), facts.ev_amps.at(facts.now)
-    if least is not None and most is not None and number(least) > most:
-        return f"the charger supplies {number(least):g} A or more, the vehicle accepts at most {most:g} A"
+    part, own = body.EVSEChargeParameter, getattr(facts.request, "EVChargeParameter", None)
+    for least, ceiling, unit in (
+        ("EVSEMinimumVoltageLimit", facts.ev_volts, "V"),
+        ("EVSEMinimumCurrentLimit", facts.ev_amps, "A"),
+    ):
+        given, most = getattr(part, least, None), ceiling.at(facts.now)
+        if given is not None and most is not None and number(given) > most:
+            return f"the charger supplies {number(given):g} {unit} or more, the vehicle accepts at most {most:g} {unit}"
+    needed, most_amps = getattr(own, "EVMinCurrent", None), getattr(part, "EVSEMaxCurrent", None)
+    if needed is not None and most_amps is not None and number(needed) > number(most_amps):
+        return f"the charger supplies at most {number(most_amps):g} A, the vehicle needs {number(needed):g} A or more"
     return ""
+
+
+@rule("limits-below", "the charger reaches the vehicle's highest voltage", "", "ChargeParameterDiscoveryRes",
+      severity="note", live=Live.UNSEEN)  # fmt: skip
+def limits_below(facts: Facts, body: Any) -> str:
+    part = body.EVSEChargeParameter
+    given, wanted = getattr(part, "EVSEMaximumVoltageLimit", None), facts.ev_volts.at(facts.now)
+    if given is None or wanted is None or number(given) >= wanted:
+        return ""
+    return f"the charger supplies at most {number(given):g} V, the vehicle accepts up to {wanted:g} V"

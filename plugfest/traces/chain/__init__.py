@@ -13,7 +13,7 @@
 :mod:`.pilot`             charging without messages, and recordings of only the control pilot
 :mod:`.session`           one connection's messages: the current step, what is due from which side, who ended it
 :mod:`.explain`           why it ended that way, with the findings of the checks; :mod:`.reasons` for an end,
-                          :mod:`.codes` what a refusal means, :mod:`.words`
+                          :mod:`.codes` what a refusal means, :mod:`.limits` what a charger allows, :mod:`.words`
 ========================  ======================================================================================
 
 Live ends, checks, reports and campaigns take their first sentence from here. A chain keeps little of its input, so that

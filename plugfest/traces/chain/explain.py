@@ -172,6 +172,12 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     if s.stop_after is not None and (offers := _offers(s.stop_after)):
         side = ""  # it may need what is not on offer
         text += f"; the charger offers {offers}"
+    elif s.stop_after is not None and (misfit := around.misfit(s.stop_after)):
+        side = ""
+        text += f"; {misfit}"
+    elif s.stop_after is not None and s.allows_nothing:
+        side = SECC
+        text += "; the charger allowed no current"
     return replace(common, side=side, fault=Fault.ENDED, severity="warning", sentence=text)
 
 
@@ -207,6 +213,8 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
     if loop.flowed is None:
         lasted = f"nothing was charged: in {loop.seconds:.1f} s of the charge loop the charger measured"
         lasted += f" {loop.power or 0.0:.0f} W at most"
+    if loop.none_allowed:
+        return replace(common, side=SECC, sentence=f"{lasted}; the charger allowed none")
     if loop.asked is not None and loop.asked <= 0.0:
         return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle asked for 0 A throughout")
     told = s.stop_told.get(SECC) or s.told.get(SECC)
@@ -319,13 +327,14 @@ def _unfinished(s: Session, around: Around) -> Diagnosis:
     if s.unheard is not None:
         return unheard(s, around, common)
     event = around.event(around.until)
-    waited = around.until - last.time
+    until = around.over(last.time)
+    waited = until - last.time
     if event is not None and event.time >= last.time:
         return replace(common, side=event.side, fault=Fault.LINK_LOST, severity="" if event.found else "violation",
                        since=event.time, sentence=f"{event.text}, in {s.step.title}")  # fmt: skip
     if s.waiting:
         request = s.waiting[0]
-        waited = around.until - request.time
+        waited = until - request.time
         if waited > s.timing.message_timeout(request.name):
             return silent_charger(s, request, waited, common)
         due = naming.response(request.name)

@@ -31,6 +31,10 @@ _CONSEQUENCES = {"refused", "timing", "not-completed", "tolerance", "error", "se
 _OF_BYTES = {"v2gtp", "undecodable", "not-a-message"}
 """Rules for payloads that are not messages: no session continues after one."""
 
+_TICK = 0.05
+"""s by which a role may report a time-out early or late."""
+_MISFITS = {"limits-apart", "power-apart", "limits-below"}
+"""Rules whose breach keeps a vehicle from charging although neither side is wrong."""
 OF_PAIRING = {"unasked", "response-type", "order"}
 """Rules that are broken when requests and answers no longer match, for example after a surplus one."""
 
@@ -83,6 +87,10 @@ class Around:
                         return one
         return None
 
+    def misfit(self, entry: Entry) -> str:
+        """Why vehicle and charger do not fit together, by an answer with the charger's limits; "" if they do."""
+        return next((f.text for f in self.findings if f.rule in _MISFITS and f.entry == entry.index), "")
+
     def doubled(self, last: int) -> Finding | None:
         """The first message that was sent twice."""
         return next((f for f in self.findings if f.rule == Fault.TWICE.value and 0 <= f.entry <= last), None)
@@ -91,6 +99,10 @@ class Around:
         """What the writer of a trace, or only this side, said around a time; "" if nothing."""
         said = [text for at, text, writer in self.words if abs(at - time) <= BEFORE and side in ("", writer)]
         return f"; in its own words: {said[0]}" if said else ""
+
+    def over(self, last: float) -> float:
+        """Until when something may still follow the last message, s: the writer of a trace ends its own session."""
+        return min([self.until, *(at + _TICK for at, _, _ in self.words if at >= last)])
 
     def event(self, time: float, *, last: bool = False) -> Happening | None:
         """What happened to pilot or link shortly before a time; ``last``: what counts as a last resort."""

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from plugfest.traces.chain.limits import allows_nothing
 from plugfest.traces.chain.steps import Side, Step, step_of
 from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import ORDERS, TIMINGS, code_of, protocol_of
@@ -50,6 +51,7 @@ class Charge:
         flowed: the highest present current in A; None in AC.
         power: the highest present power in AC as measured by the charger, W; None if it does not report it.
         allowed: the highest current that the vehicle allowed if the charger decides, A; None if it does not.
+        none_allowed: the charger's limits allowed no current in any answer.
         wanted: s for which the vehicle was ready to take a current, by its requests; standby does not count.
     """
 
@@ -63,6 +65,7 @@ class Charge:
     flowed: float | None = None
     power: float | None = None
     allowed: float | None = None
+    none_allowed: bool = True
     wanted: float = 0.0
 
     @property
@@ -111,6 +114,7 @@ class Session:
         beside: unanswered requests on side streams, by stream; ``refused_beside`` is the last refusal there.
         overdue: the last answer if it came later than the vehicle has to wait, and its request.
         standby: the vehicle is in standby (ISO 15118-20).
+        allows_nothing: the charger's limits, as last sent, allow no current.
     """
 
     number: int
@@ -158,6 +162,7 @@ class Session:
     beside: dict[int, Entry] = field(default_factory=dict)
     refused_beside: tuple[Entry | None, Entry] | None = None
     standby: bool = False
+    allows_nothing: bool = False
     _order: Sequence | None = None
 
     @property
@@ -306,6 +311,8 @@ class Session:
             if self._order is not None:
                 self._order.advance(request.body, body)
         self._charger_tells(entry)
+        nothing = allows_nothing(body)
+        self.allows_nothing = self.allows_nothing if nothing is None else nothing
         volts = quantity(getattr(body, "EVSEPresentVoltage", None)) if body is not None else None
         self.volts = volts[0] if volts else self.volts
         if name in ("CurrentDemand", "ChargingStatus", "AC_ChargeLoop", "DC_ChargeLoop") and code.startswith(
@@ -355,6 +362,7 @@ class Session:
         limit = quantity(getattr(control, "EVMaximumChargeCurrent", None))
         if limit is not None and not asked:
             loop.allowed = max(loop.allowed or 0.0, limit[0])
+        loop.none_allowed &= self.allows_nothing
         given = asked or limit
         if loop.rounds and not self.standby and (given is None or given[0] > 0.0):
             loop.wanted += min(entry.time - loop.last, GAP)

@@ -259,6 +259,8 @@ CASES = (
     Case("limits-apart", "DC_ChargeParameterDiscoveryRes", both(
          at("DC_CPDResEnergyTransferMode.EVSEMinimumVoltage", r(950)),
          at("DC_CPDResEnergyTransferMode.EVSEMaximumVoltage", r(1000)))),
+    Case("limits-below", "DC_ChargeParameterDiscoveryRes",
+         at("DC_CPDResEnergyTransferMode.EVSEMaximumVoltage", r(390))),
     Case("power-apart", "AC_ChargeParameterDiscoveryRes",
          at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower", r(1)), "iso20-ac"),
     Case("frequency", "AC_ChargeParameterDiscoveryRes",

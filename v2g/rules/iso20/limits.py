@@ -116,6 +116,15 @@ def limits_apart(facts: Facts, body: Any) -> str:
     return f"the charger supplies at least {least:g} V, the vehicle accepts at most {most:g} V"
 
 
+@rule("limits-below", "the charger reaches the vehicle's highest voltage", "", "DC_ChargeParameterDiscoveryRes",
+      severity="note", live=Live.UNSEEN, only=(DC20,))  # fmt: skip
+def limits_below(facts: Facts, body: Any) -> str:
+    most, wanted = number(_member(body).EVSEMaximumVoltage), facts.iso20.declared["EV"].get("MaximumVoltage")
+    if wanted is None or most >= wanted:
+        return ""
+    return f"the charger supplies at most {most:g} V, the vehicle accepts up to {wanted:g} V"
+
+
 @rule("power-apart", "vehicle and charger have powers in common", "", *RESPONSES, severity="note", live=Live.UNSEEN,
       only=BOTH)  # fmt: skip
 def power_apart(facts: Facts, body: Any) -> str:
