@@ -43,7 +43,7 @@ class Terms:
         voltage: line to neutral, V.
         phases: number of phases that the session uses.
         most, giving: limits into the vehicle and out of it, W over all phases, as magnitudes.
-        ramp: largest change of power, W per second, or None.
+        ramp: the fastest rise of power, in either direction, W per second, or None.
         setpoint: present value of a ramp, W.
         changed: loop time of that value, s.
     """
@@ -57,10 +57,11 @@ class Terms:
     changed: float | None = None
 
     def ramped(self, power: float, now: float) -> float:
-        """The power to aim for now on the way to ``power``, W."""
+        """The power to aim for now on the way to ``power``, W; down to what is allowed it goes at once."""
         if self.ramp is not None:
             step = self.ramp * (now - self.changed if self.changed is not None else 0.0)
-            power = min(max(power, self.setpoint - step), self.setpoint + step)
+            flows = abs(self.setpoint) if self.setpoint * power > 0.0 else 0.0
+            power = math.copysign(min(abs(power), flows + step), power)
         self.setpoint, self.changed = power, now
         return power
 
@@ -180,12 +181,15 @@ def flow(drive: Drive, terms: Terms, power: float, reactive: float) -> AcDraw:
 def wanted(drive: Drive, control: Control, terms: Terms, plan: Plan, told: float) -> float:
     """Power to aim for now, W: in dynamic mode the charger's command, otherwise the profile's; within all limits.
 
-    In scheduled mode a target of the charger supports the grid: the vehicle takes no more than that.
+    In scheduled mode a target of the charger supports the grid: the vehicle takes no more than that, or gives no more
+    back.
     """
     if control.dynamic:
         return max(min(told, terms.most), -terms.giving)
     power = plan.power(drive.now, terms.most, terms.giving)
-    return min(power, max(told, 0.0), spendable(drive, control, plan)) if power > 0.0 else power
+    if math.isfinite(told):
+        power = min(power, max(told, 0.0)) if power > 0.0 else max(power, min(told, 0.0))
+    return min(power, spendable(drive, control, plan))
 
 
 async def loop(
@@ -219,6 +223,7 @@ async def loop(
         if drive.standby:  # only the status and the meter count; the next command comes after it
             told, reactive = unasked, 0.0
         else:
+            told = unasked
             if answer.EVSETargetActivePower is not None:
                 told = even(answer, "EVSETargetActivePower", terms.phases)
                 if not control.bidirectional:

@@ -221,21 +221,32 @@ class Flow:
 
     @classmethod
     def of(cls, drive: Drive, control: Control, terms: Terms, plan: Plan) -> Flow:
-        """Within the limits of both sides, the schedule, and the battery's minimum and target."""
+        """Within the schedule, and the battery's minimum and target.
+
+        The vehicle decides within the limits of both sides. If the charger decides, the vehicle states its own: if it
+        repeated the charger's, one that is low for a moment could keep itself low.
+        """
         battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+        if control.dynamic:
+            return cls.steered(drive, control, terms)
         power = min(terms.power, plan.schedule.power_at(drive.now), pack.max_power)
         charge = battery.wanted(terms.voltage, terms.current, power)
         give = back = 0.0
         if control.bidirectional:
-            back = min(terms.discharge_power, pack.max_discharge_power)
-            back = back if control.dynamic else min(back, plan.giving(drive.now))
+            back = min(terms.discharge_power, pack.max_discharge_power, plan.giving(drive.now))
             give = battery.spare(terms.discharge_current, back, terms.least_voltage)
-        if control.dynamic:  # the charger's limits show the direction that it wants
-            wants = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
-        else:
-            wants = wanted(drive, control, plan, power, back)
+        wants = wanted(drive, control, plan, power, back)
         target = max(-give, min(charge.current, wants / battery.voltage))
         return cls(charge.voltage, charge.current, power, give, back if give > 0.0 else 0.0, target, wants)
+
+    @classmethod
+    def steered(cls, drive: Drive, control: Control, terms: Terms) -> Flow:
+        """The vehicle's own limits, if the charger decides: whose limits show the direction that it wants."""
+        battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+        charge, give = battery.wanted(), battery.spare() if control.bidirectional else 0.0
+        wants = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
+        back = pack.max_discharge_power if give > 0.0 else 0.0
+        return cls(charge.voltage, charge.current, pack.max_power, give, back, wants=wants)
 
     def channel(self, before: common.channelSelectionType) -> common.channelSelectionType:
         """The matching direction; the previous one if there is no reason to change."""

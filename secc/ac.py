@@ -4,6 +4,8 @@ An AC outlet cannot regulate the current: it announces how much is available, an
 of its rating, the vehicle's EVMaxCurrent, and the agreed power split over the phases in use. To follow a lower offer, a
 vehicle has as much time as after a change of the duty (IEC 61851-1: 5 s); then the contactor opens.
 
+In dynamic mode of ISO 15118-20 a vehicle may come down to a lower command as slowly as EVSEPowerRampLimitation says.
+
 Power from the vehicle is limited in the same way in bidirectional sessions. If a vehicle feeds back more than both
 sides have declared (zero in a session that only charges), the contactor opens as soon as this is seen.
 """
@@ -11,6 +13,7 @@ sides have declared (zero in a session that only charges), the contactor opens a
 from __future__ import annotations
 
 import asyncio
+import math
 
 from secc import agreed
 from secc.supply import AcSupply
@@ -121,6 +124,8 @@ def watch(visit: Visit) -> None:
     """
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
+    if visit.control is not None and visit.control.dynamic:
+        offered, back = _ramped(visit, offered, back)
     if flows < 0.0:
         declared = min(ac.max_discharge_current, visit.line.declared_discharge_current)
         if _beyond(-flows, declared):
@@ -141,6 +146,19 @@ def watch(visit: Visit) -> None:
     if visit.since("overdraw") >= DUTY_CHANGE:
         visit.over("overdraw", "overdraw told")
         _cut(visit, f"{text}, for {DUTY_CHANGE:g} s")
+
+
+def _ramped(visit: Visit, offered: float, back: float) -> tuple[float, float]:
+    """What the vehicle may draw and feed back now on the way down to a command, A per phase."""
+    ac, now = supply(visit), visit.session.now
+    most, _ = ac.most(ac.in_use)
+    per_minute = ac.ramp / 100.0 * most / (ac.nominal_voltage * ac.in_use) if ac.ramp else math.inf
+    allowed = []
+    for ceiling, amps in ((visit.line.draws, offered), (visit.line.gives, back)):
+        ceiling.fall = per_minute / 60.0
+        ceiling.set(amps, now)
+        allowed.append(ceiling.at(now) or 0.0)
+    return allowed[0], allowed[1]
 
 
 def _beyond(amps: float, limit: float) -> bool:

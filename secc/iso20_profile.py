@@ -168,14 +168,15 @@ def loop_code(visit: Visit) -> Codes:
         Refusal: FAILED_EVPowerProfileViolation, after too long outside the profile.
     """
     beyond, short = deviation(visit)
-    for phase, text, settles, lasts in (
-        ("beyond profile", beyond, SETTLES, VIOLATION_LASTS),
-        ("short of profile", short, SETTLES_SHORT, SHORT_LASTS),
+    for phase, text, settles, lasts, slower in (
+        ("beyond profile", beyond, SETTLES, VIOLATION_LASTS, 0.0),
+        ("short of profile", short, SETTLES_SHORT, SHORT_LASTS, ramp_seconds(visit)),
     ):
         if not text:
             visit.over(phase)
             continue
         seconds = visit.since(phase)
+        lasts, settles = lasts + slower, settles + slower
         if seconds >= lasts:
             raise Refusal("FAILED_EVPowerProfileViolation", f"{text}, for {seconds:.1f} s")
         if seconds >= settles:
@@ -209,3 +210,13 @@ def nearly_used_up(visit: Visit, watts: float) -> bool:
     """Whether so little of the available energy is left that a vehicle may stop already: it has a count of its own."""
     available = visit.terms.plans[visit.terms.tuple_id].available
     return available is not None and agreed.left(visit) <= max(available * METERS_APART, watts * SETTLES_SHORT / 3600.0)
+
+
+def ramp_seconds(visit: Visit) -> float:
+    """How long the rise to the profile's power takes at the ramp that the charger itself demands, s."""
+    outlet = visit.evse.ac
+    if visit.dc or outlet is None or not outlet.ramp:
+        return 0.0
+    most, _ = outlet.most(outlet.in_use)
+    now = agreed.now(visit)
+    return 60.0 * max(now.watts, -now.least) / (most * outlet.ramp / 100.0)

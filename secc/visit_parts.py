@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from v2g.messages.iso20 import types
+from v2g.rules.bounds import Ceiling
 
 
 @dataclass
@@ -86,6 +87,7 @@ class LineLimits:
             as magnitudes (ISO 15118-20).
         per_phase: the vehicle gave its limits per phase, and expects the charger's limits per phase (ISO 15118-20).
         phase_limits: the maximum it declared for each phase, W, as magnitudes, by direction: Charge, Discharge.
+        draws, gives: what it may draw and feed back, A per phase, coming down no faster than the charger's ramp.
     """
 
     max_current: float = math.inf
@@ -96,3 +98,5 @@ class LineLimits:
     least_discharge: float = 0.0
     per_phase: bool = False
     phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    draws: Ceiling = field(default_factory=lambda: Ceiling(hold=0.0))
+    gives: Ceiling = field(default_factory=lambda: Ceiling(hold=0.0))

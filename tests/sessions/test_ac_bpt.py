@@ -295,6 +295,82 @@ async def test_power_ramps_as_the_charger_limits_it() -> None:
     assert 4_140.0 <= max(seen) < 8_000.0
 
 
+@pytest.mark.parametrize("control", ["scheduled", "dynamic"])
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_ramp_delays_the_rise_of_power_and_not_its_fall(control: str, sign: int) -> None:
+    """Whoever lowers it in mid-session: what is allowed is kept at once, and nobody is refused for a ramp."""
+    bench = giving(control, sign * 11_000.0, duration=80.0)
+    assert bench.supply is not None
+    bench.supply.ramp = 100.0
+    bench.evse.plans = [
+        Plan(
+            [Slot(0, 11_000.0), Slot(40, 6_000.0)], discharge=[Slot(0, -11_000.0), Slot(40, -6_000.0)], tolerance=500.0
+        )
+    ]
+    seen: list[float] = []
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, "AC_ChargeLoopReq")
+        for second in itertools.count():
+            if second == 40 and control == "dynamic":
+                bench.evse.target_power = sign * 6_000.0
+            seen.append(sign * bench.evse.watts)
+            await asyncio.sleep(1.0)
+
+    vehicle, charger = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert {res.ResponseCode for res in said(bench, "AC_ChargeLoopRes")} == {"OK"}
+    assert seen[25] < 10_900.0 < seen[38]
+    assert seen[43:75] == pytest.approx([6_000.0] * 32, abs=50.0)
+
+
+async def test_vehicle_that_comes_down_as_slowly_as_the_ramp_says_is_not_refused() -> None:
+    """Dynamic: the command is 9 kW lower, the ramp is 22 kW a minute; 25 s for that, and the contactor stays closed."""
+    bench = giving("dynamic", 11_000.0, duration=45.0)
+    assert bench.supply is not None
+    bench.supply.ramp = 100.0
+    fell = 0.0
+
+    def load() -> float:
+        watts = max(2_000.0, 11_000.0 - (asyncio.get_running_loop().time() - fell) * 22_080.0 / 60.0) if fell else 0.0
+        return watts / 690.0 if fell else bench.vehicle.ac_current
+
+    bench.supply.load = load
+
+    async def during(bench: Bench) -> None:
+        nonlocal fell
+        await message_seen(bench, "AC_ChargeLoopReq", 250)
+        bench.evse.target_power, fell = 2_000.0, asyncio.get_running_loop().time()
+        await asyncio.sleep(15.0)
+        assert bench.evse.watts > 5_000.0
+
+    vehicle, charger = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert not [e.note for e in bench.events["se"] if "EVSETargetActivePower has been" in e.note]
+
+
+@pytest.mark.parametrize(("told", "expected"), [(-2_000.0, -2_000.0), (3_000.0, 0.0), (0.0, 0.0), (None, -6_000.0)])
+async def test_target_in_scheduled_mode_bounds_what_the_vehicle_gives_back(told: float | None, expected: float) -> None:
+    """It supports the grid, and ends with the response that leaves it out."""
+    bench = giving("scheduled", -6_000.0, duration=8.0)
+    bench.vehicle.onboard.min_discharge_current = 0.0
+    heard = 0
+
+    def now_and_then(message: Any) -> Any:
+        nonlocal heard
+        heard += 1
+        if told is not None or heard < 30:
+            message.CLResControlMode.EVSETargetActivePower = phases.inward(-1_000.0 if told is None else told)
+        return message
+
+    bench.se.rewrite[ac.AC_ChargeLoopRes] = now_and_then
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert phases.total(blocks(bench, "AC_ChargeLoopReq")[-2], "EVPresentActivePower") == expected
+
+
 async def test_one_phase_has_no_more_than_the_asymmetry_allows() -> None:
     bench = giving("dynamic", 7_000.0, duration=5.0)
     assert bench.supply is not None

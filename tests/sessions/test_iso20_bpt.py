@@ -219,6 +219,32 @@ async def test_negative_limits_of_discharging_mean_the_same(control: str) -> Non
     assert number(declared.EVMaximumDischargePower) == -50_000
 
 
+async def test_vehicle_states_its_own_limits_whatever_the_charger_offers_now() -> None:
+    """Dynamic: a charger that plans by them would stay at nothing if they repeated its own momentary limits."""
+    bench = iso20_bench("iso20-dc-bpt", "dynamic", soc=0.5, duration=12.0)
+    bench.evse.target_power = 0.0
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, "DC_ChargeLoopReq", 40)
+        for target in (-5_000.0, 5_000.0):
+            bench.evse.target_power = target
+            await asyncio.sleep(4.0)
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.ok, vehicle
+    offered = {round(number(res.CLResControlMode.EVSEMaximumChargePower)) for res in said(bench, "DC_ChargeLoopRes")}
+    assert offered >= {0, 5_000}
+    pack = bench.vehicle.battery.pack
+    loop = [req.CLReqControlMode for req in said(bench, "DC_ChargeLoopReq")]
+    before_end = [part for part in loop if number(part.EVMaximumChargeCurrent)]
+    assert len(before_end) > 80
+    for part in before_end:
+        assert number(part.EVMaximumChargePower) == pack.max_power
+        assert number(part.EVMaximumVoltage) == pack.max_voltage
+        assert number(part.EVMaximumDischargePower) == pack.max_discharge_power
+        assert number(part.EVMaximumDischargeCurrent) == pytest.approx(pack.max_discharge_current, rel=0.2)
+
+
 @pytest.mark.parametrize("control", CONTROLS)
 async def test_separated_channels_change_direction_by_power_delivery(control: str) -> None:
     """At no current, and each time the vehicle says which way it goes on."""

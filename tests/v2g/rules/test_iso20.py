@@ -362,6 +362,8 @@ CASES = (
     Case("target-back", "AC_ChargeLoopRes", at("CLResControlMode.EVSETargetActivePower", r(-5)), "iso20-ac", DYNAMIC),
     Case("target-ignored", "AC_ChargeLoopRes", at("CLResControlMode.EVSETargetActivePower", r(0)), "iso20-ac",
          DYNAMIC, live=False),
+    Case("target-ignored", "AC_ChargeLoopReq", at("CLReqControlMode.EVPresentActivePower", r(-9000)), "iso20-ac-bpt",
+         DYNAMIC),
     Case("power-implausible", "AC_ChargeLoopReq", at("CLReqControlMode.EVPresentActivePower", r(200, 3)),
          "iso20-ac"),
     Case("phase-overdrawn", "AC_ChargeLoopReq", at("CLReqControlMode", on_one_phase), "iso20-ac"),

@@ -6,6 +6,7 @@ renegotiation on its side stream counts too: its result applies from then on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,10 @@ from v2g.rules.schedule import Steps
 DECLARED_DC = ("MaximumChargePower", "MaximumChargeCurrent", "MaximumVoltage", "MaximumDischargePower",
                "MaximumDischargeCurrent")  # fmt: skip
 """DC limits by the ends of their names."""
+
+
+FOLLOWS = 10.0
+"""s: the time that a vehicle may take to follow a target power, in addition to AckMaxDelay."""
 
 
 def _amps() -> Ceiling:
@@ -66,8 +71,10 @@ class Facts20:
         targets: the last request had targets; in dynamic mode it has none.
         phase_limits: the vehicle's AC limits of ChargeParameterDiscovery as sent: a sum, or one per phase.
         asymmetry: MaximumPowerAsymmetry, W; None: no limit.
+        ramp: EVSEPowerRampLimitation, W per second; infinite: no limit.
         target_watts: EVSETargetActivePower of the last AC response, W; None if it had none.
-        followed: time of that response, s, and how long the vehicle may take to follow.
+        followed: time of the last change of it, s, and how long the vehicle may take to follow, at the ramp.
+        told_in, told_out: what it lets the vehicle draw and give back, W, with the time that the vehicle has to follow.
         meter: previous MeterInfo; ``receipt``: the Receipt sent with it.
         unfinished: the last request if it was answered with Ongoing; otherwise None.
         profile: power profile of scheduled mode, accepted at ``profiled``, s; None in dynamic mode.
@@ -93,6 +100,7 @@ class Facts20:
     declared: dict[str, dict[str, float]] = field(default_factory=lambda: {"EV": {}, "EVSE": {}})
     phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asymmetry: float | None = None
+    ramp: float = math.inf
     kind: Kind | None = None
     phases: bool | None = None
     points: int | None = None
@@ -119,6 +127,8 @@ class Facts20:
     targets: bool = False
     target_watts: float | None = None
     followed: tuple[float, float] = (0.0, 0.0)
+    told_in: Ceiling = field(default_factory=Ceiling)
+    told_out: Ceiling = field(default_factory=Ceiling)
     meter: Any = None
     receipt: Any = None
     unfinished: Any = None
@@ -281,6 +291,8 @@ def _ac_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -
     facts.declared["EVSE"] = declared(part, "EVSE", POWERS)
     uneven = part.MaximumPowerAsymmetry
     facts.asymmetry = None if uneven is None else number(uneven)
+    percent, most = part.EVSEPowerRampLimitation, facts.declared["EVSE"].get("MaximumChargePower", 0.0)
+    facts.ramp = (0.0 if percent is None else abs(number(percent)) / 100.0 * most / 60.0) or math.inf
 
 
 def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:
@@ -394,10 +406,16 @@ def _flows(facts: Facts20, body: Any, request: Any, now: float) -> None:
 def _flows_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
     _metered(facts, body)
     part = body.CLResControlMode
-    watts = total(part, "EVSETargetActivePower")
+    watts, delay = total(part, "EVSETargetActivePower"), float(getattr(part, "AckMaxDelay", None) or 0)
     if watts != facts.target_watts:
-        facts.target_watts = watts
-        facts.followed = (now, float(getattr(part, "AckMaxDelay", None) or 0))
+        change = abs((watts or 0.0) - (facts.target_watts or 0.0))
+        facts.target_watts, facts.followed = watts, (now, delay + change / facts.ramp)
+    if watts is None:
+        facts.told_in, facts.told_out = Ceiling(), Ceiling()
+        return
+    for ceiling, least in ((facts.told_in, watts), (facts.told_out, -watts)):
+        ceiling.fall, ceiling.hold = facts.ramp, FOLLOWS + delay
+        ceiling.set(max(least, 0.0), now)
 
 
 def _metered(facts: Facts20, body: Any) -> None:

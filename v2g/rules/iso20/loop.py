@@ -125,8 +125,6 @@ def discharge_beyond(facts: Facts, body: Any) -> str:
 
 SLACK, SLACK_WATTS = 1.1, 700.0
 """What a vehicle may draw beyond a target or limit: a factor, and at least W; regulation and meters are not finer."""
-FOLLOWS = 10.0
-"""s: the time that a vehicle may take to follow a target power, in addition to AckMaxDelay."""
 
 
 @rule("target-power", "a target power is within the vehicle's limits", SECC, "AC_ChargeLoopRes", severity="warning",
@@ -161,14 +159,14 @@ def target_back(facts: Facts, body: Any) -> str:
 @rule("target-ignored", "a vehicle follows the target power", EVCC, "AC_ChargeLoopReq", severity="warning",
       live=Live.TOLD, only=(AC20,))  # fmt: skip
 def target_ignored(facts: Facts, body: Any) -> str:
-    own, target = facts.iso20, facts.iso20.target_watts
-    since, delay = own.followed
-    if target is None or facts.now - since < delay + FOLLOWS:
+    """It may do less than it is told, for reasons of its own; not more, in either direction."""
+    own, drawn = facts.iso20, total(body.CLReqControlMode, "EVPresentActivePower") or 0.0
+    most = (own.told_in if drawn > 0.0 else own.told_out).at(facts.now)
+    if most is None or abs(drawn) <= max(most * SLACK, most + SLACK_WATTS):
         return ""
-    drawn = total(body.CLReqControlMode, "EVPresentActivePower") or 0.0
-    if drawn <= max(target * SLACK, target + SLACK_WATTS):
-        return ""
-    return f"EVPresentActivePower is {drawn:g} W, but EVSETargetActivePower has been {target:g} W for some time"
+    return (
+        f"EVPresentActivePower is {drawn:g} W, but EVSETargetActivePower has been {own.target_watts:g} W for some time"
+    )
 
 
 @rule("power-implausible", "a vehicle draws no more than it can", EVCC, "AC_ChargeLoopReq", severity="warning",
