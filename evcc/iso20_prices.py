@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from boundary.text import counted
 from evcc.contract import Undeliverable
 from evcc.drive import Drive
 from evcc.iso20_installation import SET
@@ -42,7 +43,7 @@ def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExc
     except RemoteError as why:
         drive.note(f"prices ignored: {why}", once="prices-ignored")
         return _without(res)
-    drive.session.tell("state", "signature", f"ScheduleExchangeRes, {len(found)} price schedules: {made}")
+    drive.session.tell("state", "signature", f"ScheduleExchangeRes, {counted(len(found), 'price schedule')}: {made}")
     return res
 
 

@@ -157,7 +157,7 @@ def test_the_demo_charges_discharges_and_charges_without_anything_else(
     assert main(words.split()) == 0
     text = capsys.readouterr().out
     assert "TLS 1.3" in text
-    assert " -29.4 A" in text
+    assert " -29.5 A" in text
     assert "0.029 kWh into the vehicle, 0.013 kWh out of it" in text
     assert "-0.0 A" not in text
     power = [value for _, value in series(load(trace))["power"].points]
