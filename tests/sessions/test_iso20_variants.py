@@ -1,6 +1,6 @@
 """Each bad certificate of ``pki variants`` in place of contract, provisioning certificate and provisioning service.
 
-The TLS places are in tests/v2g/test_tls_failures.py.
+The two places of TLS are in tests/v2g/test_tls_variants20.py.
 """
 
 from __future__ import annotations
