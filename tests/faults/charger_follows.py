@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import secc.agreed
+import secc.beside
 import secc.iso20_ac
 import secc.iso20_dc
 import secc.iso20_profile
-from faults.fault import charger, unjudged
+from faults.fault import charger, sending, timing, unjudged, with_
 from secc.envelope import LimitedOutput, Reached
+from secc.power import Insulation
 from secc.visit import Visit
+from v2g.errors import RemoteError
 
 ISO2, DIN, ISO20 = "PF_SECC_ISO2_PowerFlow", "PF_SECC_DIN_PowerFlow", "PF_SECC_ISO20_PowerFlow_DC"
 BACK_DC, BACK_AC = "PF_SECC_ISO20_TakesBack_DC", "PF_SECC_ISO20_TakesBack_AC"
@@ -65,3 +69,33 @@ charger("20-renegotiated-unjudged", "a renegotiated profile is not judged", f"{I
 charger("20-band-ignored", "power is taken out of a battery at the lower end of its band", f"{BACK_DC}#3",
         f"{BACK_AC}#3", patches=[(secc.iso20_dc, "can_give", lambda asked: True),
                                  (secc.iso20_ac, "can_give", lambda asked: True)])  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What ends a session, and what does not
+
+CABLE = "PF_SECC_CableCheck_Insulation"
+
+
+def _passes(output: Any, right: Any = LimitedOutput.insulation.fget) -> Insulation:
+    found: Insulation = right(output)
+    return Insulation.VALID if found is Insulation.FAULT else found
+
+
+charger("insulation-passes", "an insulation test that finds a fault ends well", f"{CABLE}@iso15118-2",
+        f"{CABLE}@din70121", f"{CABLE}@iso15118-20",
+        patches=[(LimitedOutput, "insulation", property(_passes))])  # fmt: skip
+charger("din-ready-early", "a vehicle has 60 s to be ready to charge", "PF_SECC_DIN_ReadyToCharge",
+        adjust=timing(V2G_SECC_ReadyToCharge_Performance_Time=60.0))  # fmt: skip
+
+
+async def _survives(stream: Any, received: Any, check: Any, right: Any = secc.beside._Stream.answer) -> None:
+    with contextlib.suppress(RemoteError):
+        await right(stream, received, check)
+
+
+charger("20-beside-survives", "a refusal on a side stream leaves the session open", "PF_SECC_ISO20_Parking_Stranger",
+        patches=[(secc.beside._Stream, "answer", _survives)])  # fmt: skip
+charger("20-check-out-open", "a check-out stays open after the vehicle's part of it", "PF_SECC_ISO20_Parking_Course",
+        adjust=sending("VehicleCheckOutRes", with_(EVSECheckOutStatus="Scheduled"), "iso20"),
+        reading=True)  # fmt: skip

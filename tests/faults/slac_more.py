@@ -33,6 +33,7 @@ from slac.frames import (
     NUM_GROUPS,
     Frame,
     Message,
+    Validation,
 )
 from slac.keys import nmk_of
 from slac.pilot import CONNECTED, State
@@ -183,6 +184,9 @@ charger("slac-ready-toggles", "the first step of a validation has counted one", 
         adjust=message(CM_VALIDATE_CNF, lambda m: {"toggle_num": max(m.toggle_num, 1)}))  # fmt: skip
 charger("slac-counts-edges", "both edges of a toggle are counted", f"{_S}CmValidate_001",
         adjust=message(CM_VALIDATE_CNF, lambda m: {"toggle_num": 2 * m.toggle_num}))  # fmt: skip
+charger("slac-no-toggles", "a validation without toggles is a success", "PF_SECC_SLAC_NoToggles",
+        adjust=message(CM_VALIDATE_CNF, lambda m: {
+            "result": Validation.SUCCESS if m.result == Validation.FAILURE else m.result}))  # fmt: skip
 charger("slac-map-refused", "an amplitude map is answered with 1", f"{_S}CmAmpMap_001",
         adjust=saying(CM_AMP_MAP_CNF, result=1))  # fmt: skip
 _number = [0]
@@ -252,6 +256,25 @@ vehicle("slac-for-ever", "attempts go on for a minute", f"{_E}CmSlacParm_010",
         adjust=matching(timing={"TT_matching_repetition": 60}))  # fmt: skip
 vehicle("slac-repeats-early", "a request is repeated after 0.1 s", f"{_E}CmSlacParm_002",
         adjust=matching(timing={"TT_match_response": 0.1}))  # fmt: skip
+
+
+class _AnyNumber(int):
+    """Toggles that nobody compares."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+async def _takes_any(self: Any, *args: Any, right: Any = slac.ev_talk.Talk.awaited) -> Any:
+    told = await right(self, *args)
+    counted = isinstance(told, CM_VALIDATE_CNF)
+    return dataclasses.replace(told, toggle_num=_AnyNumber(told.toggle_num)) if counted else told
+
+
+vehicle("slac-any-toggles", "a validation is a success, however many toggles are reported",
+        "PF_EVCC_SLAC_OtherToggles", patches=[(slac.ev_talk.Talk, "awaited", _takes_any)])  # fmt: skip
 vehicle("slac-first-report", "the charger that reports first is taken", "PF_EVCC_SLAC_Nearest#3",
         patches=[(slac.ev_run, "ranked", lambda found: [*found][:1])])  # fmt: skip
 vehicle("slac-any-attenuation", "a charger is chosen whatever it reports", "PF_EVCC_SLAC_OutOfReach#1",

@@ -327,7 +327,7 @@ def cp_fault(step: Step) -> Action:
 
 ACTIONS = (
     "never authorise", "refuse", "stop", "emergency stop", "pause", "renegotiate", "another service", "leave standby",
-    "stick contactor", "no contract", "slow back end", "silent back end",
+    "stick contactor", "lower insulation", "no contract", "slow back end", "silent back end",
 )  # fmt: skip
 """What a person at the charger can be asked to do."""
 

@@ -20,6 +20,8 @@ SCRIPTS: Table[Callable[[Charger, Run], Awaitable[None]]] = Table()
 
 LATE = 1.0
 """s after the first START at which a last report comes."""
+TOO_MANY, AT_ONCE = 9, 0.3
+"""Toggles, and s within which a vehicle would ask for the match."""
 STAYS_OUT = 6.0
 """s for which a late network stays empty."""
 
@@ -163,3 +165,17 @@ async def nearest(post: Charger, run: Run) -> None:
         )  # fmt: skip
     for kind in (frames.CM_VALIDATE_REQ, frames.CM_SLAC_MATCH_REQ):
         await far.quiet(T.TT_match_response / 4, kind)
+
+
+@SCRIPTS.on("PF_EVCC_SLAC_OtherToggles")
+async def other_toggles(post: Charger, run: Run) -> None:
+    """A charger reports success and more toggles than any vehicle makes: it has seen another vehicle's."""
+    await post.asked()
+    await post.answer()
+    await post.heard()
+    await post.report()
+    await post.taken()
+    await post.first_step()
+    await post.second_step(None)
+    await post.send(frames.CM_VALIDATE_CNF(TOO_MANY, frames.Validation.SUCCESS))
+    await post.quiet(AT_ONCE, frames.CM_SLAC_MATCH_REQ)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.slac.vehicle import APART, DUTY_WITHIN, Vehicle, digital, steady
+from plugfest.conformance.slac.vehicle import APART, DUTY_WITHIN, TOGGLE, Vehicle, digital, steady
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from slac import frames
@@ -80,6 +80,24 @@ async def no_link(ev: Vehicle, run: Run) -> None:
     ev.run_id = ev.rng.randbytes(8)
     await ev.walk("MATCH")
     _other_key(ev, before, f"{T.TT_match_join:g} s after a match without a link")
+
+
+@SCRIPTS.on("PF_SECC_SLAC_NoToggles")
+async def no_toggles(ev: Vehicle, run: Run) -> None:
+    """The second step of a validation without a single toggle: no success."""
+    ev.need_pilot()
+    await ev.walk("ATTEN")
+    await ev.first_step()
+    await ev.send(frames.CM_VALIDATE_REQ(TOGGLE))
+    frame = await ev.any((TOGGLE + 1) * 0.1 + T.TT_match_response)
+    told = frame.message if frame is not None else None
+    result = getattr(told, "result", None)
+    ev.result.saw("no success", "no answer" if frame is None else f"{frame.name} with result {result}")
+    if isinstance(told, frames.CM_VALIDATE_CNF) and result == frames.Validation.SUCCESS:
+        raise Failed(
+            f"CM_VALIDATE.CNF reports success and {told.toggle_num} toggles, but there was none",
+            expected="failure, or no answer", observed="success", cause=Cause.ACCEPTED,
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------

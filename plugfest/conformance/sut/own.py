@@ -44,6 +44,8 @@ EPOCH = 1_700_000_000.0
 """Wall clock at loop time 0, Unix seconds."""
 
 
+BAD_OHMS = 20_000.0
+"""Insulation of a cable that is wet: less than 100 ohm/V at any test voltage."""
 DRAWN = 10.0
 """A per phase that a load draws from an AC outlet."""
 
@@ -217,6 +219,8 @@ class OwnCharger:
                 evse.ac.load = lambda: DRAWN
             case "stick contactor" if evse.ac is not None:
                 evse.ac.sticks = True
+            case "lower insulation" if self.power is not None:
+                self.power.insulation_ohms = BAD_OHMS
             case "no contract" | "slow back end" | "silent back end":
                 return own_iso20.disturb(self.options.contracts, action)
             case "revoke contract" if self.options.contracts is not None:

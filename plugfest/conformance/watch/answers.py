@@ -21,6 +21,8 @@ SAME_SECOND = 5.0
 """s for which two readings may have one time: it has whole seconds, and may be older than its reading."""
 STEADY = 60.0
 """s by which a charger's clock may move beyond the time that has passed."""
+IN_FLIGHT = 0.3
+"""s after a refusal in which a request may have been on its way."""
 OFF = 86400.0
 """s by which a clock may differ from the tester's."""
 
@@ -68,6 +70,26 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     if given in [one.session_id for one in log.earlier("SessionSetupRes")]:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which an earlier session had"
     return ""
+
+
+@hears("failed-goes-on", "each FAILED ends the session on all streams", "ISO 15118-20, response codes",
+       cause=Cause.WENT_ON)  # fmt: skip
+def failed_goes_on(flow: Flow, log: Log, heard: Heard) -> str:
+    failed = flow.steps.failed_at
+    if failed is None or heard.classic or not heard.ok or heard.name == "SessionStopRes":
+        return ""
+    if heard.at - heard.took <= failed + IN_FLIGHT:
+        return ""
+    return f"{heard.name} {heard.code} answers a request that came {heard.at - heard.took - failed:.1f} s after FAILED"
+
+
+@hears("check-out-open", "a check-out that the vehicle has completed is completed", "ISO 15118-20, parking",
+       "VehicleCheckOutRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def check_out_open(flow: Flow, log: Log, heard: Heard) -> str:
+    asked, told = getattr(heard.request, "EVCheckOutStatus", ""), getattr(heard.body, "EVSECheckOutStatus", "")
+    if not heard.ok or asked != "Completed" or told == "Completed":
+        return ""
+    return f"VehicleCheckOutRes has EVSECheckOutStatus {told}, but the vehicle has reported Completed"
 
 
 @hears("challenge-fresh", "GenChallenge is new and random each time", "V2G2-825", "PaymentDetailsRes",

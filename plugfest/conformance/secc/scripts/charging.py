@@ -202,3 +202,63 @@ async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
         raise Failed(
             "the second session has the id of the first", cause=Cause.WRONG_SESSION, expected="a session id of its own"
         )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The cable check, and the way to it
+
+
+@SCRIPTS.on("PF_SECC_CableCheck_Insulation")
+async def insulation(tester: TesterEv, run: Run, result: Result) -> None:
+    """The insulation is faulty: the cable check does not end with OK and a status that lets the vehicle go on."""
+    name = f"{'DC_' if tester.protocol.abilities.mutual else ''}CableCheckReq"
+    await tester.until("ScheduleExchange" if tester.protocol.abilities.mutual else "ChargeParameterDiscovery")
+    if not await tester.act("lower insulation"):
+        raise Inconclusive("nothing on this bench can lower the insulation", cause=Cause.NO_ACTION)
+    tester.ready()
+    until = tester.now + timer("V2G_EVCC_CableCheck_Timeout")
+    while tester.now < until:
+        await tester.send(tester.make(name))
+        arrival = await tester.response(name)
+        status = getattr(getattr(arrival.message, "DC_EVSEStatus", None), "EVSEIsolationStatus", None)
+        seen = f"{arrival.name} {arrival.code} {status or ''}".strip()
+        if not arrival.code.startswith("OK") or status == "Fault":
+            result.saw("FAILED, or a fault", seen)
+            return
+        if arrival.message.EVSEProcessing == "Finished":
+            result.saw("FAILED, or a fault", seen)
+            raise Failed(
+                f"the cable check ended with {seen}, although the insulation is faulty", cause=Cause.ACCEPTED,
+                expected="FAILED, or EVSEIsolationStatus Fault", observed=seen,
+            )  # fmt: skip
+        await tester.pause()
+    result.saw("FAILED, or a fault", "never Finished")
+
+
+STEPS = ("ServiceDiscovery", "ServicePaymentSelection", "ContractAuthentication", "ChargeParameterDiscovery")
+"""Where the vehicle takes its time."""
+SLOW = 22.0
+"""s before each of them: far more than a vehicle needs, and a cable check still fits into READY."""
+READY = 140.0
+"""s that a charger surely leaves a vehicle from SessionSetupRes to PowerDeliveryReq; the facts say 148 s."""
+
+
+@SCRIPTS.on("PF_SECC_DIN_ReadyToCharge")
+async def slow(tester: TesterEv, run: Run, result: Result) -> None:
+    """A vehicle that takes its time, but less than V2G_SECC_ReadyToCharge_Performance_Time, is served."""
+    await tester.until("SessionSetup")
+    began = tester.now
+    for state in (*STEPS, "PowerDelivery.Start"):
+        if state in STEPS:
+            await asyncio.sleep(SLOW)
+        try:
+            await tester.until(state)
+        except Inconclusive as why:
+            seconds = tester.now - began
+            if seconds > READY:
+                raise
+            raise Failed(
+                f"{seconds:.0f} s after SessionSetupRes the charger does not go on: {why}", cause=Cause.TOO_EARLY,
+                expected=f"a session for at least {READY:.0f} s", observed=str(why),
+            ) from why  # fmt: skip
+    result.saw("power after a slow way to it", f"after {tester.now - began:.0f} s")
