@@ -27,6 +27,7 @@ from v2g.messages import appproto
 from v2g.options import SessionOptions
 from v2g.outcome import Cause, Outcome, cause_of
 from v2g.protocols import PROTOCOLS, Energy, Protocol, select
+from v2g.rules.stopping import STOP_GRACE
 from v2g.sequence import Sequence
 from v2g.session import Received
 
@@ -38,9 +39,6 @@ ANSWERS: Mapping[str, Answers] = {
 
 LOOK = 0.5
 """Interval between two looks at the plant, s."""
-
-STOP_GRACE = 2.0
-"""Time after NotificationMaxDelay of a StopCharging, or after a fault, until the output goes off by itself, s."""
 
 NAMESPACES = frozenset(offer.namespace for protocol in PROTOCOLS.values() for offer in protocol.offers)
 """Every namespace that the standards allow a vehicle to offer."""

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+WISHES = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent"}
+FAULTS = {*WISHES, "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
+"""Values of EVSEStatusCode after which a vehicle must end the session; with some the charger has no fault."""
+
+
+def asks_to_stop(status: Any) -> str:
+    """The word with which a charger's status asks the vehicle to stop charging; "" if it does not."""
+    code, notification = (str(getattr(status, name, "")) for name in ("EVSEStatusCode", "EVSENotification"))
+    if code in FAULTS:
+        return code
+    return notification if notification in ("StopCharging", "Terminate") else ""
+
 
 def of_charger(body: object) -> Any:
     """DC_EVSEStatus, AC_EVSEStatus or EVSEStatus of a response; None: it has none (ISO 15118-20: nothing to tell)."""

@@ -29,7 +29,7 @@ class Finding:
         requirement: identifier in the standard, if known.
         entry: index of the entry in the recording; -1 for none.
         count: how often it was found.
-        last: time of the last occurrence, s; None if there was only one.
+        last: time of the last occurrence, s; None if there was only one. last_entry: its entry; -1 for none.
     """
 
     time: float
@@ -41,6 +41,7 @@ class Finding:
     entry: int = -1
     count: int = 1
     last: float | None = None
+    last_entry: int = -1
 
     def __str__(self) -> str:
         who = f" {self.side}" if self.side else ""

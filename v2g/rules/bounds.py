@@ -87,4 +87,8 @@ class Descent:
         elif value <= self._mark - self.step:
             self._falling = (self._mark - value) * self.patience >= (now - self.since) * self.step
             self._mark, self.since = value, now
+        return self.falling(now)
+
+    def falling(self, now: float) -> bool:
+        """Whether it was falling at the last reading, and that was not too long ago."""
         return self._falling and now - self.since <= self.patience

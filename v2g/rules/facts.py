@@ -17,6 +17,7 @@ from v2g.rules.iso20.facts import Facts20
 from v2g.rules.metered import LATE, Metered
 from v2g.rules.quantities import Found, odd_values
 from v2g.rules.schedule import Steps, fewest_phases, read
+from v2g.rules.stopping import StopWish
 
 
 def _amps() -> Ceiling:
@@ -70,6 +71,7 @@ class Facts:
         metered: the meter's readings since PowerDelivery(Start).
         lasting: conditions that last, by name.
         descent: whether the current that the charger reports is falling.
+        stop: whether the charger asks the vehicle to stop.
         iso20: the facts of ISO 15118-20.
         asked_beside: the last request of each side stream.
     """
@@ -126,6 +128,7 @@ class Facts:
     metered: Metered = field(default_factory=Metered)
     lasting: dict[str, Lasting] = field(default_factory=dict)
     descent: Descent = field(default_factory=Descent)
+    stop: StopWish = field(default_factory=StopWish)
     iso20: Facts20 = field(default_factory=Facts20)
     asked_beside: dict[int, Any] = field(default_factory=dict)
     _walked: Any = None
@@ -199,6 +202,8 @@ class Facts:
             self.request = body
         elif str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed")):
             return
+        else:
+            self.stop.take(body, self.now)
         if self.protocol not in ("iso2", "din70121", "appproto"):
             self.iso20.note(name, body, self.request, self.now)
             if name == "SessionSetupRes":

@@ -9,7 +9,7 @@ from typing import Any
 from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number
 from v2g.rules.facts import Facts
 from v2g.rules.metered import LATE
-from v2g.rules.rule import EVCC, ISO2, SECC, Book, Live
+from v2g.rules.rule import AC20, CLASSIC, DC20, EVCC, ISO2, SECC, Book, Live
 
 BOOK = Book()
 rule = BOOK.rule
@@ -30,10 +30,21 @@ LINE_TO_LINE = 300.0
 
 LOOP = ("CurrentDemandRes", "ChargingStatusRes")
 """Responses of the charging loop, before ISO 15118-20."""
+LOOP_REQUESTS = ("CurrentDemandReq", "ChargingStatusReq", "DC_ChargeLoopReq", "AC_ChargeLoopReq")
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # What the vehicle requests
+
+
+@rule("stop-ignored", "a vehicle stops within NotificationMaxDelay", EVCC, *LOOP_REQUESTS, severity="warning",
+      live=Live.UNSEEN, only=(*CLASSIC, AC20, DC20))  # fmt: skip
+def stop_ignored(facts: Facts, body: Any) -> str:
+    """Unless it waits, at a target of no current, for a current that is still falling."""
+    stop = facts.stop
+    if not stop.ignored(facts.now) or facts.descent.falling(facts.now):
+        return ""
+    return f"{type(body).__name__} {facts.now - stop.since:.1f} s after the charger asked to stop ({stop.word})"
 
 
 @rule("target-voltage", "targets stay within the charger's limits", EVCC, "CurrentDemandReq", severity="warning",

@@ -22,7 +22,7 @@ from plugfest.traces.chain.reasons import (
     silent_vehicle,
     unheard,
 )
-from plugfest.traces.chain.session import WISHES, Session, Told
+from plugfest.traces.chain.session import Session, Told
 from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of
 from plugfest.traces.chain.words import answer, listed, time_text, title_of
 from plugfest.traces.entries import EVCC, SECC, Entry
@@ -30,7 +30,7 @@ from plugfest.traces.talks import code_of
 from v2g import energy, naming
 from v2g.protocols import PROTOCOLS
 from v2g.rules.bounds import HOLD
-from v2g.status import of_charger
+from v2g.status import WISHES, of_charger
 
 ENDS_WITHIN = 5.0
 """s within which a session ends after a refusal on a side stream."""

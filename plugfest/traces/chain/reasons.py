@@ -83,7 +83,7 @@ class Around:
         for severity in severities:
             for one in self.findings:
                 if one.severity == severity and one.side == side and one.rule not in _CONSEQUENCES:
-                    if first <= one.entry <= last:
+                    if first <= one.entry <= last or first <= one.last_entry <= last:
                         return one
         return None
 

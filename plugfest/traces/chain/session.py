@@ -21,7 +21,7 @@ from v2g.messages.iso20.types import MeterInfoType
 from v2g.protocols import PROTOCOLS
 from v2g.rules.iso20.kinds import total
 from v2g.sequence import Sequence
-from v2g.status import of_charger, of_vehicle
+from v2g.status import FAULTS, of_charger, of_vehicle
 from v2g.timing import Timing
 
 WAITING = 20
@@ -404,6 +404,3 @@ def _target(body: Any) -> Any:
 
 ASKS_TO_STOP = {"StopCharging", "Terminate", "Pause", "ServiceRenegotiation"}
 """Values of EVSENotification after which a vehicle ends the power flow."""
-WISHES = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent"}
-FAULTS = {*WISHES, "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
-"""Values of EVSEStatusCode after which a vehicle must end the session; with some the charger has no fault."""

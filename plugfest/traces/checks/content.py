@@ -74,5 +74,5 @@ def rules(talk: Talk) -> Iterator[Finding]:
             if first is None:
                 found[key] = about(entry, rule.severity, rule.side, rule.name, breach.text, breach.requirement)
             else:
-                found[key] = replace(first, count=first.count + 1, last=entry.time)
+                found[key] = replace(first, count=first.count + 1, last=entry.time, last_entry=entry.index)
     yield from found.values()

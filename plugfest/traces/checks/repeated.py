@@ -53,4 +53,5 @@ def counted(found: Iterable[Finding]) -> list[Finding]:
 def _together(group: Sequence[Finding]) -> Finding:
     count = sum(f.count for f in group)
     last = max(f.last if f.last is not None else f.time for f in group)
-    return group[0] if count == 1 else replace(group[0], count=count, last=last)
+    entry = max(max(f.entry, f.last_entry) for f in group)
+    return group[0] if count == 1 else replace(group[0], count=count, last=last, last_entry=entry)

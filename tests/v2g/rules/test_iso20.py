@@ -408,6 +408,7 @@ ELSEWHERE = {
     "renegotiation-changed": "one ServiceDiscovery to a session",
     "pause-too-early": "by a test of its own",
     "receipt": "by a test of its own",
+    "stop-ignored": "test_stopping",
     **dict.fromkeys(("parking-unselected", "parking-order", "check-out-time", "check-out-undone"), "test_parking"),
 }
 """Rules without a case, and why."""
