@@ -46,9 +46,10 @@ def capital(text: str) -> str:
 
 
 def clause(text: str) -> str:
-    """Text that continues a sentence, for example after a colon; names of messages keep their letters."""
+    """Text that continues a sentence, for example after a colon; names of messages and pilot states keep theirs."""
     word = text.partition(" ")[0]
-    return text[:1].lower() + text[1:] if word.isalpha() and word.istitle() else text
+    plain = word.isalpha() and word.istitle() and (len(word) > 1 or word == "A")
+    return text[:1].lower() + text[1:] if plain else text
 
 
 def dumps(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:

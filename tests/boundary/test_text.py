@@ -112,3 +112,19 @@ def test_text_of_a_peer_stays_text_in_xml_comments_and_in_junit(said: str) -> No
     """No run of hyphens ends a comment or breaks it, and no run of brackets attaches a file."""
     assert etree.fromstring(f"<!--{text.xml_comment(said)}--><x/>").tag == "x"
     assert "[[" not in text.no_attachment(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The vehicle closed", "the vehicle closed"),
+        ("A vehicle closed", "a vehicle closed"),
+        ("E or F for 1.0 s", "E or F for 1.0 s"),
+        ("B with 5 %", "B with 5 %"),
+        ("SessionStopReq came", "SessionStopReq came"),
+        ("TCP stays open", "TCP stays open"),
+        ("", ""),
+    ],
+)
+def test_a_clause_keeps_the_letters_of_names_and_states(text: str, expected: str) -> None:
+    assert clause(text) == expected
