@@ -67,7 +67,10 @@ LIMITS = st.builds(
 def test_what_is_asked_for_is_within_all_limits(
     pack: Any, soc: float, terms: Terms, wish: float, most: float, least: float, dynamic: bool, negative: bool
 ) -> None:
-    """Of the charger, of the battery with its minimum and target, of both schedules and of the driver, as sent."""
+    """Of the charger, of the battery with its minimum and target, of both schedules and of the driver, as sent.
+
+    In dynamic mode the charger decides, and the vehicle states limits of its own.
+    """
     battery, control = Battery(pack, soc), bidirectional(dynamic=dynamic)
     terms = replace(terms, least_voltage=terms.least_voltage * battery.open_voltage)
     plan = Plan(Schedule(1, (Slot(0, most),)), back=Schedule(1, (Slot(0, least),)), wish=wish)
@@ -76,14 +79,19 @@ def test_what_is_asked_for_is_within_all_limits(
     car = drive(battery, control, wish=wish, negative=negative)
     sent = cast(Any, request(car, control, Flow.of(car, control, terms, plan)).CLReqControlMode)
     out = magnitude(sent.EVMaximumDischargeCurrent)
-    assert out <= min(terms.discharge_current, pack.max_discharge_current) + HAIR
-    assert magnitude(sent.EVMaximumDischargePower) <= min(terms.discharge_power, pack.max_discharge_power) + HAIR
+
+    def most_of(given: float, own: float) -> float:
+        return (own if dynamic else min(given, own)) + HAIR
+
+    assert out <= most_of(terms.discharge_current, pack.max_discharge_current)
+    power = magnitude(sent.EVMaximumDischargePower)
+    assert power <= most_of(terms.discharge_power, pack.max_discharge_power)
     if battery.drained:
         assert out == 0.0
     assert (sent.EVMaximumDischargeCurrent.Value <= 0) or not negative
     if dynamic:
-        assert number(sent.EVMaximumChargeCurrent) <= min(terms.current, pack.max_current) + HAIR
-        assert number(sent.EVMaximumVoltage) <= min(terms.voltage, pack.max_voltage) + HAIR
+        assert number(sent.EVMaximumChargeCurrent) <= most_of(terms.current, pack.max_current)
+        assert number(sent.EVMaximumVoltage) <= most_of(terms.voltage, pack.max_voltage)
         assert number(sent.EVMinimumV2XEnergyRequest) >= 0.0 if battery.drained else True
         return
     assert magnitude(sent.EVMaximumDischargePower) <= -least + HAIR
