@@ -95,7 +95,7 @@ def test_streams_survive_a_trace_and_a_capture(mode: str, control: str, tmp_path
     assert shape(load(tmp_path / "session.pcapng")) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(strategies.sampled_from(COMBINATIONS), WISHES)
 def test_nobody_is_blamed_whatever_was_wished_and_when(
     combination: tuple[str, str], actions: list[tuple[float, str]]

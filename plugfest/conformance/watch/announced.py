@@ -12,6 +12,8 @@ BOOK = Book()
 EVCC: Side = "evcc"
 STEPS = {Stage.DELIVERY: Stage.PRECHARGE, Stage.END: Stage.WELDING}
 """A stage -> the one before, which the vehicle ends with Finished."""
+LATE = 0.5
+"""s: an answer that took longer does not show the present."""
 DEAD, GIVES_UP = 60.0, 10.0
 """V below which contactors are proven open, and s after which a vehicle may give up waiting for that."""
 TIMES, OFTEN = 3, 15.0
@@ -40,13 +42,16 @@ def step_open(flow: Flow, said: Said) -> str:
 @BOOK.on("welding-live", "welding detection goes on until the voltage is gone", SPOKEN, EVCC, Stage.END,
          weight=Weight.NOTED)  # fmt: skip
 def welding_live(flow: Flow, said: Said) -> str:
-    """A finding: a vehicle may leave it out, but one that begins it wants to know whether its contactors are welded."""
+    """A finding: a vehicle may leave it out, but one that begins it wants to know whether its contactors are welded.
+
+    It has a meter of its own: what an answer says that came late is over by then.
+    """
     before, shown, stopped = flow.request, flow.shown, flow.steps.stopped_at
     if before is None or before.stage is not Stage.WELDING or shown is None or shown.stage is not Stage.WELDING:
         return ""
     gives_up = flow.startled or flow.ending.alarmed or flow.steps.failed_at is not None
     volts, lasted = shown.volts or 0.0, flow.now - (flow.now if stopped is None else stopped)
-    if gives_up or volts < DEAD or lasted >= GIVES_UP:
+    if gives_up or volts < DEAD or lasted >= GIVES_UP or flow.took > LATE:
         return ""
     return f"{said.name} comes {lasted:.1f} s after the end of power, at {volts:.0f} V: welding was not detected"
 

@@ -59,7 +59,7 @@ class Flow:
         plant: what was measured.
         phase_most, phase_back: the charger's limits of AC, in and out of the vehicle.
         request: the vehicle's last; ``owed_since`` while it is not answered.
-        response: the charger's last, at ``answered_at``.
+        response: the charger's last, at ``answered_at``, and ``took`` s after its request.
         shown: the charger's last response with present values.
         reports: present values of the loop, as reported.
         slack: tolerance and ripple by the charger's own word, A.
@@ -100,6 +100,7 @@ class Flow:
     claimed: dict[str, list[float]] = field(default_factory=dict)
     owed_since: float | None = None
     answered_at: float | None = None
+    took: float = 0.0
     remaining: dict[str, float] = field(default_factory=dict)
     parameters: Said | None = None
     offer: Said | None = None
@@ -144,6 +145,7 @@ class Flow:
             self.request, self.owed_since = said, self.now
         else:
             self._answered(said)
+            self.took = 0.0 if self.owed_since is None else self.now - self.owed_since
             self.response, self.owed_since, self.answered_at = said, None, self.now
 
     def agree(self, said: Said) -> None:
