@@ -15,6 +15,7 @@ from lxml import etree
 
 from boundary import console, text
 from boundary.errors import OutputError
+from boundary.text import clause
 
 HOSTILE = (
     [chr(code) for code in (*range(0x20), *range(0x7F, 0xA1), 0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x2030))]
