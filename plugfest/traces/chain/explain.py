@@ -327,7 +327,7 @@ def _unfinished(s: Session, around: Around) -> Diagnosis:
     if s.unheard is not None:
         return unheard(s, around, common)
     event = around.event(around.until)
-    until = around.over(last.time)
+    until = around.over(last.time, SECC if s.waiting else EVCC)
     waited = until - last.time
     if event is not None and event.time >= last.time:
         return replace(common, side=event.side, fault=Fault.LINK_LOST, severity="" if event.found else "violation",

@@ -100,9 +100,9 @@ class Around:
         said = [text for at, text, writer in self.words if abs(at - time) <= BEFORE and side in ("", writer)]
         return f"; in its own words: {said[0]}" if said else ""
 
-    def over(self, last: float) -> float:
-        """Until when something may still follow the last message, s: the writer of a trace ends its own session."""
-        return min([self.until, *(at + _TICK for at, _, _ in self.words if at >= last)])
+    def over(self, last: float, due_from: Side) -> float:
+        """Until when a side was listened to after the last message, s: the writer of a trace may have ended first."""
+        return min([self.until, *(at + _TICK for at, _, writer in self.words if at >= last and writer != due_from)])
 
     def event(self, time: float, *, last: bool = False) -> Happening | None:
         """What happened to pilot or link shortly before a time; ``last``: what counts as a last resort."""
