@@ -49,6 +49,7 @@ class Way:
         frame: treats the frame instead.
         onwards: not only this message is treated so, but all that follow.
         goes_on: the side that fails goes on with its session, and records how the other one ends it.
+        only_dc: AC has nothing of the kind.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Way:
     nth: tuple[int, ...] = (1, 2)
     frame: Callable[[bytes], bytes] | None = None
     onwards: bool = False
+    only_dc: bool = False
 
 
 @dataclass
@@ -199,7 +201,7 @@ WAYS = (
     ),
     Way("breaks the frame", SECC, frame=_broken),
     Way("stays Ongoing", SECC, _with("EVSEProcessing", "Ongoing"), _polled, onwards=True),
-    Way("breaks down", SECC, _with("EVSEStatusCode", "EVSE_EmergencyShutdown"), _of_status, onwards=True),
+    Way("breaks down", SECC, _with("EVSEStatusCode", "EVSE_EmergencyShutdown"), _of_status, onwards=True, only_dc=True),
     Way("is late", SECC, _late, lambda name: name == "CurrentDemandRes" or _in_loop(name)),
     Way("silent", EVCC, _silent, _in_session, goes_on=False),
     Way("closes", EVCC, _closed, _in_session, goes_on=False),
@@ -306,7 +308,7 @@ async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict
 
 def failure(mode: str, way: Way, name: str, nth: int, path: Path) -> Failure | None:
     """The same, recorded: as a capture, which goes to a file, and as the traces of those who go on."""
-    found = run(failing(mode, way, name, nth))
+    found = None if way.only_dc and "-ac" in mode else run(failing(mode, way, name, nth))
     if found is None:
         return None
     path.write_bytes(found[0])
