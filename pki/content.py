@@ -13,7 +13,7 @@ from pki import keys, names, roles
 from pki.deviations import Code
 from pki.errors import PkiError
 from pki.keys import Kind
-from pki.profiles import PURPOSES, Profile, Role, Suite, Usage
+from pki.profiles import ISO_2, ISO_20, PURPOSES, Clause, Profile, Role, Suite, Usage
 
 
 def used(certificate: x509.Certificate) -> set[Usage] | None:
@@ -34,12 +34,14 @@ def used(certificate: x509.Certificate) -> set[Usage] | None:
     return {bit for bit, set_ in bits.items() if set_}
 
 
-_ALGORITHMS = {
-    Kind.P256: (SignatureAlgorithmOID.ECDSA_WITH_SHA256, "ecdsa-with-SHA256", "V2G2-006"),
-    Kind.P521: (SignatureAlgorithmOID.ECDSA_WITH_SHA512, "ecdsa-with-SHA512", "V2G20-2674"),
-    Kind.ED448: (SignatureAlgorithmOID.ED448, "Ed448", "V2G20-2319"),
+_ALGORITHMS: dict[Kind, tuple[x509.ObjectIdentifier, str, Clause]] = {
+    Kind.P256: (SignatureAlgorithmOID.ECDSA_WITH_SHA256, "ecdsa-with-SHA256", {ISO_2: "V2G2-006"}),
+    Kind.P521: (SignatureAlgorithmOID.ECDSA_WITH_SHA512, "ecdsa-with-SHA512", {ISO_20: "V2G20-2674"}),
+    Kind.ED448: (SignatureAlgorithmOID.ED448, "Ed448", {ISO_20: "V2G20-2319"}),
 }
-_CURVE_CLAUSES = {Kind.P256: "V2G2-007", Kind.P521: "V2G20-2674", Kind.ED448: "V2G20-2319"}
+_CURVE_CLAUSES: dict[Kind, Clause] = {
+    Kind.P256: {ISO_2: "V2G2-007"}, Kind.P521: {ISO_20: "V2G20-2674"}, Kind.ED448: {ISO_20: "V2G20-2319"},
+}  # fmt: skip
 
 
 class Content:
@@ -63,8 +65,8 @@ class Content:
         self._add, self.suite, self.role = add, suite, role
         self.index, self.certificate, self.profile = index, certificate, profile
 
-    def add(self, code: Code, text: str, clause: str = "", *, fatal: bool = True) -> None:
-        self._add(code, self.index, self.certificate, text, clause, fatal=fatal)
+    def add(self, code: Code, text: str, clause: Clause | None = None, *, fatal: bool = True) -> None:
+        self._add(code, self.index, self.certificate, text, clause or {}, fatal=fatal)
 
     def time(self, at: datetime.datetime | None) -> None:
         if at is None:
@@ -93,7 +95,7 @@ class Content:
             return
         held = ", ".join(sorted(x509.ObjectIdentifier(p)._name for p in purposes)) or "nothing"
         text = f"extended key usage allows {held}, but not {x509.ObjectIdentifier(wanted)._name}"
-        self.add(Code.PURPOSE, text, "RFC 5280 4.2.1.12")
+        self.add(Code.PURPOSE, text, dict.fromkeys((ISO_2, ISO_20), "RFC 5280 4.2.1.12"))
 
     def critical(self) -> None:
         for extension in self.certificate.extensions:
@@ -112,8 +114,7 @@ class Content:
         suite, certificate = self.suite, self.certificate
         size = len(certificate.public_bytes(Encoding.DER))
         if size > suite.max_der:
-            clause = "V2G2-010" if suite.name == "iso2" else ""
-            self.add(Code.SIZE, f"{size} octets in DER, at most {suite.max_der}", clause)
+            self.add(Code.SIZE, f"{size} octets in DER, at most {suite.max_der}", {ISO_2: "V2G2-010"})
         if certificate.version is not x509.Version.v3:
             self.add(Code.ALGORITHM, f"X.509 {certificate.version.name}, expected v3")
         key = certificate.public_key()
@@ -197,7 +198,7 @@ class Content:
         if profile.dc is not None and profile.dc not in held and profile.dc_also not in held:
             text = f"domain component {shown}, expected DC={profile.dc} for {profile.a_title}"
             if profile.dc_mandatory:
-                self.add(Code.WRONG_ROLE, text, "V2G2-925")
+                self.add(Code.WRONG_ROLE, text, {ISO_2: "V2G2-925"})
             else:
                 self.add(Code.NAME, text, fatal=False)
         elif profile.dc is None and held and not profile.ca:

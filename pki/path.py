@@ -20,7 +20,7 @@ from pki.content import used as used
 from pki.deviations import Code as Code
 from pki.deviations import Deviation as Deviation
 from pki.deviations import fatal as fatal
-from pki.profiles import CROSS_SUBJECTS, SUITES, Profile, Role, Suite
+from pki.profiles import CROSS_SUBJECTS, ISO_2, SUITES, Clause, Profile, Role, Suite
 from pki.store import common_name, issued, self_signed
 
 Revoked = Callable[[x509.Certificate, x509.Certificate], bool | str]
@@ -51,6 +51,9 @@ def validate(
 
 _MOST = 10
 """Certificates of a chain that are examined, whatever a peer sends."""
+
+_NONE: Clause = {}
+_CHAIN: Clause = {ISO_2: "V2G2-009"}
 
 
 class _Check:
@@ -89,7 +92,7 @@ class _Check:
                 0,
                 chain[0],
                 "issued by the V2G root itself, which never issues a leaf",
-                "V2G2-867",
+                {ISO_2: "V2G2-867"},
                 fatal=False,
             )
         return self.found
@@ -100,16 +103,14 @@ class _Check:
         index: int,
         certificate: x509.Certificate | None,
         text: str,
-        clause: str = "",
+        clause: Clause = _NONE,
         *,
         fatal: bool = True,
     ) -> None:
         subject = f"certificate {index + 1}"
         if certificate is not None:
             subject = common_name(certificate) or certificate.subject.rfc4514_string() or subject
-        if self.suite.name != "iso2" and clause.startswith("V2G2-"):
-            clause = ""  # ISO 15118-2 says nothing about this chain
-        deviation = Deviation(code, index, subject, text, clause, fatal)
+        deviation = Deviation(code, index, subject, text, clause.get(self.suite.standard, ""), fatal)
         if deviation not in self.found:
             self.found.append(deviation)
 
@@ -141,9 +142,7 @@ class _Check:
             ordered.append(nearest)
         if ordered != chain[: len(ordered)]:
             sent = ", ".join(common_name(c) for c in chain)
-            self.add(
-                Code.ORDER, 0, chain[0], f"sent in the order {sent}; each must be followed by its issuer", "V2G2-009"
-            )
+            self.add(Code.ORDER, 0, chain[0], f"sent in the order {sent}; each must be followed by its issuer", _CHAIN)
         for extra in rest:
             self.add(Code.ORDER, chain.index(extra), extra, "does not belong to the chain of the leaf")
         for index, (lower, upper) in enumerate(itertools.pairwise(ordered)):
@@ -176,9 +175,8 @@ class _Check:
             )  # fmt: skip
         else:
             trusted = "; ".join(dict.fromkeys(common_name(r) for r in roots)) or "none"
-            self.add(
-                Code.UNKNOWN_ROOT, index, top, f"its root {issuer} is not trusted (trusted: {trusted})", "V2G2-925"
-            )
+            text = f"its root {issuer} is not trusted (trusted: {trusted})"
+            self.add(Code.UNKNOWN_ROOT, index, top, text, {ISO_2: "V2G2-925"})
         return None
 
     def _profiles(self, chain: list[x509.Certificate]) -> list[Profile | None]:
@@ -202,7 +200,7 @@ class _Check:
         if len(chain) > self.suite.max_below_root:
             self.add(
                 Code.TOO_LONG, 0, chain[0],
-                f"{len(chain)} certificates below the root, at most {self.suite.max_below_root}", "V2G2-009",
+                f"{len(chain)} certificates below the root, at most {self.suite.max_below_root}", _CHAIN,
             )  # fmt: skip
         for index, certificate in enumerate([*chain, *([root] if root else [])]):
             basic = roles.constraints(certificate)

@@ -241,13 +241,19 @@ CROSS_SUBJECTS: Mapping[Role, Role] = {
 """Cross certificate -> the root whose name and key it carries."""
 
 
+ISO_2, ISO_20 = "ISO 15118-2", "ISO 15118-20"
+
+Clause = Mapping[str, str]
+"""A requirement as each standard names it: that of another standard says nothing about a chain."""
+
+
 @dataclass(frozen=True)
 class Suite:
     """One family of certificates: a profile table with one kind of key, because a chain never mixes kinds.
 
     Attributes:
         name: also the directory below the PKI.
-        standard: in words.
+        standard: in words, as the keys of a `Clause`.
         kind: key of every certificate.
         max_der: maximum octets of a certificate [V2G2-010; -20: certificateType].
         max_below_root: maximum certificates below the root in a chain [V2G2-009].
@@ -265,9 +271,9 @@ class Suite:
 SUITES: Mapping[str, Suite] = {
     suite.name: suite
     for suite in (
-        Suite("iso2", "ISO 15118-2", Kind.P256, ISO2, 800, 3),
-        Suite("iso20", "ISO 15118-20", Kind.P521, ISO20, 1600, 4),  # leaf and up to three sub-CAs (or two and a cross)
-        Suite("iso20-ed448", "ISO 15118-20", Kind.ED448, ISO20, 1600, 4),
+        Suite("iso2", ISO_2, Kind.P256, ISO2, 800, 3),
+        Suite("iso20", ISO_20, Kind.P521, ISO20, 1600, 4),  # leaf and up to three sub-CAs (or two and a cross)
+        Suite("iso20-ed448", ISO_20, Kind.ED448, ISO20, 1600, 4),
     )
 }
 """The suites by name; ISO 15118-20 has P-521 [V2G20-2674] and Ed448 [V2G20-2319]."""

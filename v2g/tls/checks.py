@@ -15,7 +15,7 @@ from v2g.tls import crypto
 from v2g.tls.context import subject
 from v2g.tls.endpoint import Endpoint
 from v2g.tls.failure import PEER, Fatal
-from v2g.tls.tables import TLS13
+from v2g.tls.tables import TLS12, TLS13
 
 # Code of pki.path -> alert to send; others: bad_certificate.
 _ALERT_OF = {
@@ -79,6 +79,11 @@ def _path(c: Endpoint, chain: list[x509.Certificate], key: Any) -> None:
         raise Fatal(alert, text, check=str(first.code), certificate=first.subject)
 
 
+_STAPLES = {TLS12: "V2G2-873", TLS13: "V2G20-2388"}
+_STAPLES_ASKED = {TLS12: "V2G2-871", TLS13: "V2G20-2388"}
+"""Requirements for OCSP responses, by the version of TLS that each standard uses."""
+
+
 def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
     assert c.context.trust is not None
     roots = c.context.trust.roots
@@ -93,9 +98,7 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
         who = subject(certificate)
         staple = c.peer_staples[index] if index < len(c.peer_staples) else b""
         if not staple:
-            text = (
-                f"the charger stapled no OCSP response for {who} [{'V2G20-2388' if c.version == TLS13 else 'V2G2-873'}]"
-            )
+            text = f"the charger stapled no OCSP response for {who} [{_STAPLES[c.version]}]"
             if required and (index == 0 or several):
                 raise Fatal("bad_certificate_status_response", text, check="ocsp-missing", certificate=who)
             if index == 0 or asked:
@@ -115,8 +118,8 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
             raise Fatal(alert, f"{wrong[0]}, as stapled by the charger", check=str(wrong[0].code), certificate=who)
         c.tell("staple", "rx", staple, f"{who}: {'tolerated' if fatal(found) else 'good'}")
     if missing and c.options.status_request != "none" and not _private(chain, roots):
-        due = "V2G20-2388" if c.version == TLS13 else "V2G2-871"
-        text = f"the charger stapled no OCSP response for {', '.join(missing)}, although it was asked to [{due}]"
+        text = f"the charger stapled no OCSP response for {', '.join(missing)}, although it was asked to"
+        text += f" [{_STAPLES_ASKED[c.version]}]"
         c.tell("certificate-deviation", note=f"ocsp-missing: {text}")
 
 
