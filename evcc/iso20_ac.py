@@ -25,7 +25,7 @@ from v2g.energy import Control
 from v2g.members import ac_members
 from v2g.messages.iso20 import ac, common, types
 from v2g.phases import even
-from v2g.physical import at_least_zero, number
+from v2g.physical import at_least_zero, number, ramp
 from v2g.streams import MAIN
 
 USUAL_VOLTAGE, MOST_VOLTAGE = 230.0, 500.0
@@ -118,7 +118,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         taken = abs(even(offer, "EVSEMaximumDischargePower", count))
         terms.giving = min(back, taken)
     if offer.EVSEPowerRampLimitation is not None:
-        terms.ramp = abs(number(offer.EVSEPowerRampLimitation)) / 100.0 * max(given, 1.0) / 60.0
+        terms.ramp = ramp(number(offer.EVSEPowerRampLimitation), max(given, 1.0))
     if drive.stream == MAIN:
         vehicle.stop_ac()
     return terms

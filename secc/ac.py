@@ -13,14 +13,13 @@ sides have declared (zero in a session that only charges), the contactor opens a
 from __future__ import annotations
 
 import asyncio
-import math
 
 from secc import agreed
 from secc.supply import AcSupply
 from secc.visit import Refusal, Visit
 from slac.pilot import DUTY_CHANGE, READY
 from v2g.messages import iso2
-from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number
+from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number, ramp
 
 LOW_VOLTAGE = 0.9
 """Fraction of the nominal voltage that EVMaxVoltage must reach: the permitted deviation of a grid."""
@@ -152,10 +151,10 @@ def _ramped(visit: Visit, offered: float, back: float) -> tuple[float, float]:
     """What the vehicle may draw and feed back now on the way down to a command, A per phase."""
     ac, now = supply(visit), visit.session.now
     most, _ = ac.most(ac.in_use)
-    per_minute = ac.ramp / 100.0 * most / (ac.nominal_voltage * ac.in_use) if ac.ramp else math.inf
+    fall = ramp(ac.ramp, most) / (ac.nominal_voltage * ac.in_use)
     allowed = []
     for ceiling, amps in ((visit.line.draws, offered), (visit.line.gives, back)):
-        ceiling.fall = per_minute / 60.0
+        ceiling.fall = fall
         ceiling.set(amps, now)
         allowed.append(ceiling.at(now) or 0.0)
     return allowed[0], allowed[1]

@@ -19,6 +19,7 @@ from secc.visit import Refusal, Visit
 from v2g import stamps
 from v2g.messages.iso20 import common, types
 from v2g.phases import total
+from v2g.physical import ramp
 from v2g.reading import stamp_of
 
 SLACK = 1.001
@@ -215,8 +216,8 @@ def nearly_used_up(visit: Visit, watts: float) -> bool:
 def ramp_seconds(visit: Visit) -> float:
     """How long the rise to the profile's power takes at the ramp that the charger itself demands, s."""
     outlet = visit.evse.ac
-    if visit.dc or outlet is None or not outlet.ramp:
+    if visit.dc or outlet is None:
         return 0.0
     most, _ = outlet.most(outlet.in_use)
     now = agreed.now(visit)
-    return 60.0 * max(now.watts, -now.least) / (most * outlet.ramp / 100.0)
+    return max(now.watts, -now.least) / ramp(outlet.ramp, most)

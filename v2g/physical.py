@@ -23,6 +23,9 @@ AC_OVERDRAW = 1.05
 AC_OVERDRAW_AMPS = 1.0
 """A vehicle overdraws if its current exceeds EVSEMaxCurrent times the first value, plus the second in A."""
 
+SAFE_VOLTAGE = 60.0
+"""V: below this, DC is safe to touch, and contactors are known to be open."""
+
 _LIMIT = 32767
 _COARSEST = 3
 _POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
@@ -37,6 +40,11 @@ def number(value: Any) -> float:
 def magnitude(value: Any) -> float:
     """A discharge limit as a magnitude, because senders disagree on its sign."""
     return abs(number(value))
+
+
+def ramp(percent: float | None, most: float) -> float:
+    """EVSEPowerRampLimitation in W per second: a part of the largest power (W) a minute; infinite without one."""
+    return (abs(percent or 0.0) / 100.0 * most / 60.0) or math.inf
 
 
 def check_unit(value: Any, *units: str) -> Any:

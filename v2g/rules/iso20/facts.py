@@ -14,7 +14,7 @@ from typing import Any
 from v2g import energy
 from v2g.energy import EnergyService, ParameterSet
 from v2g.phases import given
-from v2g.physical import number
+from v2g.physical import number, ramp
 from v2g.reading import header_of, stamp_of
 from v2g.rules.bounds import FALL, Ceiling
 from v2g.rules.iso20.kinds import Kind, kind_of, per_phase, total
@@ -292,7 +292,7 @@ def _ac_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -
     uneven = part.MaximumPowerAsymmetry
     facts.asymmetry = None if uneven is None else number(uneven)
     percent, most = part.EVSEPowerRampLimitation, facts.declared["EVSE"].get("MaximumChargePower", 0.0)
-    facts.ramp = (0.0 if percent is None else abs(number(percent)) / 100.0 * most / 60.0) or math.inf
+    facts.ramp = ramp(None if percent is None else number(percent), most)
 
 
 def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:
