@@ -16,15 +16,9 @@ from evcc.drive import Drive, Ending, Unsuitable
 from v2g.errors import RemoteError
 from v2g.outcome import Cause
 from v2g.physical import amps, volts, watts
-from v2g.status import of_charger
+from v2g.status import ALARMS, ENDINGS, of_charger
 
 TRIPPED = "the charger's RCD has tripped"
-ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
-"""Status codes on which the vehicle disconnects at once."""
-
-ENDINGS = (*ALARMS, "EVSE_Shutdown", "EVSE_UtilityInterruptEvent")
-"""Status codes that keep charging from beginning."""
-
 WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
 """Status codes that let charging go on."""
 

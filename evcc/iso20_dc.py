@@ -21,13 +21,13 @@ from evcc.iso20_control import (
 )
 from evcc.iso20_course import Course, begin_power
 from evcc.iso20_schedule import Plan, power_delivery, profile, spendable, started
-from evcc.verbs import DEAD, rundown, still_flows, until_finished
+from evcc.verbs import rundown, still_flows, until_finished
 from slac.pilot import State
 from v2g.energy import Control
 from v2g.members import dc_members
 from v2g.messages.iso20 import common, dc, types
 from v2g.outcome import Cause
-from v2g.physical import at_least_zero, magnitude, number, percent, signed
+from v2g.physical import SAFE_VOLTAGE, at_least_zero, magnitude, number, percent, signed
 from v2g.streams import MAIN
 
 DRAINED = 0.005
@@ -407,7 +407,7 @@ async def until_dead(drive: Drive) -> None:
         drive.vehicle.report(number(res.EVSEPresentVoltage))
         if processing == "Finished":
             return
-        if drive.vehicle.inlet_voltage < DEAD:
+        if drive.vehicle.inlet_voltage < SAFE_VOLTAGE:
             processing = "Finished"
             continue
         await drive.breathe()

@@ -20,10 +20,7 @@ from v2g import naming
 from v2g.errors import TimedOut, V2GError
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
-from v2g.physical import PRECHARGE_CURRENT, amps, volts
-
-DEAD = 60.0
-"""V: below this, the inlet is safe to touch."""
+from v2g.physical import PRECHARGE_CURRENT, SAFE_VOLTAGE, amps, volts
 
 
 class _Processing(Protocol):
@@ -123,7 +120,7 @@ async def until_dead(drive: Drive, make: Callable[[], Request[Measured]]) -> Non
     while drive.now < deadline:
         response = await drive.ask(make())
         drive.vehicle.report(volts(response.EVSEPresentVoltage))
-        if drive.vehicle.inlet_voltage < DEAD:
+        if drive.vehicle.inlet_voltage < SAFE_VOLTAGE:
             return
         await drive.breathe()
     drive.note(f"the inlet is still at {drive.vehicle.inlet_voltage:.0f} V: is a contactor welded?")

@@ -19,12 +19,13 @@ from secc.envelope import LimitedOutput
 from secc.manager import EnergyManager, constant
 from secc.meter import Clock, Meter, loop_time
 from secc.plan import Plan, Slot
-from secc.power import SAFE_VOLTAGE, Limits, PowerSource
+from secc.power import Limits, PowerSource
 from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply
 from slac.connector import CCS2, Connector, PowerClass, power_class
 from slac.pilot import READY, STEADY, ChargerPilot, Reading, State
 from v2g import energy
+from v2g.physical import SAFE_VOLTAGE
 
 NO_CURRENT = 1.0  # A: below this, no current counts as flowing
 KEPT = 100

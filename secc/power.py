@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 
 from slac.connector import PowerClass
 
-SAFE_VOLTAGE = 60.0  # safe to touch; IEC 61851-23: output below it within 1 s after an emergency stop
 FAULT_OHM_PER_VOLT = 100.0  # IEC 61851-23: no charging below this
 WARNING_OHM_PER_VOLT = 500.0  # charging with a warning below this
 

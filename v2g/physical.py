@@ -24,7 +24,7 @@ AC_OVERDRAW_AMPS = 1.0
 """A vehicle overdraws if its current exceeds EVSEMaxCurrent times the first value, plus the second in A."""
 
 SAFE_VOLTAGE = 60.0
-"""V: below this, DC is safe to touch, and contactors are known to be open."""
+"""V: below this, DC is safe to touch; IEC 61851-23: an output is below it within 1 s after an emergency stop."""
 
 _LIMIT = 32767
 _COARSEST = 3

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-WISHES = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent"}
-FAULTS = {*WISHES, "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
-"""Values of EVSEStatusCode after which a vehicle must end the session; with some the charger has no fault."""
+ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
+"""Values of EVSEStatusCode on which a vehicle disconnects at once."""
+WISHES = ("EVSE_Shutdown", "EVSE_UtilityInterruptEvent")
+"""Values with which a charger without a fault ends the session, or does not begin one."""
+ENDINGS = (*ALARMS, *WISHES)
+
+STOPS = ("StopCharging", "Terminate")
+"""Values of EVSENotification that ask a vehicle to stop."""
+PAUSES = ("Pause", "ServiceRenegotiation")
+"""Values after which it ends the power flow, and the session goes on."""
 
 
 def asks_to_stop(status: Any) -> str:
     """The word with which a charger's status asks the vehicle to stop charging; "" if it does not."""
     code, notification = (str(getattr(status, name, "")) for name in ("EVSEStatusCode", "EVSENotification"))
-    if code in FAULTS:
+    if code in ENDINGS:
         return code
-    return notification if notification in ("StopCharging", "Terminate") else ""
+    return notification if notification in STOPS else ""
 
 
 def of_charger(body: object) -> Any:

@@ -17,12 +17,13 @@ from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Result, Verdict
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.messages import STOPS, Said, Stage
+from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.plausible import precharge_wrong
 from plugfest.conformance.watch.table import JUDGEMENTS
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.vehicle import stop_ignored
 from v2g.protocols import DIN, ISO2
+from v2g.status import STOPS
 
 CHANGING = {ISO2: "PF_SECC_ISO2_PowerFlow#1", DIN: "PF_SECC_DIN_PowerFlow#1"}
 

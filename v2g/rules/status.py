@@ -6,14 +6,13 @@ from typing import Any
 
 from v2g.rules.facts import Facts
 from v2g.rules.rule import DIN, EVCC, ISO2, SECC, Book, Live
-from v2g.status import of_charger, of_vehicle
+from v2g.status import ALARMS, ENDINGS, of_charger, of_vehicle
 
 BOOK = Book()
 rule = BOOK.rule
 
-ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction", "EVSE_UtilityInterruptEvent")
-ENDINGS = (*ALARMS, "EVSE_Shutdown")
-"""EVSEStatusCodes that keep charging from beginning or continuing."""
+OUTAGES = (*ALARMS, "EVSE_UtilityInterruptEvent")
+"""EVSEStatusCodes that nobody has asked for."""
 
 ANYWHERE = {"OK", "FAILED", "FAILED_SequenceError", "FAILED_UnknownSession"}
 _CHAIN = {"FAILED_CertificateExpired", "FAILED_CertChainError", "FAILED_CertificateRevoked"}
@@ -140,7 +139,7 @@ def vehicle_tells(facts: Facts, body: Any) -> str:
 def charger_tells(facts: Facts, body: Any) -> str:
     status = of_charger(body)
     code = str(getattr(status, "EVSEStatusCode", "") or "")
-    said = [f"EVSEStatusCode {code}"] if code in ALARMS else []
+    said = [f"EVSEStatusCode {code}"] if code in OUTAGES else []
     notification = str(getattr(status, "EVSENotification", "None"))
     said += [f"EVSENotification {notification}"] if notification not in ("None", "") else []
     return f"{type(body).__name__}: {', '.join(said)}" if said else ""

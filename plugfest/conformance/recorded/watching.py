@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from plugfest.conformance.watch.judgement import Side
-from plugfest.conformance.watch.messages import STOPS, Said
-from v2g.rules.status import ENDINGS
+from plugfest.conformance.watch.messages import Said
+from v2g.status import ENDINGS, STOPS
 
 About = Callable[[Said], bool]
 

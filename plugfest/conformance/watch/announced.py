@@ -7,6 +7,7 @@ from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
+from v2g.physical import SAFE_VOLTAGE
 
 BOOK = Book()
 EVCC: Side = "evcc"
@@ -14,8 +15,8 @@ STEPS = {Stage.DELIVERY: Stage.PRECHARGE, Stage.END: Stage.WELDING}
 """A stage -> the one before, which the vehicle ends with Finished."""
 LATE = 0.5
 """s: an answer that took longer does not show the present."""
-DEAD, GIVES_UP = 60.0, 10.0
-"""V below which contactors are proven open, and s after which a vehicle may give up waiting for that."""
+GIVES_UP = 10.0
+"""s after which a vehicle may give up waiting for the voltage to go."""
 TIMES, OFTEN = 3, 15.0
 """Renegotiations, and s within which a vehicle that has so many does it endlessly."""
 LASTS = 5.0
@@ -51,7 +52,7 @@ def welding_live(flow: Flow, said: Said) -> str:
         return ""
     gives_up = flow.startled or flow.ending.alarmed or flow.steps.failed_at is not None
     volts, lasted = shown.volts or 0.0, flow.now - (flow.now if stopped is None else stopped)
-    if gives_up or volts < DEAD or lasted >= GIVES_UP or flow.took > LATE:
+    if gives_up or volts < SAFE_VOLTAGE or lasted >= GIVES_UP or flow.took > LATE:
         return ""
     return f"{said.name} comes {lasted:.1f} s after the end of power, at {volts:.0f} V: welding was not detected"
 

@@ -9,8 +9,9 @@ from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
-from plugfest.conformance.watch.terms import LASTS, SAFE_VOLTAGE, SMALL_CURRENT
+from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
 from slac.pilot import READY
+from v2g.physical import SAFE_VOLTAGE
 from v2g.rules.rule import CLASSIC
 
 BOOK = Book()

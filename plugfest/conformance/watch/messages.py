@@ -15,7 +15,7 @@ from v2g import naming
 from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import progress
-from v2g.rules.status import ALARMS
+from v2g.rules.status import OUTAGES
 
 
 class Stage(enum.Enum):
@@ -81,8 +81,6 @@ PARTS = (
 
 LIMITS = ("Current", "Voltage", "Power")
 """Of EVSE...LimitAchieved."""
-STOPS = ("StopCharging", "Terminate")
-"""EVSENotification that asks a vehicle to stop."""
 
 
 ENERGIES = {
@@ -242,7 +240,7 @@ class Said:
     @property
     def alarm(self) -> str:
         """What a charger reports that ends the charging at once, or ""."""
-        if self.status in ALARMS:
+        if self.status in OUTAGES:
             return self.status
         if self.isolation == "Fault":
             return "EVSEIsolationStatus Fault"

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from plugfest.conformance.watch.messages import STOPS, Said, Stage
+from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.samples import Counted, Sample
 from plugfest.conformance.watch.terms import Terms
 from slac.pilot import State
 from v2g.rules.bounds import Ceiling
-from v2g.rules.status import ENDINGS
+from v2g.status import ENDINGS, STOPS
 
 
 @dataclass

@@ -6,7 +6,8 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import Book, Weight
 from plugfest.conformance.watch.messages import Said, Stage
-from plugfest.conformance.watch.terms import SAFE_VOLTAGE, SMALL_CURRENT
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+from v2g.physical import SAFE_VOLTAGE
 
 BOOK = Book()
 on = BOOK.on

@@ -9,8 +9,7 @@ from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.safety import GOOD
 from v2g.rules.iso20.loop import RESPONSES as LOOP20
-from v2g.rules.status import ENDINGS
-from v2g.status import of_charger
+from v2g.status import ENDINGS, of_charger
 
 BOOK = Book()
 

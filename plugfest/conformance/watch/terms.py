@@ -15,8 +15,6 @@ MOST_DECLARED = 5.0
 """A: of what a charger declares as tolerance and ripple, no more is taken."""
 SMALL_CURRENT = 5.0
 """A: below, an output counts as without current, and contactors may open."""
-SAFE_VOLTAGE = 60.0
-"""V: touchable."""
 UNDECLARED = 2.0
 """Factor by which a charger may be larger than our defaults where its ratings are not declared: more is implausible."""
 LASTS = 0.5

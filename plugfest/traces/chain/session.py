@@ -21,7 +21,7 @@ from v2g.messages.iso20.types import MeterInfoType
 from v2g.protocols import PROTOCOLS
 from v2g.rules.iso20.kinds import total
 from v2g.sequence import Sequence
-from v2g.status import FAULTS, of_charger, of_vehicle
+from v2g.status import ENDINGS, PAUSES, STOPS, of_charger, of_vehicle
 from v2g.timing import Timing
 
 WAITING = 20
@@ -387,12 +387,12 @@ class Session:
             return
         code = str(getattr(status, "EVSEStatusCode", "") or "")
         isolation = str(getattr(status, "EVSEIsolationStatus", "") or "")
-        word = code if code in FAULTS else "RCD" if getattr(status, "RCD", False) is True else ""
+        word = code if code in ENDINGS else "RCD" if getattr(status, "RCD", False) is True else ""
         if not word and isolation == "Fault":
             word = "EVSEIsolationStatus Fault"
         self._tells(SECC, word, entry)
         wishes = str(getattr(status, "EVSENotification", "") or "")
-        self.wish = (self.wish or entry) if wishes in ASKS_TO_STOP else None
+        self.wish = (self.wish or entry) if wishes in (*STOPS, *PAUSES) else None
 
 
 def _target(body: Any) -> Any:
@@ -400,7 +400,3 @@ def _target(body: Any) -> Any:
     found = getattr(body, "EVTargetCurrent", None)
     control = getattr(body, "Scheduled_DC_CLReqControlMode", None) or getattr(body, "CLReqControlMode", None)
     return getattr(control, "EVTargetCurrent", None) if found is None else found
-
-
-ASKS_TO_STOP = {"StopCharging", "Terminate", "Pause", "ServiceRenegotiation"}
-"""Values of EVSENotification after which a vehicle ends the power flow."""

@@ -13,12 +13,13 @@ from plugfest.conformance.secc.scripts.steps import answer, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
-from plugfest.conformance.watch.messages import STOPS, read
+from plugfest.conformance.watch.messages import read
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number, physical
 from v2g.protocols import ISO20
+from v2g.status import STOPS
 
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDrop")
