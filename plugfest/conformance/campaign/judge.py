@@ -6,6 +6,7 @@ the check), and how long after which message (from the trace).
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from plugfest.conformance.catalogue import Run
@@ -14,15 +15,17 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Failed, Inconclusive, Judged, Result, Stop, Verdict
 from v2g.trace import Event
 
+KEPT = 2000
+"""Messages of a run that are kept, whatever a device sends."""
 _SAID = ("message", "sdp", "slac")
 """Layers whose events are messages."""
 
 
 @dataclass
 class Said:
-    """An observer of a run's trace that keeps when which message was sent or came."""
+    """An observer of a run's trace that keeps when which message was sent or came, of the latest ones."""
 
-    messages: list[Event] = field(default_factory=list)
+    messages: deque[Event] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def __call__(self, event: Event) -> None:
         if event.direction in ("tx", "rx") and event.layer in _SAID:
@@ -30,12 +33,12 @@ class Said:
 
     def since(self, now: float, why: Stop | None = None) -> str:
         """How long after the tester's last message a run stopped, or after the last one before what was wrong came."""
-        until = len(self.messages)
+        said = list(self.messages)
         if why is not None and why.at is not None:
-            now, came = why.at, [n for n, one in enumerate(self.messages) if one.direction == "rx"]
-            named = [n for n in came if self.messages[n].name == why.observed]
-            until = min(named, key=lambda n: abs(self.messages[n].time - now), default=until)
-        last = next((one for one in reversed(self.messages[:until]) if one.direction == "tx"), None)
+            now = why.at
+            named = [n for n, one in enumerate(said) if one.direction == "rx" and one.name == why.observed]
+            said = said[: min(named, key=lambda n: abs(said[n].time - now), default=None)]
+        last = next((one for one in reversed(said) if one.direction == "tx"), None)
         return f"{max(now - last.time, 0.0):.3f} s after the tester's last message, {last.name}" if last else ""
 
 

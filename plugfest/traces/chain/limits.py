@@ -25,5 +25,5 @@ def allows_nothing(body: Any) -> bool | None:
 
 
 def _values(part: Any, names: tuple[str, ...]) -> list[float]:
-    found = (quantity(getattr(part, name, None)) for name in names)
-    return [value[0] for value in found if value is not None]
+    given = (value for name in names if (value := getattr(part, name, None)) is not None)
+    return [found[0] for value in given if (found := quantity(value)) is not None]
