@@ -8,16 +8,12 @@ to the traces.
 from __future__ import annotations
 
 import fnmatch
-import json
-import os
-import random
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from blame_scenes import SLAC, scenes
-from mutants import place, source
+from mutants import apart, source
 from plant_mutants import PLANT
 
 from plugfest.traces.chain.steps import Fault
@@ -73,42 +69,28 @@ def sites(pattern: str = "*") -> list[source.Site]:
     return [site for site in found if fnmatch.fnmatchcase(site.id, pattern)]
 
 
-def _tried(site: source.Site) -> list[str]:
-    """Who was blamed wrongly with a mutant in place, found in a process of its own."""
-    reads, writes = os.pipe()
-    if (child := os.fork()) == 0:
-        os.close(reads)
-        signal.alarm(SECONDS)
-        found: list[str] = []
-        side = side_of(site.module)
+def blamed(site: source.Site) -> Iterator[str]:
+    """Whoever is blamed wrongly with a mutant in place."""
+    for name, scene in scenes().items():
+        if not applies(name, site.module):
+            continue
         try:
-            place.put(site)
-            for name, scene in scenes().items():
-                if applies(name, site.module):
-                    for where, recording in run(scene()).items():
-                        found += [f"{name}, {where}: {text}" for text in against(recording, side)]
-        except Exception:  # noqa: BLE001 - a mutant may fail in any way; only what is judged counts
-            pass
-        finally:
-            os.write(writes, json.dumps(found[:12]).encode())
-            os._exit(0)
-    os.close(writes)
-    with os.fdopen(reads) as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    return list(json.loads(said)) if said else []
+            recordings = run(scene())
+        except Exception:  # noqa: BLE001 - a mutant may break a session in any way; what was recorded is judged
+            continue
+        yield from (f"{name}, {text}" for text in _told(recordings, side_of(site.module)))
+
+
+def _told(recordings: dict[str, Recording], side: str) -> Iterator[str]:
+    for where, recording in recordings.items():
+        yield from (f"{where}: {text}" for text in against(recording, side))
 
 
 def wrong(number: int, seed: int, pattern: str = "*") -> Iterator[str]:
     """The mutants of a sample for which the other side is blamed, with the sentences."""
-    for name, scene in scenes().items():  # what a child would have to load, and sessions without any mutant
-        for where, recording in run(scene()).items():
-            yield from (f"no mutant, {name}, {where}: {text}" for text in against(recording, "nobody"))
-    place.live()
-    chosen = sites(pattern)
-    for site in random.Random(seed).sample(chosen, min(number, len(chosen))):
-        for text in _tried(site):
-            yield f"{site.id} ({site.before} -> {site.after}), {text}"
+    for name, scene in scenes().items():  # loads what is used; and sessions without any mutant
+        yield from (f"no mutant, {name}, {text}" for text in _told(run(scene()), "nobody"))
+    yield from apart.wrong(sites(pattern), number, seed, blamed, seconds=SECONDS)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,12 @@ limits, stayed live without C or D, or outlived its session. Modules that are th
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import random
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench import ISO20_MODES, MODES, Bench
-from mutants import place, source
+from mutants import apart, source
 
 from evcc import charge as evcc
 from plugfest.virtual import run
@@ -106,36 +102,21 @@ def _sites() -> list[source.Site]:
     return [site for name in names if name not in PLANT and name != "__init__" for site in source.sites(f"secc.{name}")]
 
 
-def _tried(site: source.Site) -> list[str]:
-    """What was wrong with a mutant in place, found in a process of its own."""
-    reads, writes = os.pipe()
-    if (child := os.fork()) == 0:
-        signal.alarm(SECONDS)
-        found: list[str] = []
+def disobeyed(site: source.Site) -> Iterator[str]:
+    """What was wrong with a mutant in place."""
+    for mode in _modes(site.module):
         try:
-            place.put(site)
-            for mode in _modes(site.module):
-                found += [f"{mode}: {text}" for text in run(session(mode))]
-        except Exception:  # noqa: BLE001 - a mutant may fail in any way; only what the plant did counts
-            pass
-        finally:
-            os.write(writes, json.dumps(found[:20]).encode())
-            os._exit(0)
-    os.close(writes)
-    with os.fdopen(reads) as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    return list(json.loads(said)) if said else []
+            found = run(session(mode))
+        except Exception:  # noqa: BLE001 - a mutant may break a session in any way; only what the plant did counts
+            continue
+        yield from (f"{mode}: {text}" for text in found)
 
 
 def wrong(number: int, seed: int) -> Iterator[str]:
     """The mutants of a sample under which the plant did wrong, with what it did."""
-    for mode in (*MODES, *ISO20_MODES):  # what a child would have to load, and the plant without any mutant
+    for mode in (*MODES, *ISO20_MODES):  # loads what is used; and the plant without any mutant
         yield from (f"no mutant, {mode}: {text}" for text in run(session(mode)))
-    place.live()
-    for site in random.Random(seed).sample(_sites(), number):
-        for text in _tried(site):
-            yield f"{site.id} ({site.before} -> {site.after}), {text}"
+    yield from apart.wrong(_sites(), number, seed, disobeyed, seconds=SECONDS)
 
 
 if __name__ == "__main__":

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import plant_mutants
 import pytest
-from processes import run
+from mutants.apart import printed
 
 from plugfest.virtual import run as virtually
 from secc.envelope import LimitedOutput
 
-TESTS = Path(__file__).parents[1]
-
-
-def wrong(number: int, seed: int) -> list[str]:
-    done = run([sys.executable, "-m", "plant_mutants", str(number), str(seed)], cwd=TESTS, timeout=3000.0)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
 
 def test_a_sample_of_mutants_changes_nothing_that_the_plant_promises() -> None:
-    assert wrong(12, 1) == []
+    assert printed("plant_mutants", 12, 1) == []
 
 
 def test_a_plant_that_does_not_protect_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,4 +23,4 @@ def test_a_plant_that_does_not_protect_is_noticed(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_no_mutant_changes_anything_that_the_plant_promises(seed: int) -> None:
-    assert wrong(250, seed) == []
+    assert printed("plant_mutants", 250, seed) == []

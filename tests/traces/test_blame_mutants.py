@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import blame_mutants
 import pytest
 from made_to_fail import WAYS, failure
-from processes import run
+from mutants.apart import printed
 
 from plugfest.traces.entries import EVCC, SECC
 
-TESTS = Path(__file__).parents[1]
-
-
-def wrong(number: int, seed: int) -> list[str]:
-    done = run([sys.executable, "-m", "blame_mutants", str(number), str(seed)], cwd=TESTS, timeout=3000.0)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
 
 def test_nobody_is_blamed_for_a_mistake_of_the_other_in_a_sample_of_mutants() -> None:
-    assert wrong(5, 1) == []
+    assert printed("blame_mutants", 5, 1) == []
 
 
 def test_blame_of_the_other_side_is_noticed(tmp_path: Path) -> None:
@@ -38,4 +29,4 @@ def test_blame_of_the_other_side_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_nobody_is_blamed_for_a_mistake_of_the_other(seed: int) -> None:
-    assert wrong(250, seed) == []
+    assert printed("blame_mutants", 250, seed) == []
