@@ -156,8 +156,8 @@ class Judge:
                 self._links.at_charger(exchange)
             return exchange
         if isinstance(message, CP_STATE_IND):
-            if message.letter in State.__members__:
-                self.pilot(time, State(message.letter), message.duty)
+            if message.reading is not None:
+                self.pilot(time, *message.reading)
             return None
         if isinstance(message, CM_SET_KEY_REQ):
             return self._key_asked(time, frame, message, place)

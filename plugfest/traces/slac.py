@@ -46,8 +46,7 @@ def pilot_reading(entry: Entry) -> tuple[State, float | None] | None:
     if entry.layer == "slac" and entry.name == "CP_STATE.IND":
         frame = parse(entry.data)
         message = frame.message if frame is not None else None
-        if isinstance(message, frames.CP_STATE_IND) and message.letter in State.__members__:
-            return State(message.letter), float(message.duty)
+        return message.reading if isinstance(message, frames.CP_STATE_IND) else None
     return None
 
 

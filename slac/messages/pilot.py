@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slac.layout import raw, u8, u16
 from slac.mme import Message, message
+from slac.pilot import State
 
 STM = bytes.fromhex("0080e1")
 IOTECHA = bytes.fromhex("0013d7")
@@ -28,6 +29,11 @@ class CP_STATE_IND(Message):
     def letter(self) -> str:
         """A to E (E stands for F too), or ``?``."""
         return CP_LETTERS.get(self.state, "?")
+
+    @property
+    def reading(self) -> tuple[State, float] | None:
+        """State and duty in percent; None for an unknown state."""
+        return (State(self.letter), float(self.duty)) if self.letter in State.__members__ else None
 
 
 @message
