@@ -82,6 +82,9 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     if not least <= battery.voltage <= terms.voltage:
         text = f"the battery is at {battery.voltage:.1f} V, the charger supplies {least:g} to {terms.voltage:g} V"
         raise Unsuitable(text)
+    fewest = at_least_zero("EVSEMinimumChargeCurrent", number(offer.EVSEMinimumChargeCurrent))
+    if fewest > pack.max_current:
+        raise Unsuitable(f"the charger supplies {fewest:g} A or more, the battery accepts {pack.max_current:g} A")
     if (
         drive.stream == MAIN
         and not (terms.power and terms.current)

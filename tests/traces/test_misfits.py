@@ -35,6 +35,12 @@ CASES: dict[str, tuple[str, Change, str, str]] = {
     "volts in -2": ("iso2-dc", rated(max_voltage=250.0, min_voltage=50.0), "", "at most 250 V, the vehicle accepts up"),
     "volts in DIN": ("din", rated(max_voltage=250.0, min_voltage=50.0), "", "at most 250 V, the vehicle accepts up"),
     "least current": ("iso2-dc", rated(min_current=600.0, max_current=700.0), "", "600 A or more, the vehicle accepts"),
+    "least current in -20": (
+        "iso20-dc",
+        rated(min_current=600.0, max_current=700.0),
+        "",
+        "at least 600 A, the vehicle accepts at most",
+    ),
     "weak outlet": ("iso2-ac", weak, "", "at most 4 A, the vehicle needs 6 A or more"),
     "weak outlet in -20": ("iso20-ac", weak, "", "the vehicle needs at least"),
     "no current in -2": ("iso2-dc", rated(max_current=0.0, max_power=0.0), "secc", "the charger allowed none"),

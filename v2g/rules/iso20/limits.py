@@ -107,13 +107,22 @@ def discharge_sign(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("limits-apart", "vehicle and charger have voltages in common", "", "DC_ChargeParameterDiscoveryRes",
+_APART = (
+    ("EVSEMinimumVoltage", "EVMaximumVoltage", "V"),
+    ("EVSEMinimumChargeCurrent", "EVMaximumChargeCurrent", "A"),
+)
+"""The least that a charger supplies, the most that a vehicle accepts, and their unit."""
+
+
+@rule("limits-apart", "vehicle and charger have voltages and currents in common", "", "DC_ChargeParameterDiscoveryRes",
       severity="note", live=Live.UNSEEN, only=(DC20,))  # fmt: skip
 def limits_apart(facts: Facts, body: Any) -> str:
-    least, most = number(_member(body).EVSEMinimumVoltage), facts.iso20.declared["EV"].get("MaximumVoltage")
-    if most is None or least <= most:
-        return ""
-    return f"the charger supplies at least {least:g} V, the vehicle accepts at most {most:g} V"
+    asked = getattr(facts.request, "DC_CPDReqEnergyTransferMode", None)
+    for least, most, unit in _APART:
+        given, accepted = total(_member(body), least), total(asked, most)
+        if given is not None and accepted is not None and given > accepted:
+            return f"the charger supplies at least {given:g} {unit}, the vehicle accepts at most {accepted:g} {unit}"
+    return ""
 
 
 @rule("limits-below", "the charger reaches the vehicle's highest voltage", "", "DC_ChargeParameterDiscoveryRes",
