@@ -23,7 +23,7 @@ Tell = Callable[[Site], Iterable[str]]
 
 
 def wrong(sites: Sequence[Site], number: int, seed: int, tell: Tell, *, seconds: int) -> Iterator[str]:
-    """What is told of a sample, by mutant; and that hardly any could be tried, if that is so.
+    """What is wrong with each mutant of a sample; and, if so, that hardly any could be tried.
 
     All that a mutant may change has to be loaded by now.
 
