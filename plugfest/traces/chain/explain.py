@@ -160,10 +160,10 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
         return found
     where = f"in {step.title}, after {answer(s.stop_after)}" if s.stop_after is not None else "at once"
     due = f", where {s.stop_due} was due" if s.stop_due else ""
-    text = f"nothing was charged: the vehicle ended the session with {s.stopping.name} {where}{due}"
+    text = f"the vehicle ended the session with {s.stopping.name} {where}{due}"
     if s.stop_wish is not None:
-        asked = f"; the charger had asked it to stop ({_wish(s.stop_wish)})"
-        return replace(common, side=SECC, fault=Fault.TOLD, severity="warning", sentence=text + asked)
+        asked = f"nothing was charged: {text}; the charger had asked it to stop ({_wish(s.stop_wish)})"
+        return replace(common, side=SECC, fault=Fault.TOLD, severity="warning", sentence=asked)
     said = around.said(s.stopping.time)
     if said:  # the writer of the trace considers the session failed
         text += said
@@ -172,13 +172,20 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     if s.stop_after is not None and (offers := _offers(s.stop_after)):
         side = ""  # it may need what is not on offer
         text += f"; the charger offers {offers}"
-    elif s.stop_after is not None and (misfit := around.misfit(s.stop_after)):
-        side = ""
-        text += f"; {misfit}"
-    elif s.stop_after is not None and s.allows_nothing:
-        side = SECC
-        text += "; the charger allowed no current"
+    elif unfit := _unfit(s, around):
+        side, limit = unfit
+        text = f"{limit}; {text}"
+    text = f"nothing was charged: {text}"
     return replace(common, side=side, fault=Fault.ENDED, severity="warning", sentence=text)
+
+
+def _unfit(s: Session, around: Around) -> tuple[Side, str] | None:
+    """Whose limits kept the vehicle from charging ("": neither side can help it), and how; None if they did not."""
+    if s.stop_after is None:
+        return None
+    if misfit := around.misfit(s.stop_after):
+        return "", misfit
+    return (SECC, "the charger allowed no current") if s.allows_nothing else None
 
 
 def _offers(entry: Entry) -> str:
