@@ -311,6 +311,8 @@ async def _stays(self: Any) -> None:
 
 
 vehicle("slac-key-kept", "the network is never left", "PF_EVCC_SLAC_NoLink", patches=[(slac.ev.Ev, "leave", _stays)])
+vehicle("slac-join-short", "a link that does not come within 5 s is given up", "PF_EVCC_SLAC_LateLink",
+        adjust=matching(timing={"TT_match_join": 5.0}))  # fmt: skip
 vehicle("slac-at-once", "matching begins before the 5 % duty", f"{_E}CmSlacParm_013",
         patches=[(slac.ev.Ev, "_offered", lambda self, reading: reading.state in CONNECTED)])  # fmt: skip
 

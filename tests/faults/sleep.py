@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import math
 from typing import Any
@@ -136,6 +137,30 @@ vehicle("sleep-through-power", "the end of a step without power is slept through
                   lambda schedule, now: None if schedule.power_at(now) else math.inf)])  # fmt: skip
 vehicle("sleep-vehicle-new-key", "the vehicle forgets the key in a pause", *both(_E, 1, 1), *both(_E, 10, 5),
         patches=[(slac.ev.Ev, "resume", _leaving)])  # fmt: skip
+
+
+@functools.wraps(toggle)
+async def _twice(pilot: Any, times: int = 1, pulse: float = 0.0) -> None:
+    await toggle(pilot, 2, pulse)
+
+
+def _charging(change: Any) -> Any:
+    """Each session begins with what is changed of the paused one."""
+
+    def adjust(system: Any) -> None:
+        charge = system._charge
+        system._charge = lambda resume: charge(change(resume))
+
+    return adjust
+
+
+vehicle("sleep-two-toggles", "the vehicle toggles twice to wake the charger", *both(_E, 2, 2), *both(_E, 9, 4),
+        patches=[(evcc.stay, "toggle", _twice)], reading=True)  # fmt: skip
+vehicle("sleep-forgets-session", "a session of its own follows each pause, not the old one", *both(_E, 1, 1),
+        adjust=_charging(lambda resume: None), reading=True)  # fmt: skip
+vehicle("sleep-other-session", "the id of the paused session is turned around after a pause", *both(_E, 2, 2),
+        adjust=_charging(lambda resume: resume and dataclasses.replace(
+            resume, session_id=resume.session_id[::-1])))  # fmt: skip
 vehicle("stay-vehicle-in-network", "the network is not left after Terminate", *both(_E, 6, 3),
         patches=[(slac.ev.Ev, "leave", async_nothing)])  # fmt: skip
 vehicle("map-and-nothing", "no discovery after amplitude maps", "TC_EVCC_CMN_VTB_CmAmpMap_008",

@@ -24,6 +24,8 @@ TOO_MANY, AT_ONCE = 9, 0.3
 """Toggles, and s within which a vehicle would ask for the match."""
 STAYS_OUT = 6.0
 """s for which a late network stays empty."""
+LATEST = 2.0
+"""s before TT_match_join at which the slowest modem joins."""
 
 FLAT = bytes([30]) * NUM_GROUPS
 """30 dB."""
@@ -113,6 +115,19 @@ async def no_link(post: Charger, run: Run) -> None:
     await asyncio.sleep(T.TT_match_join + T.TP_match_leave + 1.0)
     await post.join()
     await post.stays_out(STAYS_OUT)
+
+
+@SCRIPTS.on("PF_EVCC_SLAC_LateLink")
+async def late_link(post: Charger, run: Run) -> None:
+    """The charger's modem is slow, but joins before TT_match_join is over: the vehicle has waited for it."""
+    await _reported(post)
+    await post.report()
+    await post.taken()
+    await _chosen(post)
+    await post.confirm()
+    await asyncio.sleep(T.TT_match_join - LATEST)
+    await post.join()
+    await post.joined(LATEST)
 
 
 @SCRIPTS.on("PF_EVCC_SLAC_OutOfReach")

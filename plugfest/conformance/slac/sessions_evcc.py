@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
-from plugfest.conformance.cause import Cause
+from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.slac.both import give_map
@@ -47,6 +48,9 @@ PAUSES_WITHIN = 60.0
 PULSE = (0.15, 0.45)
 """s: shortest and longest C of a toggle, 0.2 to 0.4 s and 50 ms for the edges."""
 
+AGAIN = 1.5
+"""s after a toggle in which the duty may come: no charger can answer a second one any sooner."""
+
 
 @dataclass
 class Host:
@@ -57,12 +61,14 @@ class Host:
         evse: in the session.
         result: of the case.
         asleep: when the duty went off for the pause.
+        paused_id: id of the session that was paused.
     """
 
     post: Charger
     evse: TesterEvse
     result: Result
     asleep: float = 0.0
+    paused_id: bytes = b""
 
     @property
     def now(self) -> float:
@@ -87,6 +93,7 @@ class Host:
             last = evse.requests[-1].name if evse.requests else "nothing"
             raise Inconclusive(f"the vehicle did not pause; its last request was {stop or last}", cause=Cause.POINTLESS)
         await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
+        self.paused_id = evse.requests[-1].session_id
         self.post.forget()
         self.post.pilot.offer(STEADY)
         self.asleep = self.now
@@ -153,15 +160,45 @@ class Host:
         self.post.pilot.offer(DIGITAL)
 
     async def back(self) -> None:
-        """The link with the old keys, then discovery.
+        """The link with the old keys, then discovery, then the session with its old id.
 
         Raises:
-            Failed: it does not come.
+            Failed: it does not come, or with an id that is neither the old one nor that of a new session.
             Inconclusive: the vehicle starts a new matching instead.
         """
-        asked = len(self.evse.asked)
+        evse, asked, place = self.evse, len(self.evse.asked), len(self.evse.requests)
         await self.post.joined(T.T_conn_resume)
         await self.discovers(timer("V2G_SECC_CommunicationSetup_Performance_Time"), asked)
+        self._toggled_once()
+        await evse.wait_for(lambda: _named(evse, place), timer("V2G_SECC_CommunicationSetup_Performance_Time"))
+        if (given := _named(evse, place)) is not None:
+            self._resumes(given)
+
+    def _toggled_once(self) -> None:
+        """One B-C-B wakes a charger; each further one needs a reason: that no duty came."""
+        times = [began for began, _ in _pulses(self.evse, self.asleep)]
+        if any(later - time < AGAIN for time, later in itertools.pairwise(times)):
+            self.result.find(
+                f"the vehicle toggled {len(times)} times to wake the charger; it waits for the duty after each B-C-B",
+                Severity.READING,
+                Cause.PILOT_STATE,
+            )
+
+    def _resumes(self, given: bytes) -> None:
+        expected = f"SessionSetupReq with the paused session's id, {self.paused_id.hex()}"
+        self.result.saw(expected, given.hex())
+        if given == self.paused_id:
+            return
+        if any(given):
+            raise Failed(
+                f"after a pause SessionSetupReq has the session id {given.hex()}, not that of the paused session",
+                expected=expected, observed=given.hex(), cause=Cause.WRONG_SESSION, rule="V2G2-740",
+            )  # fmt: skip
+        self.result.find(
+            "the vehicle begins a new session after a pause instead of resuming the old one",
+            Severity.READING,
+            Cause.WRONG_SESSION,
+        )
 
     async def discovers(self, within: float, asked: int = 0) -> None:
         """An SDP request comes, after the first ``asked`` ones."""
@@ -182,8 +219,14 @@ def _stopped(evse: TesterEvse) -> str:
     return str(getattr(last.message, "ChargingSession", "") or "") if last is not None else ""
 
 
-def _pulse(evse: TesterEvse, since: float) -> tuple[float, float] | None:
-    """When the first C after a moment began that has ended by now, and how long it was."""
+def _named(evse: TesterEvse, place: int) -> bytes | None:
+    """The session id of the first SessionSetupReq from that request on."""
+    later = evse.requests[place:]
+    return next((one.session_id for one in later if one.name == "SessionSetupReq"), None)
+
+
+def _pulses(evse: TesterEvse, since: float) -> Iterator[tuple[float, float]]:
+    """When each C after a moment began that has ended by now, and how long it was."""
     began: float | None = None
     for time, reading in evse.pilots:
         if time < since:
@@ -191,8 +234,13 @@ def _pulse(evse: TesterEvse, since: float) -> tuple[float, float] | None:
         if reading.state is State.C:
             began = time if began is None else began
         elif began is not None:
-            return began, time - began
-    return None
+            yield began, time - began
+            began = None
+
+
+def _pulse(evse: TesterEvse, since: float) -> tuple[float, float] | None:
+    """The first of them."""
+    return next(_pulses(evse, since), None)
 
 
 @contextlib.asynccontextmanager
