@@ -25,6 +25,7 @@ from v2g.channel import Channel
 from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
 from v2g.protocols import DIN, ISO2, ISO20, Protocol
+from v2g.reading import body_of
 from v2g.trace import Event
 
 MODES: dict[str, tuple[Protocol, bool]] = {"din": (DIN, False), "iso2-dc": (ISO2, False), "iso2-ac": (ISO2, True)}
@@ -121,9 +122,13 @@ class Bench:
         """Messages in order, as one side saw them."""
         return [e.name for e in self.events[side] if e.layer == "message"]
 
-    def messages(self, name: str, side: str = "ev") -> list[Any]:
-        """The messages of a name, as one side saw them."""
-        return [e.message.Body.BodyElement for e in self.events[side] if e.layer == "message" and e.name == name]
+    def messages(self, name: str, side: str = "ev", *, stream: int | None = None) -> list[Any]:
+        """The messages of a name without their envelope, as one side saw them; of one stream or of all."""
+        return [
+            body_of(event.message)
+            for event in self.events[side]
+            if event.layer == "message" and event.name == name and stream in (None, event.stream)
+        ]
 
     @property
     def safe(self) -> bool:

@@ -19,14 +19,10 @@ EFFICIENCY = 0.92
 """Of the onboard charger, either way."""
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 def blocks(bench: Bench, name: str = "AC_ChargeLoopRes") -> list[Any]:
     """What a side says in the loop."""
     which = "CLResControlMode" if name.endswith("Res") else "CLReqControlMode"
-    return [getattr(message, which) for message in said(bench, name)]
+    return [getattr(message, which) for message in bench.messages(name)]
 
 
 def giving(control: str, watts: float = -6_000.0, **options: Any) -> Bench:
@@ -49,7 +45,7 @@ async def test_energy_comes_back_and_is_counted_the_same_on_both_sides(control: 
     assert charger.discharged_wh == pytest.approx(vehicle.discharged_wh * EFFICIENCY, rel=0.005)
     assert vehicle.energy_wh == charger.energy_wh == 0.0
     assert vehicle.soc_end < vehicle.soc_start
-    assert said(bench, "AC_ChargeLoopRes")[-1].MeterInfo.BPT_DischargedEnergyReadingWh >= 99
+    assert bench.messages("AC_ChargeLoopRes")[-1].MeterInfo.BPT_DischargedEnergyReadingWh >= 99
     assert bench.safe
     present = [phases.total(block, "EVPresentActivePower") for block in blocks(bench, "AC_ChargeLoopReq")]
     assert min(present) == pytest.approx(-6_000.0, abs=5.0)
@@ -92,7 +88,7 @@ async def test_charger_turns_the_direction_round(separated: bool) -> None:
     assert vehicle.ok, vehicle
     assert charger.ok, charger
     assert seen == pytest.approx([5_000.0, -4_500.0, 7_000.0], abs=5.0)
-    starts = [req.BPT_ChannelSelection for req in said(bench, "PowerDeliveryReq") if req.ChargeProgress == "Start"]
+    starts = [req.BPT_ChannelSelection for req in bench.messages("PowerDeliveryReq") if req.ChargeProgress == "Start"]
     assert starts == (["Charge", "Discharge", "Charge"] if separated else ["Charge"])
     assert vehicle.energy_wh == pytest.approx(charger.energy_wh * EFFICIENCY, rel=0.01)
     assert charger.discharged_wh == pytest.approx(vehicle.discharged_wh * EFFICIENCY, rel=0.01)
@@ -128,7 +124,7 @@ async def test_schedules_bound_both_directions() -> None:
     assert all(watts == 0.0 for second, watts in seen if second < 19.5)
     assert min(watts for _, watts in seen) == pytest.approx(-7_000.0, abs=2.0)
     assert min(watts for second, watts in seen if second > 41.0) == pytest.approx(-5_000.0, abs=2.0)
-    (start,) = (req for req in said(bench, "PowerDeliveryReq") if req.ChargeProgress == "Start")
+    (start,) = (req for req in bench.messages("PowerDeliveryReq") if req.ChargeProgress == "Start")
     powers = [number(entry.Power) for entry in start.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry]
     assert powers == [0.0, -7_000.0, -5_000.0]
     assert start.BPT_ChannelSelection == "Charge"  # nothing flows out at first
@@ -138,7 +134,7 @@ async def test_session_that_only_charges_gives_nothing_back() -> None:
     """A vehicle that does it anyway is cut off as soon as it is seen."""
     bench = iso20_bench("iso20-ac", "dynamic", duration=20.0)
     assert bench.supply is not None
-    bench.supply.load = lambda: -10.0 if len(said(bench, "AC_ChargeLoopReq")) > 20 else bench.vehicle.ac_current
+    bench.supply.load = lambda: -10.0 if len(bench.messages("AC_ChargeLoopReq")) > 20 else bench.vehicle.ac_current
     longest = [0.0]
 
     async def during(bench: Bench) -> None:
@@ -172,7 +168,7 @@ async def test_phases_are_said_apart_only_to_a_vehicle_that_did(per_phase: bool,
     bench.vehicle.onboard.per_phase, bench.vehicle.onboard.phases = per_phase, phases_
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
-    offer = said(bench, "AC_ChargeParameterDiscoveryRes")[0].AC_CPDResEnergyTransferMode
+    offer = bench.messages("AC_ChargeParameterDiscoveryRes")[0].AC_CPDResEnergyTransferMode
     apart = per_phase and phases_ == 3
     for block, name in (
         (offer, "EVSEMaximumChargePower"),
@@ -242,7 +238,9 @@ async def test_sign_of_discharge_limits_does_not_matter() -> None:
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert (
-        number(said(bench, "AC_ChargeParameterDiscoveryRes")[0].AC_CPDResEnergyTransferMode.EVSEMaximumDischargePower)
+        number(
+            bench.messages("AC_ChargeParameterDiscoveryRes")[0].AC_CPDResEnergyTransferMode.EVSEMaximumDischargePower
+        )
         < 0
     )
     assert charger.discharged_wh > 5.0
@@ -268,7 +266,7 @@ async def test_reactive_energy_is_metered(asked: float, field: str) -> None:
     bench.evse.reactive_power = asked
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    shown = said(bench, "AC_ChargeLoopRes")[-1].MeterInfo
+    shown = bench.messages("AC_ChargeLoopRes")[-1].MeterInfo
     assert getattr(shown, field) == pytest.approx(3_000.0 * 20.0 / 3600.0, abs=1.0)
     other = {"BPT_InductiveEnergyReadingVARh", "CapacitiveEnergyReadingVARh"} - {field}
     assert getattr(shown, other.pop()) is None
@@ -320,7 +318,7 @@ async def test_ramp_delays_the_rise_of_power_and_not_its_fall(control: str, sign
     vehicle, charger = await bench.run(during)
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    assert {res.ResponseCode for res in said(bench, "AC_ChargeLoopRes")} == {"OK"}
+    assert {res.ResponseCode for res in bench.messages("AC_ChargeLoopRes")} == {"OK"}
     assert seen[25] < 10_900.0 < seen[38]
     assert seen[43:75] == pytest.approx([6_000.0] * 32, abs=50.0)
 
@@ -378,7 +376,7 @@ async def test_one_phase_has_no_more_than_the_asymmetry_allows() -> None:
     bench.vehicle.onboard.phases, bench.vehicle.onboard.max_current = 1, 32.0
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    offer = said(bench, "AC_ChargeParameterDiscoveryRes")[0].AC_CPDResEnergyTransferMode
+    offer = bench.messages("AC_ChargeParameterDiscoveryRes")[0].AC_CPDResEnergyTransferMode
     assert number(offer.MaximumPowerAsymmetry) == number(offer.EVSEMaximumChargePower) == 3_000.0
     assert number(blocks(bench)[-1].EVSETargetActivePower) == 3_000.0
 
@@ -457,7 +455,7 @@ async def test_wrong_request_is_refused_by_its_code(kind: type[Any], spoil: Any,
     bench.ev.rewrite[kind] = wrong
     vehicle, charger = await bench.run()
     assert charger.cause is Cause.PEER
-    response = said(bench, kind.__name__.removesuffix("Req") + "Res")[-1]
+    response = bench.messages(kind.__name__.removesuffix("Req") + "Res")[-1]
     assert response.ResponseCode == code
     # The charger switches its PWM off after a refusal; the vehicle notices one or the other first.
     assert vehicle.cause in (Cause.PEER, Cause.ABORTED)
@@ -470,4 +468,4 @@ async def test_grid_forming_vehicle_is_told_the_frequency() -> None:
     bench.evse.generator = energy.GRID_FORMING
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    assert number(said(bench, "AC_ChargeLoopRes")[-1].EVSETargetFrequency) == pytest.approx(50.0)
+    assert number(bench.messages("AC_ChargeLoopRes")[-1].EVSETargetFrequency) == pytest.approx(50.0)

@@ -33,11 +33,6 @@ EFFICIENCY = {mode: 0.92 if "-ac" in mode else 1.0 for mode in ISO20_MODES}
 """Energy in the battery by energy at the outlet: the onboard charger's in AC."""
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    """The messages of a name, as the vehicle saw them."""
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # Whole sessions
 
@@ -130,7 +125,7 @@ async def test_vehicle_priority_decides_among_three_generations(offered: Any, sp
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert vehicle.protocol == charger.protocol == expected.title
-    request = said(bench, "supportedAppProtocolReq")[0]
+    request = bench.messages("supportedAppProtocolReq")[0]
     assert len(request.AppProtocol) == len(offered)
 
 
@@ -142,8 +137,8 @@ async def test_refused_card_is_a_warning_and_ends_the_vehicle() -> None:
     """The charger does not refuse the request: the vehicle could try again."""
     bench = iso20_bench("iso20-dc", "any", authorizer=Never())
     vehicle, charger = await bench.run()
-    assert said(bench, "AuthorizationRes")[-1].ResponseCode == "WARNING_EIMAuthorizationFailure"
-    assert said(bench, "AuthorizationRes")[-1].EVSEProcessing == "Finished"
+    assert bench.messages("AuthorizationRes")[-1].ResponseCode == "WARNING_EIMAuthorizationFailure"
+    assert bench.messages("AuthorizationRes")[-1].EVSEProcessing == "Finished"
     assert "WARNING_EIMAuthorizationFailure" in vehicle.reason
     assert charger.cause is Cause.COMPLETE  # the vehicle said goodbye
     assert bench.safe
@@ -153,7 +148,7 @@ async def test_customer_who_does_not_come_is_a_warning_in_time() -> None:
     """Before the vehicle's 60 s are over."""
     bench = iso20_bench("iso20-dc", "any", authorizer=Never(rejects=False))
     vehicle, _ = await bench.run()
-    assert said(bench, "AuthorizationRes")[-1].ResponseCode == "WARNING_EIMAuthorizationFailure"
+    assert bench.messages("AuthorizationRes")[-1].ResponseCode == "WARNING_EIMAuthorizationFailure"
     assert vehicle.cause is Cause.PEER
 
 
@@ -161,7 +156,7 @@ async def test_slow_authorization_is_waited_for() -> None:
     bench = iso20_bench("iso20-ac", "any", authorizer=Delayed(20.0))
     vehicle, _ = await bench.run()
     assert vehicle.ok
-    assert "Ongoing" in {res.EVSEProcessing for res in said(bench, "AuthorizationRes")}
+    assert "Ongoing" in {res.EVSEProcessing for res in bench.messages("AuthorizationRes")}
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -318,8 +313,8 @@ async def test_vehicle_selects_the_set_whose_connector_fits_its_inlet(plug: int,
     bench.se.rewrite[common.ServiceDetailRes] = listed
     bench.se.tolerant = True
     await bench.run()
-    (selected,) = said(bench, "ServiceSelectionReq")
-    sets = said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet
+    (selected,) = bench.messages("ServiceSelectionReq")
+    sets = bench.messages("ServiceDetailRes")[0].ServiceParameterList.ParameterSet
     chosen = next(one for one in sets if one.ParameterSetID == selected.SelectedEnergyTransferService.ParameterSetID)
     assert energy.read(chosen).connector == wanted
     assert chosen is (sets[1] if plug == 2 else sets[0])
@@ -342,7 +337,7 @@ async def test_charger_that_wants_to_stop_is_obeyed(mode: str, control: str) -> 
     assert vehicle.ok, vehicle
     assert charger.ok, charger
     assert "the charger asked to stop" in vehicle.reason
-    assert said(bench, "SessionStopReq")[-1].ChargingSession == "Terminate"
+    assert bench.messages("SessionStopReq")[-1].ChargingSession == "Terminate"
 
 
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
@@ -366,7 +361,7 @@ async def test_pause_that_the_charger_asked_for_is_resumed(mode: str) -> None:
     assert charger.ok, charger
     again = [e.name for e in bench.events["ev"][before:] if e.layer == "message"]
     assert again[2:5] == ["SessionSetupReq", "SessionSetupRes", f"{mode[-2:].upper()}_ChargeParameterDiscoveryReq"]
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
 
 
 @pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
@@ -386,7 +381,7 @@ async def test_forgotten_session_starts_over() -> None:
     bench.ev.resume = bytes.fromhex("0102030405060708")
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    assert said(bench, "SessionSetupRes")[0].ResponseCode == "OK_NewSessionEstablished"
+    assert bench.messages("SessionSetupRes")[0].ResponseCode == "OK_NewSessionEstablished"
     assert "AuthorizationReq" in bench.names()
 
 
@@ -406,7 +401,7 @@ async def test_another_vehicle_does_not_join() -> None:
     bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
 
 
 # ---------------------------------------------------------------------------------------------------------------

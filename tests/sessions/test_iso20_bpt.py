@@ -38,11 +38,6 @@ def want(bench: Bench, watts: float) -> None:
     bench.vehicle.settings.target_power = watts
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    """The messages of a name, as the vehicle saw them."""
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 def gives(bench: Bench, watts: float) -> Any:
     """The vehicle gives so much, W: scheduled all the time, as its profile says; dynamic for 20 s of the session."""
     if bench.ev.control == "scheduled":
@@ -98,7 +93,7 @@ async def test_energy_is_the_same_on_both_sides_in_each_direction(control: str, 
     assert (vehicle.energy_wh > 150.0) == (control == "dynamic")
     stored = (bench.battery.soc - before) * bench.battery.pack.capacity_wh
     assert stored == pytest.approx(vehicle.energy_wh - vehicle.discharged_wh, rel=0.1)
-    meter = said(bench, "DC_ChargeLoopRes")[-1].MeterInfo
+    meter = bench.messages("DC_ChargeLoopRes")[-1].MeterInfo
     assert meter.BPT_DischargedEnergyReadingWh == pytest.approx(charger.discharged_wh, abs=1.0)
     assert bench.safe
     assert bench.vehicle.contactors.mishaps == []
@@ -113,7 +108,7 @@ async def test_messages_have_the_bidirectional_members_only(control: str) -> Non
     kinds = {
         type(getattr(message, field)).__name__
         for name in ("DC_ChargeParameterDiscoveryReq", "DC_ChargeParameterDiscoveryRes", LOOP, "DC_ChargeLoopRes")
-        for message in said(bench, name)
+        for message in bench.messages(name)
         for field in message.__struct_fields__
         if field.endswith("Mode")
     }
@@ -124,7 +119,7 @@ async def test_messages_have_the_bidirectional_members_only(control: str) -> Non
         f"BPT_{mode}_DC_CLReqControlModeType",
         f"BPT_{mode}_DC_CLResControlModeType",
     }
-    assert [request.BPT_ChannelSelection for request in said(bench, "PowerDeliveryReq")] == ["Charge", None]
+    assert [request.BPT_ChannelSelection for request in bench.messages("PowerDeliveryReq")] == ["Charge", None]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -194,7 +189,7 @@ async def test_full_battery_stays_at_the_charger_that_decides() -> None:
     assert vehicle.seconds > 20.0
     assert vehicle.energy_wh < 1.0
     assert vehicle.discharged_wh > 30.0
-    first = said(bench, LOOP)[0].CLReqControlMode
+    first = bench.messages(LOOP)[0].CLReqControlMode
     assert number(first.EVMaximumChargeCurrent) == 0.0
     assert number(first.EVTargetEnergyRequest) <= 0.0 <= number(first.EVMaximumEnergyRequest)
 
@@ -212,10 +207,10 @@ async def test_negative_limits_of_discharging_mean_the_same(control: str) -> Non
     assert vehicle.ok, vehicle
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
     assert vehicle.discharged_wh == pytest.approx(20_000 * SECONDS[control] / 3600, rel=0.05)
-    offer = said(bench, "DC_ChargeParameterDiscoveryRes")[0].DC_CPDResEnergyTransferMode
+    offer = bench.messages("DC_ChargeParameterDiscoveryRes")[0].DC_CPDResEnergyTransferMode
     assert number(offer.EVSEMaximumDischargePower) == -60_000
     assert number(offer.EVSEMaximumDischargeCurrent) == -200
-    declared = said(bench, "DC_ChargeParameterDiscoveryReq")[0].DC_CPDReqEnergyTransferMode
+    declared = bench.messages("DC_ChargeParameterDiscoveryReq")[0].DC_CPDReqEnergyTransferMode
     assert number(declared.EVMaximumDischargePower) == -50_000
 
 
@@ -232,10 +227,10 @@ async def test_vehicle_states_its_own_limits_whatever_the_charger_offers_now() -
 
     vehicle, _ = await bench.run(during)
     assert vehicle.ok, vehicle
-    offered = {round(number(res.CLResControlMode.EVSEMaximumChargePower)) for res in said(bench, "DC_ChargeLoopRes")}
+    offered = {round(number(res.CLResControlMode.EVSEMaximumChargePower)) for res in bench.messages("DC_ChargeLoopRes")}
     assert offered >= {0, 5_000}
     pack = bench.vehicle.battery.pack
-    loop = [req.CLReqControlMode for req in said(bench, "DC_ChargeLoopReq")]
+    loop = [req.CLReqControlMode for req in bench.messages("DC_ChargeLoopReq")]
     before_end = [part for part in loop if number(part.EVMaximumChargeCurrent)]
     assert len(before_end) > 80
     for part in before_end:
@@ -253,7 +248,7 @@ async def test_separated_channels_change_direction_by_power_delivery(control: st
     vehicle, charger = await bench.run(gives(bench, 20_000.0))
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    starts = [one.BPT_ChannelSelection for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
+    starts = [one.BPT_ChannelSelection for one in bench.messages("PowerDeliveryReq") if one.ChargeProgress == "Start"]
     assert starts == (["Discharge"] if control == "scheduled" else ["Charge", "Discharge", "Charge"])
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
     assert vehicle.discharged_wh > 50.0
@@ -261,7 +256,7 @@ async def test_separated_channels_change_direction_by_power_delivery(control: st
     for before, message in zip(messages, messages[2:], strict=False):
         if getattr(message, "BPT_ChannelSelection", None) == "Discharge":
             assert abs(number(before.EVSEPresentCurrent)) < 1.0 if hasattr(before, "EVSEPresentCurrent") else True
-    assert energy.read(said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet[0]).separated  # type: ignore[union-attr]  # this bench has one
+    assert energy.read(bench.messages("ServiceDetailRes")[0].ServiceParameterList.ParameterSet[0]).separated  # type: ignore[union-attr]  # this bench has one
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -286,7 +281,7 @@ async def test_driver_who_changes_direction_gets_another_schedule(separated: boo
     vehicle, charger = await bench.run(during)
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    starts = [one.BPT_ChannelSelection for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
+    starts = [one.BPT_ChannelSelection for one in bench.messages("PowerDeliveryReq") if one.ChargeProgress == "Start"]
     assert starts == (["Charge", "Charge", "Discharge"] if separated else ["Charge", "Discharge"])
     assert min(watts for _, watts in seen) == pytest.approx(-20_000.0, rel=0.03)
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
@@ -332,8 +327,8 @@ async def test_paused_session_goes_on_bidirectionally(mode: str) -> None:
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert vehicle.discharged_wh > 20.0
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
-    assert type(said(bench, loop)[-1].CLReqControlMode).__name__.startswith("BPT_Dynamic_")
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert type(bench.messages(loop)[-1].CLReqControlMode).__name__.startswith("BPT_Dynamic_")
     assert charger.ok, charger
 
 
@@ -363,7 +358,7 @@ async def test_plain_member_in_a_bidirectional_session_is_refused(control: str, 
     bench = bpt_bench(control)
     bench.ev.rewrite[request_type] = other_kind
     vehicle, charger = await bench.run()
-    refused = said(bench, request_type.__name__.replace("Req", "Res"))[-1]
+    refused = bench.messages(request_type.__name__.replace("Req", "Res"))[-1]
     assert refused.ResponseCode == code
     member = next(getattr(refused, field) for field in refused.__struct_fields__ if field.endswith("Mode"))
     assert not type(member).__name__.startswith("BPT_")

@@ -40,15 +40,6 @@ def loop_of(mode: str) -> str:
     return "AC_ChargeLoopReq" if "-ac" in mode else "DC_ChargeLoopReq"
 
 
-def said(bench: Bench, name: str, stream: int | None = None) -> list[Any]:
-    """The messages of a name, as the vehicle saw them, of one stream or of all."""
-    return [
-        event.message
-        for event in bench.events["ev"]
-        if event.layer == "message" and event.name == name and stream in (None, event.stream)
-    ]
-
-
 def watts(bench: Bench) -> float:
     return bench.evse.watts
 
@@ -116,8 +107,10 @@ async def test_ongoing_schedule_requests_are_the_same() -> None:
         bench.vehicle.renegotiate.set()
 
     await charged(bench, during)
-    bodies = {str(m.Scheduled_SEReqControlMode) for m in said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)}
-    assert len(said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)) > 10
+    bodies = {
+        str(m.Scheduled_SEReqControlMode) for m in bench.messages("ScheduleExchangeReq", stream=streams.RENEGOTIATION)
+    }
+    assert len(bench.messages("ScheduleExchangeReq", stream=streams.RENEGOTIATION)) > 10
     assert len(bodies) == 1
 
 
@@ -147,7 +140,7 @@ async def test_dynamic_vehicle_has_no_schedule_to_renegotiate() -> None:
         bench.vehicle.renegotiate.set()
 
     await charged(bench, during)
-    assert not said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)
+    assert not bench.messages("ScheduleExchangeReq", stream=streams.RENEGOTIATION)
 
 
 @pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryRes", "ScheduleExchangeRes", "PowerDeliveryRes"])
@@ -173,7 +166,7 @@ async def test_charger_that_is_silent_alongside_the_loop_does_not_disturb_it(nam
     vehicle, _ = await charged(bench, during)
     assert lost == 1
     assert any("was not renegotiated" in note for note in vehicle.notes)
-    assert len(said(bench, "DC_ChargeParameterDiscoveryReq", streams.RENEGOTIATION)) == 2
+    assert len(bench.messages("DC_ChargeParameterDiscoveryReq", stream=streams.RENEGOTIATION)) == 2
 
 
 def _dc() -> Any:
@@ -290,7 +283,7 @@ async def test_vehicle_goes_to_standby_and_comes_back(mode: str, control: str) -
     await charged(bench, during)
     assert seen[0] < 200.0
     assert seen[1] > 4_000.0
-    steps = [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")]
+    steps = [m.ChargeProgress for m in bench.messages("PowerDeliveryReq")]
     assert steps == ["Start", "Standby", "Start", "Stop"]
 
 
@@ -306,9 +299,11 @@ async def test_charger_that_wants_the_end_of_standby_is_obeyed() -> None:
         assert not bench.vehicle.standby.is_set()
 
     await charged(bench, during)
-    notifications = {r.EVSEStatus.EVSENotification for r in said(bench, "DC_ChargeLoopRes") if r.EVSEStatus is not None}
+    notifications = {
+        r.EVSEStatus.EVSENotification for r in bench.messages("DC_ChargeLoopRes") if r.EVSEStatus is not None
+    }
     assert notifications == {"ExitStandby"}
-    assert [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")] == ["Start", "Standby", "Start", "Stop"]
+    assert [m.ChargeProgress for m in bench.messages("PowerDeliveryReq")] == ["Start", "Standby", "Start", "Stop"]
 
 
 @pytest.mark.parametrize("mode", SCHEDULED)
@@ -327,7 +322,7 @@ async def test_standby_that_is_not_allowed_leaves_the_loop_as_it_is(mode: str) -
     vehicle, _ = await charged(bench, during)
     assert any("WARNING_StandbyNotAllowed" in note for note in vehicle.notes)
     assert seen[0] > 4_000.0
-    assert [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")] == ["Start", "Standby", "Stop"]
+    assert [m.ChargeProgress for m in bench.messages("PowerDeliveryReq")] == ["Start", "Standby", "Stop"]
 
 
 async def test_schedule_is_renegotiated_out_of_standby() -> None:
@@ -344,7 +339,7 @@ async def test_schedule_is_renegotiated_out_of_standby() -> None:
         assert 4_500.0 < watts(bench) <= 5_100.0
 
     await charged(bench, during)
-    main = said(bench, "PowerDeliveryReq", 0)
+    main = bench.messages("PowerDeliveryReq", stream=0)
     assert [m.ChargeProgress for m in main] == ["Start", "Standby", "ScheduleRenegotiation", "Stop"]
     assert main[2].EVPowerProfile is None
 
@@ -359,7 +354,7 @@ async def test_vehicle_stops_out_of_standby() -> None:
         bench.vehicle.stop.set()
 
     await charged(bench, during)
-    assert [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")] == ["Start", "Standby", "Stop"]
+    assert [m.ChargeProgress for m in bench.messages("PowerDeliveryReq")] == ["Start", "Standby", "Stop"]
 
 
 async def test_vehicle_may_prefer_standby_to_a_pause() -> None:
@@ -373,7 +368,7 @@ async def test_vehicle_may_prefer_standby_to_a_pause() -> None:
 
     vehicle, _ = await charged(bench, during)
     assert not vehicle.paused
-    assert "Standby" in [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")]
+    assert "Standby" in [m.ChargeProgress for m in bench.messages("PowerDeliveryReq")]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -400,8 +395,8 @@ async def test_service_is_changed_on_the_same_connection(mode: str, who: str) ->
     names = bench.names()
     assert names.count("SessionSetupReq") == names.count("AuthorizationReq") == 1
     assert names.count("ServiceDiscoveryReq") == names.count("ServiceSelectionReq") == 2
-    assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["ServiceRenegotiation", "Terminate"]
-    chosen = [m.SelectedEnergyTransferService.ParameterSetID for m in said(bench, "ServiceSelectionReq")]
+    assert [m.ChargingSession for m in bench.messages("SessionStopReq")] == ["ServiceRenegotiation", "Terminate"]
+    chosen = [m.SelectedEnergyTransferService.ParameterSetID for m in bench.messages("ServiceSelectionReq")]
     assert len(set(chosen)) == 2
     assert vehicle.energy_wh > 0.0
 
@@ -418,7 +413,7 @@ async def test_charger_without_service_renegotiation_says_so_and_refuses_it() ->
 
     vehicle, _ = await charged(bench, during)
     assert any("does not let the vehicle change" in note for note in vehicle.notes)
-    assert all(r.EVSEStatus is None for r in said(bench, "DC_ChargeLoopRes"))
+    assert all(r.EVSEStatus is None for r in bench.messages("DC_ChargeLoopRes"))
 
     again = iso20_bench("iso20-dc", "dynamic", duration=5.0)
     again.se.service_renegotiation = False
@@ -450,7 +445,7 @@ async def test_vehicle_keeps_a_service_that_it_cannot_leave(wanted: str, reason:
             bench.vehicle.another_service.set()
 
     vehicle, _ = await charged(bench, during)
-    assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["Terminate"]
+    assert [m.ChargingSession for m in bench.messages("SessionStopReq")] == ["Terminate"]
     assert any(reason in note for note in vehicle.notes), vehicle.notes
 
 
@@ -474,7 +469,7 @@ async def test_charger_says_why_it_does_not_notify_a_wish(mode: str, wish: Wish,
     await charged(bench, during)
     notes = [e.note for e in bench.events["se"] if e.name == "note"]
     assert sum(f"{notification} is not notified: " in note for note in notes) == 1
-    assert all(response.EVSEStatus is None for response in said(bench, "DC_ChargeLoopRes"))
+    assert all(response.EVSEStatus is None for response in bench.messages("DC_ChargeLoopRes"))
 
 
 async def test_value_added_services_are_chosen_as_the_driver_says() -> None:
@@ -483,9 +478,9 @@ async def test_value_added_services_are_chosen_as_the_driver_says() -> None:
     bench.se.services = (INTERNET, PARKING, Service(60001, sets={7: {"Level": 3}}))
     bench.ev.services = {65: 3, 66: None, 60001: None, 60002: None}
     await charged(bench)
-    (found,) = said(bench, "ServiceDiscoveryRes")
+    (found,) = bench.messages("ServiceDiscoveryRes")
     assert [service.ServiceID for service in found.VASList.Service] == [65, 66, 60001]
-    internet = next(d for d in said(bench, "ServiceDetailRes") if d.ServiceID == 65)
+    internet = next(d for d in bench.messages("ServiceDetailRes") if d.ServiceID == 65)
     sets = {
         one.ParameterSetID: {p.Name: p.intValue if p.intValue is not None else p.finiteString for p in one.Parameter}
         for one in internet.ServiceParameterList.ParameterSet
@@ -496,7 +491,7 @@ async def test_value_added_services_are_chosen_as_the_driver_says() -> None:
         3: {"Protocol": "http", "Port": 80},
         4: {"Protocol": "https", "Port": 443},
     }
-    (selection,) = said(bench, "ServiceSelectionReq")
+    (selection,) = bench.messages("ServiceSelectionReq")
     chosen = [(one.ServiceID, one.ParameterSetID) for one in selection.SelectedVASList.SelectedService]
     assert chosen == [(65, 3), (66, 1), (66, 2), (60001, 7)]
 
@@ -504,14 +499,14 @@ async def test_value_added_services_are_chosen_as_the_driver_says() -> None:
 async def test_list_of_value_added_services_is_absent_when_empty_and_filtered_when_asked() -> None:
     bench = iso20_bench("iso20-ac", "dynamic", duration=2.0)
     await charged(bench)
-    assert said(bench, "ServiceDiscoveryRes")[0].VASList is None
+    assert bench.messages("ServiceDiscoveryRes")[0].VASList is None
     bench = iso20_bench("iso20-ac", "dynamic", duration=2.0)
     bench.se.services = (INTERNET, PARKING)
     bench.ev.rewrite[common.ServiceDiscoveryReq] = lambda m: common.ServiceDiscoveryReq(
         SupportedServiceIDs=common.ServiceIDListType(ServiceID=[1, 66])
     )
     await charged(bench)
-    listed = said(bench, "ServiceDiscoveryRes")[0].VASList.Service
+    listed = bench.messages("ServiceDiscoveryRes")[0].VASList.Service
     assert [service.ServiceID for service in listed] == [66]
 
 
@@ -523,7 +518,7 @@ async def test_vehicle_parks_beside_its_session() -> None:
     beside = [(e.name, e.direction) for e in bench.events["ev"] if e.layer == "message" and e.stream]
     assert {e.stream for e in bench.events["ev"] if e.layer == "message"} == {0, streams.PARKING}
     assert beside.count(("VehicleCheckInReq", "tx")) == beside.count(("VehicleCheckInRes", "rx")) == 3
-    assert [m.EVSECheckOutStatus for m in said(bench, "VehicleCheckOutRes")][-1] == "Completed"
+    assert [m.EVSECheckOutStatus for m in bench.messages("VehicleCheckOutRes")][-1] == "Completed"
 
 
 @pytest.mark.parametrize("kind", [common.VehicleCheckInRes, common.VehicleCheckOutRes])
@@ -585,9 +580,9 @@ async def test_refused_vehicle_asks_again_as_often_as_it_is_told(refusals: int, 
     bench.ev.authorization_retries = retries
     vehicle, _ = await bench.run()
     assert vehicle.ok is good, vehicle
-    codes = [r.ResponseCode for r in said(bench, "AuthorizationRes") if r.EVSEProcessing == "Finished"]
+    codes = [r.ResponseCode for r in bench.messages("AuthorizationRes") if r.EVSEProcessing == "Finished"]
     assert codes == ["WARNING_EIMAuthorizationFailure"] * min(refusals, retries + 1) + (["OK"] if good else [])
-    waiting = {r.EVSEProcessing for r in said(bench, "AuthorizationRes")}
+    waiting = {r.EVSEProcessing for r in bench.messages("AuthorizationRes")}
     assert "Ongoing_WaitingForCustomerInteraction" in waiting
     assert bench.safe
 
@@ -608,7 +603,7 @@ async def test_method_that_is_not_offered_is_a_warning_and_the_session_stays() -
     )
     vehicle, charger = await bench.run()
     assert "WARNING_AuthorizationSelectionInvalid" in vehicle.reason
-    assert len(said(bench, "AuthorizationReq")) == 1
+    assert len(bench.messages("AuthorizationReq")) == 1
     assert charger.ok
 
 
@@ -617,7 +612,7 @@ async def test_rejected_for_good_ends_after_the_retries() -> None:
     bench.ev.authorization_retries = 2
     vehicle, _ = await bench.run()
     assert vehicle.cause is Cause.PEER
-    assert len([r for r in said(bench, "AuthorizationRes") if r.ResponseCode.startswith("WARNING")]) == 3
+    assert len([r for r in bench.messages("AuthorizationRes") if r.ResponseCode.startswith("WARNING")]) == 3
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -653,7 +648,7 @@ async def asks_for_pause(bench: Bench) -> None:
 
 
 def readings(bench: Bench) -> list[int]:
-    return [r.MeterInfo.ChargedEnergyReadingWh for r in said(bench, loop_of(bench.mode)[:-3] + "Res") if r.MeterInfo]
+    return [r.MeterInfo.ChargedEnergyReadingWh for r in bench.messages(loop_of(bench.mode)[:-3] + "Res") if r.MeterInfo]
 
 
 async def test_same_vehicle_joins_its_session_and_the_meter_counts_on() -> None:
@@ -668,7 +663,7 @@ async def test_same_vehicle_joins_its_session_and_the_meter_counts_on() -> None:
     names = len(bench.names())
     vehicle, charger = await stay.session()
     assert vehicle.ok, vehicle
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
     assert "AuthorizationReq" not in bench.names()[names:]
     assert "ServiceSelectionReq" not in bench.names()[names:]
     assert readings(bench) == sorted(readings(bench))
@@ -683,12 +678,12 @@ async def test_another_vehicle_with_the_id_of_a_paused_session_gets_a_new_one() 
     bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
     other, _ = await stay.session(vehicle_pki="two")
     assert other.ok, other
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
     assert "AuthorizationReq" in bench.names()
     bench.ev.resume = vehicle.resume
     again, _ = await stay.session()
     assert again.ok, again
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
 
 
 async def test_another_charger_is_not_asked_for_the_paused_session() -> None:
@@ -700,8 +695,8 @@ async def test_another_charger_is_not_asked_for_the_paused_session() -> None:
     vehicle, _ = await stay.session(charger_pki="two")
     assert vehicle.ok, vehicle
     assert any("not the charger of the paused session" in note for note in vehicle.notes)
-    assert said(bench, "SessionSetupReq")[-1].Header.SessionID == bytes(8)
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+    assert bench.messages("SessionSetupReq")[-1].Header.SessionID == bytes(8)
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
 
 
 async def test_charger_that_has_forgotten_starts_over() -> None:
@@ -715,7 +710,7 @@ async def test_charger_that_has_forgotten_starts_over() -> None:
     bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
     vehicle, _ = await stay.session()
     assert vehicle.ok, vehicle
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
     assert readings(bench)[count] == 0, "a new session counts from nothing"
 
 
@@ -733,7 +728,7 @@ async def test_vehicle_pauses_where_its_schedule_allows_no_power(mode: str) -> N
     bench.evse.schedule = (Slot(0, 10_000.0),)
     bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
     vehicle, _ = await charged(bench)
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
 
 
 RESUMED_WITH_ANOTHER = [(True, "OK"), (False, "FAILED_NoServiceRenegotiationSupported")]
@@ -797,7 +792,7 @@ async def test_strict_sides_do_all_of_it_over_tls_without_a_tolerance(mode: str,
     for outcome in (vehicle, charger, *again):
         assert outcome.ok, outcome
         assert outcome.tolerances == []
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -815,7 +810,7 @@ async def test_sides_may_send_different_units_of_time(ev: Any, se: Any) -> None:
     stamp = sent[-1].Header.TimeStamp
     assert (stamp > 10**14) is (se == "us")
     assert stamps.seconds(stamp) == pytest.approx(1_700_000_000, abs=60)
-    anchors = [m.EVPowerProfile.TimeAnchor for m in said(bench, "PowerDeliveryReq") if m.EVPowerProfile is not None]
+    anchors = [m.EVPowerProfile.TimeAnchor for m in bench.messages("PowerDeliveryReq") if m.EVPowerProfile is not None]
     assert all((anchor > 10**14) is (ev == "us") for anchor in anchors)
 
 

@@ -34,10 +34,6 @@ def megawatt_bench(control: str = "any", *, bpt: bool = False, **options: Any) -
     return bench
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 @pytest.mark.parametrize("bpt", [False, True], ids=["plain", "bpt"])
 @pytest.mark.parametrize("control", ["scheduled", "dynamic"])
 async def test_megawatts_flow_under_their_own_service(control: str, bpt: bool) -> None:
@@ -45,14 +41,14 @@ async def test_megawatts_flow_under_their_own_service(control: str, bpt: bool) -
     bench = megawatt_bench(control, bpt=bpt)
     vehicle, charger = await bench.run()
     assert (vehicle.cause, charger.cause) == (Cause.COMPLETE, Cause.COMPLETE), (vehicle, charger)
-    listed = said(bench, "ServiceDiscoveryRes")[0].EnergyTransferServiceList.Service
+    listed = bench.messages("ServiceDiscoveryRes")[0].EnergyTransferServiceList.Service
     assert [service.ServiceID for service in listed] == ([8, 9] if bpt else [8])
-    assert said(bench, "ServiceSelectionReq")[0].SelectedEnergyTransferService.ServiceID == (9 if bpt else 8)
-    for element in said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet:
+    assert bench.messages("ServiceSelectionReq")[0].SelectedEnergyTransferService.ServiceID == (9 if bpt else 8)
+    for element in bench.messages("ServiceDetailRes")[0].ServiceParameterList.ParameterSet:
         found = energy.read(element)
         assert found is not None
         assert found.connector == MCS.codes_20["MCS"]
-    offer = said(bench, "DC_ChargeParameterDiscoveryRes")[0].DC_CPDResEnergyTransferMode
+    offer = bench.messages("DC_ChargeParameterDiscoveryRes")[0].DC_CPDResEnergyTransferMode
     assert number(offer.EVSEMaximumChargePower) == 3_750_000
     assert number(offer.EVSEMaximumChargeCurrent) == 3000
     assert bench.battery.highest_current > 1000.0

@@ -19,15 +19,6 @@ from v2g.protocols.iso20 import RENEGOTIATION
 LOOP = {"iso20-dc": "DC_ChargeLoopReq", "iso20-ac": "AC_ChargeLoopReq"}
 
 
-def said(bench: Bench, name: str, stream: int | None = None) -> list[Any]:
-    """The messages of a name as the vehicle saw them, on any stream or on one."""
-    return [
-        event.message
-        for event in bench.events["ev"]
-        if event.layer == "message" and event.name == name and stream in (None, event.stream)
-    ]
-
-
 def broken(bench: Bench) -> list[str]:
     """What a check of the recording has against a pause, on either side."""
     judged = [judge(from_events(bench.events[side], role=role)) for side, role in (("ev", "evcc"), ("se", "secc"))]
@@ -53,13 +44,13 @@ async def test_driver_pauses_with_a_profile_of_nothing(mode: str) -> None:
     assert charger.paused
     assert bench.safe
     assert not broken(bench)
-    (agreed,) = said(bench, "PowerDeliveryReq", RENEGOTIATION)
+    (agreed,) = bench.messages("PowerDeliveryReq", stream=RENEGOTIATION)
     entries = agreed.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry
     assert [number(entry.Power) for entry in entries] == [0.0]
     bench.ev.resume, bench.ev.duration = vehicle.resume, 10.0
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert bench.messages("SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
     assert vehicle.energy_wh > 0.0
 
 
@@ -70,7 +61,7 @@ async def test_driver_who_cannot_pause_is_told_why(way: str) -> None:
     bench.ev.renegotiates = way != "no renegotiation"
 
     def spoilt(message: common.PowerDeliveryRes) -> Any:
-        if not said(bench, "PowerDeliveryReq", RENEGOTIATION):
+        if not bench.messages("PowerDeliveryReq", stream=RENEGOTIATION):
             return message
         bench.se.rewrite.pop(common.PowerDeliveryRes)
         message.ResponseCode = "WARNING_PowerToleranceNotConfirmed"
@@ -83,7 +74,7 @@ async def test_driver_who_cannot_pause_is_told_why(way: str) -> None:
     assert charger.ok, charger
     assert vehicle.reason == "stopped by the driver"
     assert any("the session is not paused: " in note for note in vehicle.notes)
-    assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["Terminate"]
+    assert [m.ChargingSession for m in bench.messages("SessionStopReq")] == ["Terminate"]
 
 
 async def test_leave_to_pause_ends_with_the_service_it_was_given_for() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench import Bench, iso20_bench
+from bench import iso20_bench
 from captures import SHARED, sessions
 
 from exi import decode
@@ -31,10 +31,6 @@ def recorded(kind: type[Any]) -> Any:
     raise LookupError(kind)
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 async def test_vehicle_follows_the_recorded_schedule() -> None:
     """Tuple 42 of 123 W has absolute prices, 48 of 234 W levels, which do not compare: the one with most energy counts.
 
@@ -45,7 +41,7 @@ async def test_vehicle_follows_the_recorded_schedule() -> None:
     bench.se.rewrite[common.ScheduleExchangeRes] = lambda _: recorded(common.ScheduleExchangeRes)
     bench.se.rewrite[ac.AC_ChargeParameterDiscoveryRes] = lambda _: recorded(ac.AC_ChargeParameterDiscoveryRes)
     vehicle, charger = await bench.run()
-    profile = said(bench, "PowerDeliveryReq")[0].EVPowerProfile
+    profile = bench.messages("PowerDeliveryReq")[0].EVPowerProfile
     assert profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID == 48
     assert max(number(entry.Power) for entry in profile.EVPowerProfileEntries.EVPowerProfileEntry) == 234.0
     assert "FAILED_ScheduleSelectionInvalid" in vehicle.reason
@@ -61,7 +57,7 @@ async def test_vehicle_takes_recorded_limits_of_one_phase() -> None:
     bench.se.rewrite[ac.AC_ChargeParameterDiscoveryRes] = lambda _: recorded(ac.AC_ChargeParameterDiscoveryRes)
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    present = [phases.total(req.CLReqControlMode, "EVPresentActivePower") for req in said(bench, "AC_ChargeLoopReq")]
+    present = [phases.total(req.CLReqControlMode, "EVPresentActivePower") for req in bench.messages("AC_ChargeLoopReq")]
     assert min(present) == -2_990.0
 
 

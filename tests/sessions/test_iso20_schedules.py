@@ -22,19 +22,15 @@ from v2g.protocols.iso20 import RENEGOTIATION
 HOUR = 3600
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 def chosen(bench: Bench) -> int:
     """SelectedScheduleTupleID of the profile."""
-    profile = said(bench, "PowerDeliveryReq")[0].EVPowerProfile
+    profile = bench.messages("PowerDeliveryReq")[0].EVPowerProfile
     number_: int = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
     return number_
 
 
 def profile(bench: Bench) -> list[float]:
-    entries = said(bench, "PowerDeliveryReq")[0].EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry
+    entries = bench.messages("PowerDeliveryReq")[0].EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry
     return [number(entry.Power) for entry in entries]
 
 
@@ -90,13 +86,13 @@ async def test_vehicle_gives_back_while_it_is_paid_for() -> None:
     watts = 230.0 * 3 * 16.0
     assert profile(bench) == pytest.approx([watts, -watts, watts])
     assert charger.discharged_wh == pytest.approx(watts * 20.0 / 3600.0, rel=0.02)
-    offer = said(bench, "ScheduleExchangeReq")[0].Scheduled_SEReqControlMode.EVEnergyOffer
+    offer = bench.messages("ScheduleExchangeReq")[0].Scheduled_SEReqControlMode.EVEnergyOffer
     (power,) = offer.EVPowerSchedule.EVPowerScheduleEntries.EVPowerScheduleEntry
     assert number(power.Power) == -watts
     (stack,) = offer.EVAbsolutePriceSchedule.EVPriceRuleStacks.EVPriceRuleStack
     assert number(stack.EVPriceRule[0].EnergyFee) == pytest.approx(0.30)
     # What the loop's receipts come to: charged at 0.25, given back at 0.35.
-    costs = said(bench, "AC_ChargeLoopRes")[-1].Receipt.EnergyCosts
+    costs = bench.messages("AC_ChargeLoopRes")[-1].Receipt.EnergyCosts
     expected = charger.energy_wh / 1000.0 * 0.25 - charger.discharged_wh / 1000.0 * 0.35
     assert number(costs.Amount) * number(costs.CostPerUnit) == pytest.approx(expected, abs=0.002)
 
@@ -108,7 +104,7 @@ async def test_receipt_runs_with_the_meter(mode: str) -> None:
     bench.evse.target_power = 9_000.0
     bench.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(0.5, parking=1.0, parking_period=10),)),)))]
     _, charger = await bench.run()
-    receipts = [res.Receipt for res in said(bench, f"{mode[-2:].upper()}_ChargeLoopRes")]
+    receipts = [res.Receipt for res in bench.messages(f"{mode[-2:].upper()}_ChargeLoopRes")]
     sums = [number(r.EnergyCosts.Amount) * number(r.EnergyCosts.CostPerUnit) for r in receipts]
     assert sums[-1] == pytest.approx(charger.energy_wh / 1000.0 * 0.5, abs=0.005)
     assert all(after >= before - 0.001 for before, after in itertools.pairwise(sums))
@@ -119,7 +115,7 @@ async def test_levels_have_no_receipt() -> None:
     bench = iso20_bench("iso20-ac", "scheduled", duration=2.0)
     bench.evse.plans = [Plan(prices=[Price(0, 1)])]
     await bench.run()
-    assert said(bench, "AC_ChargeLoopRes")[-1].Receipt is None
+    assert bench.messages("AC_ChargeLoopRes")[-1].Receipt is None
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -136,7 +132,7 @@ async def test_invitation_to_pause_is_followed_where_the_driver_lets_it(mode: st
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    assert said(bench, "ScheduleExchangeRes")[-1].GoToPause is True
+    assert bench.messages("ScheduleExchangeRes")[-1].GoToPause is True
     assert vehicle.paused == charger.paused == (sleeps is not None)
     assert ("PowerDeliveryReq" in bench.names()) == (sleeps is None)
     if sleeps is not None:
@@ -171,10 +167,10 @@ async def test_needs_set_at_the_charger_count_where_the_driver_lets_them(mode: s
 
     vehicle, _ = await bench.run(during)
     assert vehicle.ok, vehicle
-    shown = [req.DisplayParameters for req in said(bench, f"{mode[-2:].upper()}_ChargeLoopReq")]
+    shown = [req.DisplayParameters for req in bench.messages(f"{mode[-2:].upper()}_ChargeLoopReq")]
     if follows:
         assert (shown[0].TargetSOC, shown[-1].TargetSOC, shown[-1].MinimumSOC) == (70, 60, 30)
-        last = said(bench, f"{mode[-2:].upper()}_ChargeLoopReq")[-1].CLReqControlMode.DepartureTime
+        last = bench.messages(f"{mode[-2:].upper()}_ChargeLoopReq")[-1].CLReqControlMode.DepartureTime
         assert HOUR - 30 < last < HOUR
     else:
         assert {one.TargetSOC for one in shown} == {80}
@@ -190,7 +186,7 @@ async def test_vehicle_that_does_not_confirm_the_tolerance_ends_safe(mode: str, 
     bench.evse.insists_on_tolerance = insists
     bench.vehicle.settings.confirms_tolerance = False
     vehicle, charger = await bench.run()
-    response = said(bench, "PowerDeliveryRes")[0]
+    response = bench.messages("PowerDeliveryRes")[0]
     assert response.ResponseCode == f"{'FAILED' if insists else 'WARNING'}_PowerToleranceNotConfirmed"
     if not insists:
         assert response.EVSEStatus.EVSENotification == "ScheduleRenegotiation"
@@ -208,7 +204,7 @@ async def test_vehicle_that_confirms_no_tolerance_takes_a_schedule_without(mode:
     bench.vehicle.settings.confirms_tolerance = False
     vehicle, charger = await bench.run()
     assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
-    (request,) = [one for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
+    (request,) = [one for one in bench.messages("PowerDeliveryReq") if one.ChargeProgress == "Start"]
     control = request.EVPowerProfile.Scheduled_EVPPTControlMode
     assert (control.SelectedScheduleTupleID, control.PowerToleranceAcceptance) == (2, None)
 
@@ -222,9 +218,9 @@ async def test_vehicle_keeps_the_tolerance_that_it_confirms(mode: str, soc: floa
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    codes = {res.ResponseCode for res in said(bench, f"{mode[-2:].upper()}_ChargeLoopRes")}
+    codes = {res.ResponseCode for res in bench.messages(f"{mode[-2:].upper()}_ChargeLoopRes")}
     assert codes == {"OK"}
-    assert said(bench, "PowerDeliveryRes")[0].ResponseCode == "OK_PowerToleranceConfirmed"
+    assert bench.messages("PowerDeliveryRes")[0].ResponseCode == "OK_PowerToleranceConfirmed"
 
 
 async def test_vehicle_that_leaves_its_profile_is_warned_and_refused() -> None:
@@ -234,7 +230,7 @@ async def test_vehicle_that_leaves_its_profile_is_warned_and_refused() -> None:
     assert bench.supply is not None
     bench.supply.load = lambda: 14.5 if bench.vehicle.ac_current else 0.0
     vehicle, charger = await bench.run()
-    codes = [res.ResponseCode for res in said(bench, "AC_ChargeLoopRes")]
+    codes = [res.ResponseCode for res in bench.messages("AC_ChargeLoopRes")]
     assert codes.count("WARNING_EVPowerProfileViolation") > 10
     assert codes[-1] == "FAILED_EVPowerProfileViolation"
     assert charger.cause is Cause.PEER
@@ -252,7 +248,7 @@ async def test_no_more_energy_flows_than_is_available(mode: str, tolerance: floa
     assert vehicle.ok, vehicle
     assert charger.ok, charger
     assert 90.0 < charger.energy_wh <= 100.0  # an AC vehicle stops at its smallest power
-    assert {res.ResponseCode for res in said(bench, f"{mode[6:8].upper()}_ChargeLoopRes")} == {"OK"}
+    assert {res.ResponseCode for res in bench.messages(f"{mode[6:8].upper()}_ChargeLoopRes")} == {"OK"}
 
 
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-dc-bpt"])
@@ -270,7 +266,7 @@ async def test_vehicle_keeps_available_energy_that_its_charger_forgets(mode: str
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
     assert 90.0 < charger.energy_wh <= 100.0
-    last = said(bench, "DC_ChargeLoopReq")[-30]  # before the end, at which any vehicle asks for nothing
+    last = bench.messages("DC_ChargeLoopReq")[-30]  # before the end, at which any vehicle asks for nothing
     assert number(last.CLReqControlMode.EVTargetCurrent) == 0.0
 
 

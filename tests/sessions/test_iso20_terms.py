@@ -31,10 +31,6 @@ LOW, HIGH = 10, 30
 """Rounds of the loop in which a limit is sent; it is left out before and after."""
 
 
-def said(bench: Bench, name: str) -> list[Any]:
-    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
-
-
 def now_and_then(**limits: float) -> Callable[[Any], Any]:
     """Sends the limits in the rounds from LOW to HIGH, and leaves them out of all others."""
     rounds = [0]
@@ -74,7 +70,7 @@ async def test_charger_takes_a_limit_that_the_loop_leaves_out_as_declared(limit:
     bench.ev.rewrite[dc.DC_ChargeLoopReq] = now_and_then(**limit)
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    flows = [number(res.EVSEPresentCurrent) for res in said(bench, "DC_ChargeLoopRes")]
+    flows = [number(res.EVSEPresentCurrent) for res in bench.messages("DC_ChargeLoopRes")]
     assert max(flows[HIGH - 5 : HIGH - 1]) < 15.0
     assert max(flows[HIGH + 20 : -5]) > 100.0
 
@@ -102,7 +98,7 @@ async def test_vehicle_takes_a_limit_that_the_loop_leaves_out_as_agreed() -> Non
     bench.se.rewrite[dc.DC_ChargeLoopRes] = now_and_then(EVSEMaximumChargeCurrent=10.0)
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    asked = [number(req.CLReqControlMode.EVTargetCurrent) for req in said(bench, "DC_ChargeLoopReq")]
+    asked = [number(req.CLReqControlMode.EVTargetCurrent) for req in bench.messages("DC_ChargeLoopReq")]
     assert max(asked[LOW + 1 : HIGH]) <= 10.0
     assert max(asked[HIGH + 1 :]) > 100.0
 
@@ -155,9 +151,9 @@ async def test_commands_in_standby_do_not_count() -> None:
         await message_seen(bench, "PowerDeliveryReq", 3)
         before = bench.names().count("AC_ChargeLoopReq")
         await message_seen(bench, "AC_ChargeLoopReq", before + 1)
-        first.append(number(said(bench, "AC_ChargeLoopReq")[-1].CLReqControlMode.EVPresentActivePower))
+        first.append(number(bench.messages("AC_ChargeLoopReq")[-1].CLReqControlMode.EVPresentActivePower))
         await message_seen(bench, "AC_ChargeLoopReq", before + 30)
-        first.append(number(said(bench, "AC_ChargeLoopReq")[-1].CLReqControlMode.EVPresentActivePower))
+        first.append(number(bench.messages("AC_ChargeLoopReq")[-1].CLReqControlMode.EVPresentActivePower))
 
     vehicle, _ = await bench.run(during)
     assert vehicle.ok, vehicle
@@ -223,7 +219,7 @@ async def test_charger_that_wants_to_stop_before_power_refuses_the_next_request(
 
     bench.se.rewrite[after] = wants
     vehicle, charger = await bench.run()
-    name, last = bench.names()[-1], said(bench, bench.names()[-1])[-1]
+    name, last = bench.names()[-1], bench.messages(bench.names()[-1])[-1]
     assert (name, last.ResponseCode) == (BEFORE[after].format("DC"), "FAILED")
     assert vehicle.cause is Cause.PEER
     assert ("it wants to stop" if why is None else why.value) in charger.reason
@@ -246,7 +242,7 @@ async def test_charger_that_wants_to_stop_refuses_another_service_too() -> None:
         bench.vehicle.another_service.set()
 
     _, charger = await bench.run(during)
-    assert said(bench, "ServiceSelectionRes")[-1].ResponseCode == "FAILED"
+    assert bench.messages("ServiceSelectionRes")[-1].ResponseCode == "FAILED"
     assert "it wants to stop" in charger.reason
     assert bench.safe
 
@@ -287,7 +283,7 @@ async def test_vehicle_says_why_it_stops(mode: str, control: str) -> None:
     bench = iso20_bench(mode, control, duration=3.0)
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
-    (stop,) = said(bench, "SessionStopReq")
+    (stop,) = bench.messages("SessionStopReq")
     assert (stop.EVTerminationCode, stop.EVTerminationExplanation) == ("Complete", vehicle.reason)
     told = [e.note for e in bench.events["se"] if e.layer == "state" and e.name == "stopping"]
     assert told == [f"the vehicle says: {vehicle.reason} / Complete"]
@@ -298,7 +294,7 @@ async def test_vehicle_says_why_it_does_not_charge() -> None:
     bench = iso20_bench("iso20-dc", "scheduled")
     bench.ev.service = "DC_BPT"
     vehicle, _ = await bench.run()
-    (stop,) = said(bench, "SessionStopReq")
+    (stop,) = bench.messages("SessionStopReq")
     assert stop.EVTerminationCode == "ChargerUnsuitable"
     assert stop.EVTerminationExplanation == vehicle.reason == "the vehicle wants DC_BPT (6), the charger offers DC (2)"
 
@@ -360,7 +356,7 @@ async def test_evccid_is_the_name_in_the_vehicle_certificate(named: str) -> None
     vehicle, charger = await over_tls(bench)
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    (request,) = said(bench, "SessionSetupReq")
+    (request,) = bench.messages("SessionSetupReq")
     certified = store("iso20")[Role.VEHICLE].common_name
     assert (named or certified) == request.EVCCID
     told = [e.note for e in bench.events["se"] if e.layer == "state" and "the vehicle certificate is that of" in e.note]
@@ -370,7 +366,7 @@ async def test_evccid_is_the_name_in_the_vehicle_certificate(named: str) -> None
 async def test_evccid_of_a_vehicle_without_a_certificate_is_made_of_its_mac() -> None:
     bench = iso20_bench("iso20-dc", "dynamic")
     await bench.run()
-    assert said(bench, "SessionSetupReq")[0].EVCCID == "PLF020000000001"
+    assert bench.messages("SessionSetupReq")[0].EVCCID == "PLF020000000001"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -417,7 +413,7 @@ async def test_vehicle_that_stays_in_b_is_refused_in_time() -> None:
     bench.vehicle.pilot.set = lambda state: None  # type: ignore[method-assign]  # the test stands in for it
     vehicle, _ = await bench.run()
     assert "FAILED" in vehicle.reason
-    assert said(bench, "PowerDeliveryRes")[-1].ResponseCode == "FAILED_PowerDeliveryNotApplied"
+    assert bench.messages("PowerDeliveryRes")[-1].ResponseCode == "FAILED_PowerDeliveryNotApplied"
     assert bench.safe
 
 
