@@ -6,7 +6,6 @@ renegotiation on its side stream counts too: its result applies from then on.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from v2g import energy
 from v2g.energy import EnergyService, ParameterSet
 from v2g.phases import given
 from v2g.physical import number, ramp
+from v2g.ramp import Ramp
 from v2g.reading import header_of, stamp_of
 from v2g.rules.bounds import FALL, Ceiling
 from v2g.rules.iso20.kinds import Kind, kind_of, per_phase, total
@@ -71,7 +71,7 @@ class Facts20:
         targets: the last request had targets; in dynamic mode it has none.
         phase_limits: the vehicle's AC limits of ChargeParameterDiscovery as sent: a sum, or one per phase.
         asymmetry: MaximumPowerAsymmetry, W; None: no limit.
-        ramp: EVSEPowerRampLimitation, W per second; infinite: no limit.
+        ramp: EVSEPowerRampLimitation; ``asked_watts`` in a loop request has come so far on it.
         target_watts: EVSETargetActivePower of the last AC response, W; None if it had none.
         followed: time of the last change of it, s, and how long the vehicle may take to follow, at the ramp.
         told_in, told_out: what it lets the vehicle draw and give back, W, with the time that the vehicle has to follow.
@@ -100,7 +100,7 @@ class Facts20:
     declared: dict[str, dict[str, float]] = field(default_factory=lambda: {"EV": {}, "EVSE": {}})
     phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asymmetry: float | None = None
-    ramp: float = math.inf
+    ramp: Ramp = field(default_factory=Ramp)
     kind: Kind | None = None
     phases: bool | None = None
     points: int | None = None
@@ -240,7 +240,7 @@ def _selected(facts: Facts20, body: Any, request: Any, now: float) -> None:
     facts.chosen = facts.sets.get(pair.ServiceID, {}).get(pair.ParameterSetID)
     facts.plans, facts.tuple_id, facts.kind, facts.phases = None, None, None, None
     facts.declared, facts.phase_limits, facts.asymmetry = {"EV": {}, "EVSE": {}}, {}, None
-    facts.checked = False
+    facts.checked, facts.ramp = False, Ramp()
     added = request.SelectedVASList
     facts.added = tuple(one.ServiceID for one in added.SelectedService) if added is not None else ()
     facts.checked_in, facts.checked_out, facts.let_out = "", "", False
@@ -271,17 +271,20 @@ def _dc_limits(facts: Facts20, body: Any, request: Any, now: float) -> None:
 
 @_on("DC_ChargeParameterDiscoveryRes")
 def _dc_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -> None:
-    facts.declared["EVSE"] = declared(body.DC_CPDResEnergyTransferMode, "EVSE", DECLARED_DC)
+    part = body.DC_CPDResEnergyTransferMode
+    facts.declared["EVSE"] = declared(part, "EVSE", DECLARED_DC)
+    _limit_ramp(facts, part)
 
 
 POWERS = ("MaximumChargePower", "MaximumDischargePower")
+LEAST_POWERS = ("MinimumChargePower", "MinimumDischargePower")
 
 
 @_on("AC_ChargeParameterDiscoveryReq")
 def _ac_limits(facts: Facts20, body: Any, request: Any, now: float) -> None:
     part = body.AC_CPDReqEnergyTransferMode
     facts.kind, facts.phases = kind_of(part), per_phase(part)
-    facts.declared["EV"] = declared(part, "EV", POWERS)
+    facts.declared["EV"] = declared(part, "EV", (*POWERS, *LEAST_POWERS))
     facts.phase_limits = {name: given(part, f"EV{name}") for name in POWERS}
 
 
@@ -291,8 +294,21 @@ def _ac_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -
     facts.declared["EVSE"] = declared(part, "EVSE", POWERS)
     uneven = part.MaximumPowerAsymmetry
     facts.asymmetry = None if uneven is None else number(uneven)
+    _limit_ramp(facts, part)
+
+
+def _limit_ramp(facts: Facts20, part: Any) -> None:
     percent, most = part.EVSEPowerRampLimitation, facts.declared["EVSE"].get("MaximumChargePower", 0.0)
-    facts.ramp = ramp(None if percent is None else number(percent), most)
+    facts.ramp = Ramp(ramp(None if percent is None else number(percent), most), facts.ramp.power)
+
+
+def asked_watts(body: Any) -> float | None:
+    """The power that a loop request reports (AC) or has as its target (DC), W; None if it has none."""
+    part = body.CLReqControlMode
+    if hasattr(body, "EVPresentVoltage"):
+        amps = getattr(part, "EVTargetCurrent", None)
+        return None if amps is None else number(amps) * number(body.EVPresentVoltage)
+    return total(part, "EVPresentActivePower")
 
 
 def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:
@@ -384,6 +400,7 @@ def _wanted(facts: Facts20, body: Any, request: Any, now: float) -> None:
             getattr(facts, ceiling).set(own, now)
     amps = getattr(part, "EVTargetCurrent", None)
     facts.targets = amps is not None
+    facts.ramp.toward(asked_watts(body) or 0.0, now)
     if amps is not None:
         value = number(amps)
         facts.target_amps.set(max(value, 0.0), now)
@@ -394,6 +411,7 @@ def _wanted(facts: Facts20, body: Any, request: Any, now: float) -> None:
 @_on("AC_ChargeLoopReq")
 def _wanted_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
     facts.kind = kind_of(body.CLReqControlMode)
+    facts.ramp.toward(asked_watts(body) or 0.0, now)
 
 
 @_on("DC_ChargeLoopRes")
@@ -409,12 +427,12 @@ def _flows_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
     watts, delay = total(part, "EVSETargetActivePower"), float(getattr(part, "AckMaxDelay", None) or 0)
     if watts != facts.target_watts:
         change = abs((watts or 0.0) - (facts.target_watts or 0.0))
-        facts.target_watts, facts.followed = watts, (now, delay + change / facts.ramp)
+        facts.target_watts, facts.followed = watts, (now, delay + change / facts.ramp.rate)
     if watts is None:
         facts.told_in, facts.told_out = Ceiling(), Ceiling()
         return
     for ceiling, least in ((facts.told_in, watts), (facts.told_out, -watts)):
-        ceiling.fall, ceiling.hold = facts.ramp, FOLLOWS + delay
+        ceiling.fall, ceiling.hold = facts.ramp.rate, FOLLOWS + delay
         ceiling.set(max(least, 0.0), now)
 
 

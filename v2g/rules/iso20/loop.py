@@ -8,7 +8,7 @@ from typing import Any
 from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import Facts
-from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20
+from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20, asked_watts
 from v2g.rules.iso20.kinds import kind_of, per_phase, total
 from v2g.rules.iso20.schedules import named_needs
 from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
@@ -121,10 +121,29 @@ def discharge_beyond(facts: Facts, body: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# AC
+# Power
 
 SLACK, SLACK_WATTS = 1.1, 700.0
 """What a vehicle may draw beyond a target or limit: a factor, and at least W; regulation and meters are not finer."""
+
+
+@rule("ramp", "a vehicle's power rises no faster than EVSEPowerRampLimitation", EVCC, *REQUESTS, severity="warning",
+      live=Live.TOLD, only=BOTH)  # fmt: skip
+def rises_too_fast(facts: Facts, body: Any) -> str:
+    """AC begins at the smallest power of the vehicle, which it cannot approach any slower."""
+    own, watts = facts.iso20, asked_watts(body)
+    if watts is None:
+        return ""
+    least = own.declared["EV"].get("MinimumChargePower" if watts >= 0.0 else "MinimumDischargePower", 0.0)
+    most = max(abs(own.ramp.reach(watts, facts.now)), least)
+    if abs(watts) <= max(most * SLACK, most + SLACK_WATTS):
+        return ""
+    pace = f"EVSEPowerRampLimitation ({own.ramp.rate:.0f} W per second)"
+    return f"the vehicle is at {watts:.0f} W, but {pace} allows {most:.0f} W by now"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# AC
 
 
 @rule("target-power", "a target power is within the vehicle's limits", SECC, "AC_ChargeLoopRes", severity="warning",
