@@ -9,7 +9,7 @@ all modes; :mod:`v2g.members` has the classes of each.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evcc.checks import same_kind
@@ -26,6 +26,7 @@ from v2g.members import ac_members
 from v2g.messages.iso20 import ac, common, types
 from v2g.phases import even
 from v2g.physical import at_least_zero, number, ramp
+from v2g.ramp import Ramp
 from v2g.streams import MAIN
 
 USUAL_VOLTAGE, MOST_VOLTAGE = 230.0, 500.0
@@ -43,27 +44,14 @@ class Terms:
         voltage: line to neutral, V.
         phases: number of phases that the session uses.
         most, giving: limits into the vehicle and out of it, W over all phases, as magnitudes.
-        ramp: the fastest rise of power, in either direction, W per second, or None.
-        setpoint: present value of a ramp, W.
-        changed: loop time of that value, s.
+        ramp: how fast power may rise.
     """
 
     voltage: float
     phases: int
     most: float
     giving: float = 0.0
-    ramp: float | None = None
-    setpoint: float = 0.0
-    changed: float | None = None
-
-    def ramped(self, power: float, now: float) -> float:
-        """The power to aim for now on the way to ``power``, W; down to what is allowed it goes at once."""
-        if self.ramp is not None:
-            step = self.ramp * (now - self.changed if self.changed is not None else 0.0)
-            flows = abs(self.setpoint) if self.setpoint * power > 0.0 else 0.0
-            power = math.copysign(min(abs(power), flows + step), power)
-        self.setpoint, self.changed = power, now
-        return power
+    ramp: Ramp = field(default_factory=Ramp)
 
 
 def limits(drive: Drive, terms: Terms, *, bidirectional: bool) -> dict[str, types.RationalNumberType]:
@@ -100,7 +88,6 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     )
     drive.ac_voltage = voltage
     terms = Terms(voltage, count, own, back if control.bidirectional else 0.0)
-    terms.setpoint = vehicle.ac_power
     res = await drive.ask(
         ac.AC_ChargeParameterDiscoveryReq(
             AC_CPDReqEnergyTransferMode=ac_members(control).declares(
@@ -118,7 +105,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         taken = abs(even(offer, "EVSEMaximumDischargePower", count))
         terms.giving = min(back, taken)
     if offer.EVSEPowerRampLimitation is not None:
-        terms.ramp = ramp(number(offer.EVSEPowerRampLimitation), max(given, 1.0))
+        terms.ramp = Ramp(ramp(number(offer.EVSEPowerRampLimitation), max(given, 1.0)), vehicle.ac_power)
     if drive.stream == MAIN:
         vehicle.stop_ac()
     return terms
@@ -170,7 +157,7 @@ def request(drive: Drive, control: Control, terms: Terms, flows: AcDraw) -> ac.A
 def flow(drive: Drive, terms: Terms, power: float, reactive: float) -> AcDraw:
     """Sets the flow from now on, as close to the power (W) and the reactive power (VAr) as the vehicle can."""
     vehicle, per_phase = drive.vehicle, terms.voltage * terms.phases
-    power = terms.ramped(power, drive.now)
+    power = terms.ramp.toward(power, drive.now)
     if power < 0.0:
         drawn = vehicle.give_ac(terms.voltage, -power / per_phase, terms.phases)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evcc import checks, iso20_metering
@@ -27,7 +27,8 @@ from v2g.energy import Control
 from v2g.members import dc_members
 from v2g.messages.iso20 import common, dc, types
 from v2g.outcome import Cause
-from v2g.physical import SAFE_VOLTAGE, at_least_zero, magnitude, number, percent, signed
+from v2g.physical import SAFE_VOLTAGE, at_least_zero, magnitude, number, percent, ramp, signed
+from v2g.ramp import Ramp
 from v2g.streams import MAIN
 
 DRAINED = 0.005
@@ -43,7 +44,10 @@ STILL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The charger's limits for giving, in V, A and W; and for taking, as magnitudes, with its lowest voltage."""
+    """The charger's limits for giving, in V, A and W; and for taking, as magnitudes, with its lowest voltage.
+
+    ``ramp`` says how fast power may rise.
+    """
 
     voltage: float
     current: float
@@ -51,6 +55,7 @@ class Terms:
     discharge_current: float = 0.0
     discharge_power: float = 0.0
     least_voltage: float = 0.0
+    ramp: Ramp = field(default_factory=Ramp)
 
 
 async def agree_limits(drive: Drive, control: Control) -> Terms:
@@ -91,7 +96,11 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         and not (terms.discharge_power and control.bidirectional)
     ):
         raise Unsuitable(f"the charger gives {terms.power:g} W, {terms.current:g} A")
-    return terms
+    percents = offer.EVSEPowerRampLimitation
+    if percents is None:
+        return terms
+    rate = ramp(number(percents), max(terms.power, 1.0))
+    return replace(terms, ramp=Ramp(rate, drive.vehicle.current * battery.voltage))
 
 
 def declared_discharge(drive: Drive) -> dict[str, Any]:
@@ -127,6 +136,7 @@ def updated(terms: Terms, said: Any) -> Terms:
         discharge("EVSEMaximumDischargeCurrent", terms.discharge_current),
         discharge("EVSEMaximumDischargePower", terms.discharge_power),
         limit("EVSEMinimumVoltage", terms.least_voltage),
+        terms.ramp,
     )
 
 
@@ -259,6 +269,10 @@ class Flow:
         """The same with zero current."""
         return Flow(self.voltage, 0.0, 0.0)
 
+    def ramped(self, ramp: Ramp, voltage: float, now: float) -> Flow:
+        """The same with a target that rises no faster, at a battery's voltage, V."""
+        return replace(self, target=ramp.toward_current(self.target, voltage, now))
+
 
 def wanted(drive: Drive, control: Control, plan: Plan, most: float, giving: float) -> float:
     """The plan's power, W, if the vehicle decides; less if the driver now wants less, and none without energy left.
@@ -353,6 +367,7 @@ async def loop(
                 channel = other
             else:
                 flow = flow.halted()
+        flow = flow.ramped(terms.ramp, drive.vehicle.battery.voltage, drive.now)
         res = await take(drive, control, flow)
         if not drive.standby:  # in standby only the status and the meter count
             terms = updated(course.agreed, res.CLResControlMode)
@@ -390,8 +405,8 @@ async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending
     Returns:
         How to continue: as before, or because of that danger.
     """
-    ramp = rundown(drive, ending)
-    while ramp is not None and not ramp.over(drive.vehicle.current, drive.now):
+    falling = rundown(drive, ending)
+    while falling is not None and not falling.over(drive.vehicle.current, drive.now):
         res = await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
         if (alarm := protected(drive, res)) is not None:
             return drive.ends(alarm)

@@ -151,6 +151,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
             max_discharge_power=(station.max_discharge_power or most.kw) * 1000.0 if sinks else 0.0,
             ripple=station.ripple,
             tolerance=station.tolerance,
+            ramp=station.power_ramp,
         )
         dynamics = Dynamics(
             volts_per_second=station.volts_per_second,

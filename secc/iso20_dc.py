@@ -9,6 +9,7 @@ from secc import agreed, iso20_metering
 from secc.bill import receipt
 from secc.control import can_give
 from secc.dc import accept, bring_up, check_tested, insulation_tested, output
+from secc.envelope import STEP
 from secc.iso20_profile import loop_code
 from secc.iso20_schedule import chosen, needs
 from secc.iso20_status import able, evse_status, meter_info
@@ -16,7 +17,8 @@ from secc.power import Ceiling
 from secc.visit import AnswerTable, Refusal, Visit
 from v2g.members import dc_members
 from v2g.messages.iso20 import dc, types
-from v2g.physical import PRECHARGE_CURRENT, magnitude, number, rational, signed
+from v2g.physical import PRECHARGE_CURRENT, magnitude, number, ramp, rational, signed
+from v2g.ramp import Ramp
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
@@ -93,6 +95,8 @@ def charge_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) 
         text = f"EVMinimumVoltage {number(parameter.EVMinimumVoltage):g} V, this charger gives {limits.max_voltage:g} V"
         raise Refusal("FAILED_WrongChargeParameter", text)
     accept(visit, limits_of(parameter), "V2G20")
+    flows = output(visit).voltage * output(visit).current
+    visit.ramp = Ramp(ramp(limits.ramp, limits.max_power), flows)
     visit.mode = "DC_extended"
     discharge = discharge_limits(visit, limits.ceiling.discharge_power)
     if discharge:
@@ -106,6 +110,7 @@ def charge_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) 
             EVSEMinimumChargeCurrent=ampere(limits.min_current),
             EVSEMaximumVoltage=volt(limits.max_voltage),
             EVSEMinimumVoltage=volt(limits.min_voltage),
+            EVSEPowerRampLimitation=None if limits.ramp is None else rational(limits.ramp, -1, down=True),
             **discharge,
         ),
     )
@@ -134,6 +139,10 @@ ROUNDED_DOWN = 0.999
 """Fraction of a smallest power that counts as reaching it: volts times amperes is subject to rounding."""
 
 
+HELD = 0.98
+"""Fraction of a current below which the ramp holds it back: the vehicle computes with its own voltage."""
+
+
 class Targets(NamedTuple):
     """Targets of the output, V and A; a negative current takes power from the vehicle."""
 
@@ -158,12 +167,15 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     else:
         targets = Targets(number(asked.EVTargetVoltage), number(asked.EVTargetCurrent))
     check_tested(power)
+    # Some cars that only charge send -1 A for zero.
+    current = targets.current if control.bidirectional else max(targets.current, 0.0)
+    if visit.fault or visit.standby:
+        current = 0.0
+    ramped = visit.ramp.toward_current(current, power.voltage, visit.session.now)
     if visit.fault or visit.standby:
         power.ramp_down()
     else:
-        # Some cars that only charge send -1 A for zero.
-        current = targets.current if control.bidirectional else max(targets.current, 0.0)
-        power.deliver(max(targets.voltage, 0.0), current)
+        power.deliver(max(targets.voltage, 0.0), ramped)
     reached = power.reached
     res = dc.DC_ChargeLoopRes(
         ResponseCode=loop_code(visit),
@@ -172,7 +184,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
         Receipt=receipt(visit),
         EVSEPresentCurrent=ampere(power.current),
         EVSEPresentVoltage=volt(power.voltage),
-        EVSEPowerLimitAchieved=reached.power,
+        EVSEPowerLimitAchieved=reached.power or abs(ramped) < abs(current) * HELD - STEP,
         EVSECurrentLimitAchieved=reached.current,
         EVSEVoltageLimitAchieved=reached.voltage,
         CLResControlMode=limits_now(visit),

@@ -8,6 +8,7 @@ response, and refused if this lasts too long.
 
 from __future__ import annotations
 
+import math
 from itertools import accumulate
 
 from secc import agreed
@@ -215,9 +216,8 @@ def nearly_used_up(visit: Visit, watts: float) -> bool:
 
 def ramp_seconds(visit: Visit) -> float:
     """How long the rise to the profile's power takes at the ramp that the charger itself demands, s."""
-    outlet = visit.evse.ac
-    if visit.dc or outlet is None:
-        return 0.0
-    most, _ = outlet.most(outlet.in_use)
+    outlet, rate = visit.evse.ac, visit.ramp.rate
+    if not visit.dc and outlet is not None:
+        rate = ramp(outlet.ramp, outlet.most(outlet.in_use)[0])
     now = agreed.now(visit)
-    return max(now.watts, -now.least) / ramp(outlet.ramp, most)
+    return 0.0 if math.isinf(rate) else max(now.watts, -now.least) / rate

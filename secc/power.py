@@ -34,6 +34,8 @@ class Insulation(enum.Enum):
 class Limits:
     """Ratings of the output: V, A, W; ripple is peak to peak, tolerance the deviation of regulated current.
 
+    ``ramp`` is how fast power may rise, percent of ``max_power`` per minute, or None; only ISO 15118-20 has it.
+
     The two discharge limits are magnitudes; if either is 0, the output cannot take power from a vehicle.
     """
 
@@ -46,6 +48,7 @@ class Limits:
     tolerance: float = 1.0
     max_discharge_current: float = 0.0
     max_discharge_power: float = 0.0
+    ramp: float | None = None
 
     @property
     def sinks(self) -> bool:

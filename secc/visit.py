@@ -21,6 +21,7 @@ from v2g.credentials import common_name, read
 from v2g.energy import Control
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.xmldsig import SignatureType
+from v2g.ramp import Ramp
 from v2g.rules.rule import Breach, Live
 from v2g.session import Session
 
@@ -98,6 +99,7 @@ class Visit:
         bill: cost of the session so far.
         schedule_began: loop time at which the schedules began, s; in a resumed session, that from before the pause.
         line: the vehicle's AC limits.
+        ramp: how fast DC power may rise (ISO 15118-20).
         agreed_anew: called after a schedule was offered or a profile accepted, because what applies may change soon.
         control: service and parameter set selected (ISO 15118-20).
         standby: power is suspended while the session continues (ISO 15118-20).
@@ -145,6 +147,7 @@ class Visit:
     bill: Bill = field(default_factory=lambda: Bill())
     schedule_began: float | None = None
     line: LineLimits = field(default_factory=LineLimits)
+    ramp: Ramp = field(default_factory=Ramp)
     agreed_anew: Callable[[], None] = lambda: None
     authorized: bool = False
     control: Control | None = None

@@ -71,6 +71,10 @@ class Charger(Section, kw_only=True, frozen=True):
     tolerance: Annotated[NotNegative, Meta(description="EVSECurrentRegulationTolerance, A")] = 1.0
     volts_per_second: Annotated[Positive, Meta(description="ramp of the voltage")] = 300.0
     amps_per_second: Annotated[Positive, Meta(description="ramp of the current")] = 100.0
+    power_ramp: Annotated[
+        Positive | None,
+        Meta(description="ISO 15118-20, DC: EVSEPowerRampLimitation, % of the power a minute; AC: ac-supply: ramp"),
+    ] = None
     test_seconds: Annotated[Seconds, Meta(description="duration of the insulation test")] = 5.0
     insulation: Annotated[Positive, Meta(description="resistance of the output to earth, kilohm")] = 2000.0
     insulation_monitor: Annotated[bool, Meta(description="false: the charger has no insulation monitor (No_IMD)")] = (

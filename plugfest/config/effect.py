@@ -167,6 +167,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.tolerance", (DC,)),
     ("charger.volts-per-second", (DC,)),
     ("charger.amps-per-second", (DC,)),
+    ("charger.power-ramp", (DC, ISO20)),
     ("charger.test-seconds", (DC,)),
     ("charger.insulation", (DC,)),
     ("charger.insulation-monitor", (DC,)),
