@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import msgspec
@@ -25,20 +26,13 @@ GRID, DYNAMIC = f"{EV}Grid_AC", f"{EV}Grid_AC_dynamic"
 # The grid
 
 vehicle("20-ramp-ignored", "EVSEPowerRampLimitation is ignored", f"{DYNAMIC}#1",
-        patches=[(evcc.iso20_ac.Terms, "ramped", lambda terms, power, now: power)])  # fmt: skip
-
-
-def _per_second(terms: Any, power: float, now: float, right: Any = evcc.iso20_ac.Terms.ramped) -> float:
-    """The limitation counts per second, as if it were sixty times as high."""
-    before, terms.ramp = terms.ramp, None if terms.ramp is None else terms.ramp * 60.0
-    try:
-        return float(right(terms, power, now))
-    finally:
-        terms.ramp = before
-
-
+        patches=[(evcc.iso20_ac, "ramp", lambda percent, most: math.inf)])  # fmt: skip
 vehicle("20-ramp-per-second", "EVSEPowerRampLimitation in percent per second", f"{DYNAMIC}#1",
-        patches=[(evcc.iso20_ac.Terms, "ramped", _per_second)])  # fmt: skip
+        patches=[(evcc.iso20_ac, "ramp", lambda percent, most: percent / 100.0 * most)])  # fmt: skip
+vehicle("20-ramp-ignored-dc", "EVSEPowerRampLimitation is ignored in DC", f"{EV}Grid_DC#1",
+        patches=[(evcc.iso20_dc, "ramp", lambda percent, most: math.inf)])  # fmt: skip
+vehicle("20-ramp-per-second-dc", "EVSEPowerRampLimitation in percent per second in DC", f"{EV}Grid_DC#1",
+        patches=[(evcc.iso20_dc, "ramp", lambda percent, most: percent / 100.0 * most)])  # fmt: skip
 
 
 def _flows(change: Any) -> Any:

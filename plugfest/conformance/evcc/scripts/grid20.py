@@ -1,8 +1,9 @@
-"""AC of ISO 15118-20 as the grid asks for it: a ramp, reactive power, less power for a while, so much energy."""
+"""Power in ISO 15118-20 as the grid asks for it: a ramp, reactive power, less power for a while, so much energy."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
@@ -14,8 +15,10 @@ from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from secc.manager import constant
 from secc.plan import Plan
+from secc.simulated import SimulatedPowerSource
 from v2g.phases import given
 from v2g.physical import rational
+from v2g.rules.iso20.facts import asked_watts
 
 FLOWS: Table[Callable[[TesterEvse, Result], Awaitable[None]]] = Table()
 """Variant -> what the grid asks for."""
@@ -38,7 +41,7 @@ ROUNDS = 80
 """Rounds of the loop in which a vehicle follows."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO20_Grid_AC", "PF_EVCC_ISO20_Grid_AC_dynamic")
+@SCRIPTS.on("PF_EVCC_ISO20_Grid_AC", "PF_EVCC_ISO20_Grid_AC_dynamic", "PF_EVCC_ISO20_Grid_DC")
 async def grid(tester: TesterEvse, run: Run, result: Result) -> None:
     """Charges as the variant says."""
     await FLOWS[str(run.variant["flow"])](tester, result)
@@ -67,7 +70,33 @@ async def ramp(tester: TesterEvse, result: Result) -> None:
     tester.evse.manager.ask(constant(HIGH))
     await loops_more(tester, ROUNDS)
     rising = [(time, watts) for time, watts in _reported(tester, "EVPresentActivePower") if time >= began - WINDOW]
-    most = tester.evse.ac.most(tester.evse.ac.phases)[0] * RAMP / 100.0 / 60.0 * WINDOW * STEEP + STEEP_WATTS
+    _no_steeper(result, rising, tester.evse.ac.most(tester.evse.ac.phases)[0], before)
+
+
+@FLOWS.on("ramp of targets")
+async def ramp_of_targets(tester: TesterEvse, result: Result) -> None:
+    """A DC vehicle that decides, with EVSEPowerRampLimitation: what it asks for rises no faster, from nothing on."""
+    power = tester.evse.power
+    assert power is not None
+    assert isinstance(power.driver, SimulatedPowerSource)
+    power.driver.rate(replace(power.driver.rated, ramp=RAMP))
+    await charging(tester, ROUNDS)
+    rising = [
+        (one.time, watts)
+        for one in tester.requests
+        if one.name == loop_name(tester) and (watts := asked_watts(one.message)) is not None
+    ]
+    before = [(time, 0.0) for time, _ in rising[:1]]
+    _no_steeper(result, [*before, *rising], power.driver.rated.max_power, 0.0)
+
+
+def _no_steeper(result: Result, rising: list[tuple[float, float]], largest: float, before: float) -> None:
+    """Time and power, W, in order; the largest power that the charger can supply, and that before, W.
+
+    Raises:
+        Failed: the power rises faster than the ramp says.
+    """
+    most = largest * RAMP / 100.0 / 60.0 * WINDOW * STEEP + STEEP_WATTS
     steepest = max((_rise(rising, time, watts) for time, watts in rising), default=0.0)
     result.saw(f"at most {most:.0f} W more in {WINDOW:g} s", f"{steepest:.0f} W, from {before:.0f} W")
     if steepest > most:
@@ -80,7 +109,7 @@ async def ramp(tester: TesterEvse, result: Result) -> None:
 
 def _rise(samples: list[tuple[float, float]], time: float, watts: float) -> float:
     """By how much a power rises within the window from a time on."""
-    return max((later - watts for at, later in samples if time < at <= time + WINDOW), default=0.0)
+    return max((later - watts for at, later in samples if time <= at <= time + WINDOW), default=0.0)
 
 
 @FLOWS.on("reactive power")
