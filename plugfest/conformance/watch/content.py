@@ -25,6 +25,8 @@ RULES: dict[str, Weight] = {
     "meter": Weight.FAILS,
     "line-current": Weight.NOTED,
     "metered-power": Weight.NOTED,
+    "metered-energy": Weight.NOTED,
+    "ramp": Weight.FAILS,
     "target-back": Weight.FAILS,
     "target-ignored": Weight.NOTED,
     "power-implausible": Weight.FAILS,

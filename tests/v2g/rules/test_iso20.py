@@ -105,6 +105,7 @@ class Case:
 
 DISCOVERY = "ServiceParameterList.ParameterSet"
 TUPLE = "Scheduled_SEResControlMode.ScheduleTuple.0"
+METERED = ("metered-power", "metered-energy")
 POWER = f"{TUPLE}.ChargingSchedule.PowerSchedule"
 LEVELS = f"{TUPLE}.ChargingSchedule.PriceLevelSchedule"
 PROFILE = "EVPowerProfile"
@@ -387,8 +388,9 @@ CASES = (
     Case("notification", "PowerDeliveryRes", status("ExitStandby")),
     Case("meter-missing", "DC_ChargeLoopRes", at("MeterInfo", None)),
     *(
-        Case("metered-power", f"{mode[6:].upper()}_ChargeLoopRes", lambda message: message, mode, live=False)
+        Case(rule, f"{mode[6:].upper()}_ChargeLoopRes", lambda message: message, mode, live=False)
         for mode in ("iso20-dc", "iso20-ac")
+        for rule in METERED
     ),
     Case("meter-total", "DC_ChargeLoopRes", at("MeterInfo.ChargedEnergyReadingWh", lambda old: old + 5000)),
     Case("meter", "AC_ChargeLoopRes", at("MeterInfo", lambda old: old and msgspec.structs.replace(
@@ -399,6 +401,7 @@ CONTEXT: dict[str, tuple[str, Change]] = {
     "service-filter": ("ServiceDiscoveryReq", at("SupportedServiceIDs", common.ServiceIDListType(ServiceID=[2]))),
     "changed-while-ongoing": ("", lambda message: message),
     "renegotiation-unsupported": ("ServiceDiscoveryRes", at("ServiceRenegotiationSupported", False)),
+    "metered-energy": ("ScheduleExchangeRes", at(f"{POWER}.AvailableEnergy", r(1))),
     "discharge-beyond": ("DC_ChargeParameterDiscoveryReq", at("DC_CPDReqEnergyTransferMode", bpt)),
     "price-schedule": ("ScheduleExchangeRes", at(f"{TUPLE}.ChargingSchedule.PriceLevelSchedule", None)),
     "phase-overdrawn": ("AC_ChargeParameterDiscoveryReq", at("AC_CPDReqEnergyTransferMode", even_limits)),
@@ -429,7 +432,7 @@ def breaches(case: Case) -> list[Breach]:
         return with_message(event, message)
 
     changed = tuple(change(event) for event in events)
-    if case.rule == "metered-power":  # 3 kWh in a second
+    if case.rule in METERED:  # 3 kWh in a second
         changed = tuple(
             with_message(e, at("MeterInfo.ChargedEnergyReadingWh", round(e.time * 3000))(e.message))
             if e.name == case.name

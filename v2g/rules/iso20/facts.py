@@ -78,7 +78,7 @@ class Facts20:
         meter: previous MeterInfo; ``receipt``: the Receipt sent with it.
         unfinished: the last request if it was answered with Ongoing; otherwise None.
         profile: power profile of scheduled mode, accepted at ``profiled``, s; None in dynamic mode.
-        metered: the meter's readings since then.
+        metered: the meter's readings since then; ``counted``: MeterID and Wh of the first of them.
         added: ServiceIDs of the value added services selected; None: unknown.
         checked_in, checked_out: the vehicle's last status on the parking stream; ``let_out``: the charger has completed
             its check-out.
@@ -135,6 +135,7 @@ class Facts20:
     profile: Steps | None = None
     profiled: float = 0.0
     metered: Metered = field(default_factory=Metered)
+    counted: tuple[str, int] | None = None
     added: tuple[int, ...] | None = None
     checked_in: str = ""
     checked_out: str = ""
@@ -384,7 +385,7 @@ def _power(facts: Facts20, body: Any, request: Any, now: float) -> None:
         facts.pause_asked = facts.invited = False
         mode = getattr(request.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
         facts.tuple_id = None if mode is None else mode.SelectedScheduleTupleID
-        facts.profile, facts.profiled, facts.metered = None, now, Metered(now + LATE)
+        facts.profile, facts.profiled, facts.metered, facts.counted = None, now, Metered(now + LATE), None
         if mode is not None:
             facts.profile = steps(request.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
 
@@ -441,6 +442,7 @@ def _metered(facts: Facts20, body: Any) -> None:
     facts.pause_asked |= body.EVSEStatus is not None and body.EVSEStatus.EVSENotification == "Pause"
     if body.MeterInfo is not None:
         facts.meter, facts.receipt = body.MeterInfo, body.Receipt
+        facts.counted = facts.counted or (body.MeterInfo.MeterID, body.MeterInfo.ChargedEnergyReadingWh)
 
 
 @_on("SessionStopRes")

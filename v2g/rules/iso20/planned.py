@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from v2g import stamps
+from v2g.physical import number
 from v2g.rules.iso20.kinds import total
 from v2g.rules.schedule import Step, Steps
 
@@ -37,12 +38,14 @@ class Planned:
         charging: upper bound, W.
         discharging: lower bound, negative, W; None: no discharging.
         tolerance: whether PowerTolerance was offered.
+        available: AvailableEnergy, Wh; None: not limited.
         age: s for which it had been running when it was offered, by its TimeAnchor.
     """
 
     charging: Steps
     discharging: Steps | None
     tolerance: bool
+    available: float | None = None
     age: float = 0.0
 
     @classmethod
@@ -54,5 +57,6 @@ class Planned:
             steps(power.PowerScheduleEntries.PowerScheduleEntry),
             None if back is None else steps(back.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry),
             power.PowerTolerance is not None,
+            None if power.AvailableEnergy is None else number(power.AvailableEnergy),
             stamps.age(power.TimeAnchor, sent),
         )

@@ -183,6 +183,24 @@ def metered_power(facts: Facts, body: Any) -> str:
     return f"{text}, but schedule and profile allow only {found.granted / 1000.0:.1f} kW: {whose}"
 
 
+BEYOND, BEYOND_WH = 1.05, 50.0
+"""What a meter may show beyond AvailableEnergy: a factor, but at least so many Wh, until a vehicle has stopped."""
+
+
+@rule("metered-energy", "the meter shows no more energy than the schedule has available", "", *RESPONSES,
+      severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
+def metered_energy(facts: Facts, body: Any) -> str:
+    own, info = facts.iso20, body.MeterInfo
+    plan = (own.plans or {}).get(own.tuple_id or 0)
+    if info is None or plan is None or plan.available is None or own.counted is None or not own.delivering:
+        return ""
+    meter, began = own.counted
+    wh = info.ChargedEnergyReadingWh - began
+    if info.MeterID != meter or wh <= max(plan.available * BEYOND, plan.available + BEYOND_WH):
+        return ""
+    return f"{wh} Wh have been charged since PowerDelivery, but AvailableEnergy is {plan.available:g} Wh"
+
+
 TOTAL = 1000
 """Wh: the most that a meter may show in the first message of the loop; more is a lifetime count."""
 
