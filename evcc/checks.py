@@ -143,12 +143,15 @@ def dc_limits(drive: Drive, parameter: Any) -> Limits:
     least_current = amps(parameter.EVSEMinimumCurrentLimit)
     if not least_voltage <= battery.voltage <= limits.voltage:
         raise Unsuitable(
-            f"the battery is at {battery.voltage:.1f} V, the charger supplies {least_voltage:g} to {limits.voltage:g} V"
+            f"the battery is at {battery.voltage:.1f} V,"
+            f" the charger supplies {least_voltage:g} to {limits.voltage:g} V",
+            misfit=True,
         )
     if least_current > min(battery.pack.max_current, limits.current):
         raise Unsuitable(
             f"the charger supplies {least_current:g} to {limits.current:g} A,"
-            f" the battery accepts up to {battery.pack.max_current:g} A"
+            f" the battery accepts up to {battery.pack.max_current:g} A",
+            misfit=True,
         )
     return limits
 
@@ -161,7 +164,8 @@ def ac_current(drive: Drive, max_current: float) -> None:
     """
     least = drive.vehicle.onboard.min_current
     if max_current < least:
-        raise Unsuitable(f"the charger supplies {max_current:g} A, the onboard charger needs {least:g} A")
+        text = f"the charger supplies {max_current:g} A, the onboard charger needs {least:g} A"
+        raise Unsuitable(text, misfit=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def choose_payment(drive: Drive, found: iso2.ServiceDiscoveryRes) -> iso2.paymen
     if wish == "contract":
         raise Unsuitable(f"payment by contract is not possible: {obstacle}")
     if "ExternalPayment" not in offered:
-        raise Unsuitable(f"the charger offers no external payment{f', and {obstacle}' if obstacle else ''}")
+        text = f"the charger offers no external payment{f', and {obstacle}' if obstacle else ''}"
+        raise Unsuitable(text, misfit=True)
     if wish == "auto" and drive.options.wallet is not None:
         drive.note(f"external payment: {obstacle}")
     return "ExternalPayment"

@@ -77,10 +77,11 @@ async def discover_service(drive: Drive) -> int:
     """
     res = await drive.ask(din.ServiceDiscoveryReq(ServiceCategory="EVCharging"))
     if "ExternalPayment" not in res.PaymentOptions.PaymentOption:
-        raise Unsuitable("the charger offers no external payment")
+        raise Unsuitable("the charger offers no external payment", misfit=True)
     offered, wanted = res.ChargeService.EnergyTransferType, [mode for mode in drive.modes if mode in MODES]
     if not wanted or "DC" not in offered:
-        raise Unsuitable(f"the charger offers {offered}, the vehicle accepts {', '.join(drive.modes)}")
+        text = f"the charger offers {offered}, the vehicle accepts {', '.join(drive.modes)}"
+        raise Unsuitable(text, misfit=True)
     drive.mode = offered if offered in MODES else wanted[0]
     if offered not in MODES:
         drive.session.tolerate("other-dc-mode", f"{offered} instead of {' or '.join(MODES)}")

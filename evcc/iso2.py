@@ -110,7 +110,8 @@ async def discover_services(drive: Drive) -> iso2.ServiceDiscoveryRes:
         if mode:
             drive.session.tolerate("other-dc-mode", f"{mode} instead of {' or '.join(wanted)}")
     if not mode:
-        raise Unsuitable(f"the charger offers {', '.join(offered)}, the vehicle accepts {', '.join(wanted)}")
+        text = f"the charger offers {', '.join(offered)}, the vehicle accepts {', '.join(wanted)}"
+        raise Unsuitable(text, misfit=True)
     drive.mode = mode
     return res
 

@@ -161,7 +161,8 @@ async def select_service(drive: Drive) -> Control:
     service = wanted_service(drive)
     if service.number not in drive.offered_services:
         listed = ", ".join(energy.title(number) for number in sorted(drive.offered_services))
-        raise Unsuitable(f"the vehicle wants {energy.title(service.number)}, the charger offers {listed}")
+        text = f"the vehicle wants {energy.title(service.number)}, the charger offers {listed}"
+        raise Unsuitable(text, misfit=True)
     detail = await drive.ask(common.ServiceDetailReq(ServiceID=service.number))
     if detail.ServiceID != service.number:
         text = f"details of service {detail.ServiceID}, but those of {service.number} were requested"
@@ -219,6 +220,7 @@ TERMINATION = {
     Cause.ABORTED: "Aborted",
     Cause.TIMEOUT: "Timeout",
     Cause.PEER: "ChargerUnsuitable",
+    Cause.MISFIT: "ChargerUnsuitable",
 }
 """EVTerminationCode for a cause, of our own making: the standard leaves it open."""
 LONGEST_EXPLANATION = 160

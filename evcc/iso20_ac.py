@@ -99,7 +99,8 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     same_kind(offer, ac_members(control).offers)
     given = at_least_zero("EVSEMaximumChargePower", even(offer, "EVSEMaximumChargePower", count))
     if given < least or not given:
-        raise Unsuitable(f"the charger supplies {given:g} W, the onboard charger needs {least:g} W")
+        text = f"the charger supplies {given:g} W, the onboard charger needs {least:g} W"
+        raise Unsuitable(text, misfit=True)
     terms.most = min(own, given)
     if control.bidirectional:
         taken = abs(even(offer, "EVSEMaximumDischargePower", count))

@@ -37,7 +37,7 @@ async def pays(drive: Drive, setup: common.AuthorizationSetupRes) -> bool:
     if drive.options.payment == "contract":
         raise Unsuitable(f"payment by contract is not possible: {obstacle}")
     if "EIM" not in setup.AuthorizationServices:
-        raise Unsuitable(f"the charger accepts only contracts: {obstacle}")
+        raise Unsuitable(f"the charger accepts only contracts: {obstacle}", misfit=True)
     if drive.options.payment == "auto" and wallet is not None:
         drive.note(f"external payment: {obstacle}")
     return False

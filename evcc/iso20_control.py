@@ -66,7 +66,8 @@ def choose(drive: Drive, service: EnergyService, offered: Sequence[common.Parame
         codes = drive.vehicle.inlet.codes_20
         wanted.sort(key=lambda one: one.connector != (codes.get("MCS") or codes.get("DC")))
     if not wanted:
-        raise Unsuitable(f"no parameter set of service {service.title} is {drive.options.control}")
+        text = f"the charger offers no {drive.options.control} parameter set for service {service.title}"
+        raise Unsuitable(text, misfit=True)
     return Control(service, wanted[0])
 
 

@@ -86,10 +86,11 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     terms = updated(Terms(0.0, 0.0, 0.0), offer)
     if not least <= battery.voltage <= terms.voltage:
         text = f"the battery is at {battery.voltage:.1f} V, the charger supplies {least:g} to {terms.voltage:g} V"
-        raise Unsuitable(text)
+        raise Unsuitable(text, misfit=True)
     fewest = at_least_zero("EVSEMinimumChargeCurrent", number(offer.EVSEMinimumChargeCurrent))
     if fewest > pack.max_current:
-        raise Unsuitable(f"the charger supplies {fewest:g} A or more, the battery accepts {pack.max_current:g} A")
+        text = f"the charger supplies {fewest:g} A or more, the battery accepts up to {pack.max_current:g} A"
+        raise Unsuitable(text, misfit=True)
     if (
         drive.stream == MAIN
         and not (terms.power and terms.current)

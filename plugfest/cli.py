@@ -57,6 +57,7 @@ exit codes of evcc, secc and demo:
   2  wrong arguments or surroundings,   6  a time-out of the standard expired
      or a file could not be written
   3  no peer found, or no connection    7  aborted by the user, the control pilot or a fault
+                                        8  vehicle and charger do not fit together
 """
 
 

@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from boundary.text import clause
 from v2g.outcome import Cause, Outcome
 
+CAUSES = {
+    Cause.NO_PEER: "no connection",
+    Cause.NO_PROTOCOL: "no protocol in common",
+    Cause.TIMEOUT: "time-out",
+    Cause.ABORTED: "aborted",
+    Cause.MISFIT: "vehicle and charger do not fit together",
+}
+"""What an exit code adds to the reason, which names the side that is to blame."""
+
 
 def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
     """An outcome in words."""
-    state = "completed" if outcome.ok else f"not completed ({outcome.cause.name.lower().replace('_', ' ')})"
+    more = CAUSES.get(outcome.cause, "")
+    state = "completed" if outcome.ok else f"not completed ({more})" if more else "not completed"
     lines = list(_why(outcome, role))
     energy = f"{outcome.energy_wh / 1000:.3f} kWh"
     if outcome.discharged_wh:

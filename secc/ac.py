@@ -46,7 +46,7 @@ def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
     voltage = number(parameter.EVMaxVoltage)
     if voltage < nominal * LOW_VOLTAGE:
         text = f"EVMaxVoltage of {voltage:g} V at an outlet of {nominal:g} V [V2G2-477]"
-        raise Refusal("FAILED_WrongChargeParameter", text)
+        raise Refusal("FAILED_WrongChargeParameter", text, misfit=True)
     visit.line.max_current = most = number(parameter.EVMaxCurrent)
     ac = supply(visit)
     ac.in_use = phases(visit)

@@ -77,7 +77,7 @@ async def answer(
         visit.refused = True
         if isinstance(why, TimedOut):
             raise
-        raise Refusal(code, text) from why
+        raise Refusal(code, text, misfit=why.misfit) from why
     await session.send(response, signature=visit.signature, stream=stream)
     _same_again(visit, received, response)
     took = session.now - received.time

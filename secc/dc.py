@@ -56,8 +56,10 @@ def accept(visit: Visit, limits: Ceiling, requirement: str = "") -> None:
     if limits.voltage <= 0 or limits.current < 0 or limits.power < 0:  # in ISO 15118-20; others are refused earlier
         text = f"limits of {limits.voltage:g} V, {limits.current:g} A, {limits.power:g} W [{requirement}]"
         raise Refusal("FAILED_WrongChargeParameter", text)
-    if limits.voltage < output(visit).limits.min_voltage:
-        raise Refusal("FAILED_WrongChargeParameter", f"{limits.voltage:g} V is below what this charger can supply")
+    least = output(visit).limits.min_voltage
+    if limits.voltage < least:
+        text = f"the vehicle accepts up to {limits.voltage:g} V, this charger supplies {least:g} V or more"
+        raise Refusal("FAILED_WrongChargeParameter", text, misfit=True)
     if limits.current == 0 or limits.power == 0:
         text = f"the vehicle accepts no power: {limits.current:g} A, {limits.power:g} W"
         visit.session.tell("tolerance", "zero-limit", text)

@@ -92,8 +92,9 @@ def charge_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) 
         raise Refusal("FAILED_WrongChargeParameter", text)
     limits = output(visit).limits
     if number(parameter.EVMinimumVoltage) > limits.max_voltage:
-        text = f"EVMinimumVoltage {number(parameter.EVMinimumVoltage):g} V, this charger gives {limits.max_voltage:g} V"
-        raise Refusal("FAILED_WrongChargeParameter", text)
+        least = number(parameter.EVMinimumVoltage)
+        text = f"the vehicle needs {least:g} V or more, this charger supplies up to {limits.max_voltage:g} V"
+        raise Refusal("FAILED_WrongChargeParameter", text, misfit=True)
     accept(visit, limits_of(parameter), "V2G20")
     flows = output(visit).voltage * output(visit).current
     visit.ramp = Ramp(ramp(limits.ramp, limits.max_power), flows)

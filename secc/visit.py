@@ -35,8 +35,8 @@ class Refusal(RemoteError):
         fields: further fields of the response, besides its code.
     """
 
-    def __init__(self, code: str, text: str, *, survivable: bool = False, **fields: Any) -> None:
-        super().__init__(text, code)
+    def __init__(self, code: str, text: str, *, survivable: bool = False, misfit: bool = False, **fields: Any) -> None:
+        super().__init__(text, code, misfit=misfit)
         self.survivable = survivable
         self.fields = fields
 

@@ -16,11 +16,13 @@ class RemoteError(V2GError):
 
     Attributes:
         response_code: ResponseCode with which a charger answers it.
+        misfit: nobody is at fault: both sides keep to the standard, but their limits, services or payment do not match.
     """
 
-    def __init__(self, text: str, response_code: str = "FAILED") -> None:
+    def __init__(self, text: str, response_code: str = "FAILED", *, misfit: bool = False) -> None:
         super().__init__(text)
         self.response_code = response_code
+        self.misfit = misfit
 
 
 class Refused(RemoteError):

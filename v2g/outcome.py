@@ -27,6 +27,7 @@ class Cause(IntEnum):
     PEER = 5
     TIMEOUT = 6
     ABORTED = 7
+    MISFIT = 8
 
 
 class Aborted(V2GError):
@@ -93,6 +94,6 @@ def cause_of(why: BaseException) -> Cause:
         case LocalError():
             return Cause.ERROR
         case RemoteError():
-            return Cause.PEER
+            return Cause.MISFIT if why.misfit else Cause.PEER
         case _:
             return Cause.ERROR

@@ -463,7 +463,7 @@ def test_what_the_charger_is_shows_in_its_messages(run: Any) -> None:
         ("charger: {authorization: never}\ntimer: {V2G_EVCC_Ongoing_Timeout: 5}", 6),
         ("charger: {faults: [insulation]}", 5),
         ("charger: {faults: [emergency]}", 5),
-        ("charger: {max-voltage: 200, max-current: 100}", 5),
+        ("charger: {max-voltage: 200, max-current: 100}", 8),
         ("charger: {test-seconds: 39}", 5),
         (
             "charger: {test-seconds: 39}\n"

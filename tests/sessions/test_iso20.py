@@ -511,7 +511,7 @@ async def test_service_that_is_not_offered_ends_in_one_line() -> None:
     bench.ev.bpt = True
     vehicle, charger = await bench.run()
     assert vehicle.reason == "the vehicle wants DC_BPT (6), the charger offers DC (2)"
-    assert vehicle.cause is Cause.PEER
+    assert vehicle.cause is Cause.MISFIT
     assert charger.cause is Cause.COMPLETE
     assert bench.safe
 

@@ -299,7 +299,7 @@ async def test_a_battery_beyond_the_charger_is_not_charged() -> None:
     assert bench.power is not None
     bench.power._rated = bench.power._rated.__class__(500.0, 125.0, 50000.0)
     vehicle, _ = await bench.run()
-    assert vehicle.cause is Cause.PEER
+    assert vehicle.cause is Cause.MISFIT
     assert "the charger supplies 150 to 500 V" in vehicle.reason
     assert not bench.messages("CableCheckReq")
     assert bench.safe

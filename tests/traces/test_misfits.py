@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 from bench import Bench
 
-from plugfest.traces.chain import Outcome
+from plugfest.summary import summary
+from plugfest.traces.chain import Outcome as Verdict
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import from_events
 from plugfest.virtual import run
+from v2g.outcome import Cause, Outcome
 
 Change = Callable[[Bench], None]
 
@@ -62,8 +64,27 @@ def test_what_does_not_fit_is_named(case: str) -> None:
     bench = run(one())
     for events, role in ((bench.events["ev"], "evcc"), (bench.events["se"], "secc")):
         found = judge(from_events(events, role=role)).diagnosis
-        assert (found.side, found.outcome is Outcome.CHARGED) == (side, False)
+        assert (found.side, found.outcome is Verdict.CHARGED) == (side, False)
         assert text in found.sentence
+
+
+@pytest.mark.parametrize("mode", ["din", "iso2-dc", "iso20-dc"])
+def test_the_outcome_says_that_they_do_not_fit(mode: str) -> None:
+    """It blames neither the charger, where its vehicle leaves, nor the vehicle, where the charger refuses."""
+
+    async def one(change: Change) -> tuple[Outcome, Outcome]:
+        bench = Bench(mode, duration=3.0)
+        change(bench)
+        return await bench.run()
+
+    vehicle, _ = run(one(rated(max_voltage=330.0, min_voltage=50.0)))
+    assert vehicle.cause is Cause.MISFIT
+    assert next(summary(vehicle, role="vehicle")).startswith(
+        "vehicle: session not completed (vehicle and charger do not fit together): the battery is at "
+    )
+    _, charger = run(one(rated(max_voltage=1000.0, min_voltage=900.0)))
+    assert charger.cause is Cause.MISFIT
+    assert "V, this charger supplies 900 V or more" in charger.reason
 
 
 def test_a_schedule_that_ends_at_once_is_the_fault_of_the_charger() -> None:
