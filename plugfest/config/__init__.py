@@ -76,8 +76,8 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
 
     for path, text in (settings or {}).items():
         root = source.overlay(root, source.setting(path, text))
-    root = personalities.apply(root)
     reader = Reader()
+    root = personalities.apply(root, reader.complain)
     data = reader.read(root, msgspec.inspect.type_info(Bench))
     if not reader.mistakes:
         bench = msgspec.convert(data, Bench)

@@ -6,6 +6,7 @@ precedence; deviations of both apply.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from boundary.choices import unknown
+from boundary.errors import InputError
 from plugfest.config import source
 from plugfest.errors import UserError
 
@@ -36,25 +38,28 @@ def ready(kind: str, name: str) -> MappingNode:
     return source.parse(file.read_text(encoding="utf-8"), file.name)
 
 
-def apply(root: MappingNode) -> MappingNode:
-    """The tree, based on the car and the station it names.
+Complain = Callable[[tuple[str, ...], str, Node], None]
+"""Takes a mistake: its path, what is wrong, and its node."""
 
-    Raises:
-        UserError: there is none of that name.
-    """
+
+def apply(root: MappingNode, complain: Complain) -> MappingNode:
+    """The tree, based on the car and the station it names; one that cannot be used is reported, and left out."""
     for path, kind in KINDS.items():
         node = source.child(root, *path)
         if isinstance(node, ScalarNode) and node.tag != source.NULL:
-            root = source.overlay(_find(node, kind, path), root, appended=APPENDED)
+            try:
+                root = source.overlay(_find(node, kind, path[-1]), root, appended=APPENDED)
+            except (UserError, InputError) as why:
+                complain(path, str(why), node)
     return root
 
 
-def _find(node: Node, kind: str, path: tuple[str, ...]) -> MappingNode:
+def _find(node: Node, kind: str, what: str) -> MappingNode:
+    """Raises UserError, InputError: there is none of that name, or its file cannot be read."""
     name = str(node.value)
     if name.endswith((".yaml", ".yml")):
         beside = Path(node.start_mark.name).parent if node.start_mark is not None else Path()
         return source.read(beside / name)
     if name not in known(kind):
-        where = f"{source.place(node)}: {'.'.join(path)}" if source.place(node) else f"--{path[-1]}"
-        raise UserError(f"{where}: {unknown(path[-1], name, known(kind))}")
+        raise UserError(unknown(what, name, known(kind)))
     return ready(kind, name)
