@@ -16,6 +16,11 @@ CLOSE = timer("TCP_Connection_Termination_Timeout")
 _TERM = re.compile(r"(?P<name>[A-Za-z]\w+)|(?P<number>\d+(?:\.\d+)?)\s*s")
 
 
+def allowed(limit: float, delay: float) -> str:
+    """A limit in words, s, with the delay of messages where more than usual is declared."""
+    return f"{limit:g} s" if delay <= DELAY else f"{limit:g} s + {delay:g} s (par_CMN_Transmission_Delay)"
+
+
 def seconds(text: str) -> float:
     """The value in seconds.
 

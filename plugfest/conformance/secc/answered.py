@@ -8,15 +8,16 @@ from plugfest.conformance.wire import Arrival, Wire, stream_title
 from v2g import naming
 
 
-def absence(wire: Wire, expected: str, stream: int, began: float, seconds: float) -> Failed:
-    """Why no response came: the connection was closed, it came on another stream, or not within these seconds.
+def absence(wire: Wire, expected: str, stream: int, began: float, within: str) -> Failed:
+    """Why no response came: the connection was closed, it came on another stream, or not in time.
 
     Args:
         expected: name of the response.
         stream: the one on which it should have come.
         began: loop time of the request.
+        within: the limit, in words.
     """
-    in_time = f"{expected} within {seconds:g} s"
+    in_time = f"{expected} within {within}"
     if wire.closed_at is not None:
         after = wire.closed_at - began
         when = f"{after:.3f} s after the request" if after >= 0 else "before the request was complete"
@@ -28,7 +29,7 @@ def absence(wire: Wire, expected: str, stream: int, began: float, seconds: float
         text = f"{expected} came on {stream_title(stray.stream)}"
         wanted = f"{expected} on {stream_title(stream)}"
         return Failed(text, cause=Cause.WRONG_MESSAGE, expected=wanted, observed=text)
-    text = f"no {expected} came within {seconds:g} s"
+    text = f"no {expected} came within {within}"
     return Failed(text, cause=Cause.NO_ANSWER, expected=in_time, observed="nothing")
 
 

@@ -202,19 +202,20 @@ def tcp_close(step: Step, expect: Steps) -> Action:
         if total is not None:
             await _gave_up(course, total)
         since = course.ended or tester.now
+        within = durations.allowed(limit, tester.delay)
         closed = await wire.until_closed(max(since + limit + tester.delay - tester.now, 0.0))
         more = [arrival.name for arrival in wire.unread]
-        took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {limit:g} s"
+        took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {within}"
         course.result.saw(expected_text(step), f"{took}{', and ' + more[0] if more else ''}")
         if more:
             raise Failed(
                 f"{more[0]} came instead of the end of the connection",
-                cause=Cause.UNWANTED_MESSAGE, expected=f"TCP closed within {limit:g} s", observed=more[0],
+                cause=Cause.UNWANTED_MESSAGE, expected=f"TCP closed within {within}", observed=more[0],
             )  # fmt: skip
         if not closed:
             raise Failed(
-                f"the charger did not close TCP within {limit:g} s",
-                cause=Cause.STILL_OPEN, expected=f"TCP closed by the charger within {limit:g} s", observed=took,
+                f"the charger did not close TCP within {within}",
+                cause=Cause.STILL_OPEN, expected=f"TCP closed by the charger within {within}", observed=took,
             )  # fmt: skip
 
     return judge
@@ -253,7 +254,7 @@ def energy(step: Step, expect: Steps) -> Action:
         await course.collect()
         system, tester = course.tester.system, course.tester
         began = course.ended or tester.now
-        deadline = began + limit + tester.delay
+        deadline, within = began + limit + tester.delay, durations.allowed(limit, tester.delay)
         state = system.energised()
         while state is not None and state is not wanted and tester.now <= deadline:
             await asyncio.sleep(0.01)
@@ -267,8 +268,8 @@ def energy(step: Step, expect: Steps) -> Action:
             word = "off" if wanted else "on"
             cause = Cause.OUTPUT_OFF if wanted else Cause.OUTPUT_ON
             raise Failed(
-                f"the charger's output is still {word} after {limit:g} s",
-                cause=cause, expected=f"output {'on' if wanted else 'off'} within {limit:g} s", observed=word,
+                f"the charger's output is still {word} after {within}",
+                cause=cause, expected=f"output {'on' if wanted else 'off'} within {within}", observed=word,
             )  # fmt: skip
 
     return judge

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.catalogue.durations import allowed
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import message_timer
 from plugfest.conformance.cause import Cause
@@ -112,7 +113,7 @@ class Talking:
         arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0), stream)
         expected = naming.response(request)
         if arrival is None:
-            raise absence(wire, expected, stream, began, seconds)
+            raise absence(wire, expected, stream, began, allowed(seconds, self.delay))
         if arrival.message is None:
             raise unreadable(arrival, expected)
         if arrival.name == expected:

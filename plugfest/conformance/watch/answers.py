@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from plugfest.conformance.catalogue.durations import allowed
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.randomness import hardly_random
 from plugfest.conformance.watch.flow import Flow
@@ -233,4 +234,5 @@ def answer_time(flow: Flow, log: Log, heard: Heard) -> str:
     most = protocol.timing.performance_time(heard.asked)
     if heard.took <= most + flow.terms.transmission:
         return ""
-    return f"{heard.name} came {heard.took:.2f} s after {heard.asked}; the limit is {most:g} s"
+    limit = allowed(most, flow.terms.transmission)
+    return f"{heard.name} came {heard.took:.2f} s after {heard.asked}; the limit is {limit}"

@@ -6,6 +6,7 @@ waits for it. One that comes between the performance time and that is a finding:
 
 from __future__ import annotations
 
+from plugfest.conformance.catalogue.durations import allowed
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import Book, Side, Weight
@@ -32,7 +33,8 @@ def answer_late(flow: Flow, said: Said) -> str:
     took, limit = flow.now - flow.owed_since, ISO20.timing.performance_time(request.name)
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after its request; SECC_Msg_Performance is {limit:g} s"
+    most = allowed(limit, flow.terms.transmission)
+    return f"{said.name} came {took:.2f} s after its request; SECC_Msg_Performance is {most}"
 
 
 def _asked_after(flow: Flow, said: Said) -> tuple[float, bool]:
@@ -50,7 +52,8 @@ def request_overdue(flow: Flow, said: Said) -> str:
     limit = ISO20.timing.sequence_timeout(in_loop=looping)
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after the previous response; SECC_Sequence_Timeout is {limit:g} s"
+    most = allowed(limit, flow.terms.transmission)
+    return f"{said.name} came {took:.2f} s after the previous response; SECC_Sequence_Timeout is {most}"
 
 
 @BOOK.on("request-late", "a vehicle asks within its performance time", "EVCC_Sequence_Performance", EVCC, *EVERY,
@@ -60,4 +63,5 @@ def request_late(flow: Flow, said: Said) -> str:
     limit = ISO20.timing.sequence_performance(in_loop=looping)
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after the previous response; EVCC_Sequence_Performance is {limit:g} s"
+    most = allowed(limit, flow.terms.transmission)
+    return f"{said.name} came {took:.2f} s after the previous response; EVCC_Sequence_Performance is {most}"

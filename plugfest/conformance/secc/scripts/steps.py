@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from plugfest.conformance.catalogue.durations import CLOSE
+from plugfest.conformance.catalogue.durations import CLOSE, allowed
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -44,9 +44,9 @@ async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> Non
         raise Failed(f"{wire.unread[0].name} instead of the close", cause=Cause.UNWANTED_MESSAGE, expected="no answer")
     if not closed:
         raise Failed(
-            f"TCP is still open after {within:g} s",
+            f"TCP is still open after {allowed(within, tester.delay)}",
             cause=Cause.STILL_OPEN,
-            expected="TCP closed by the vehicle in time",
+            expected="TCP closed by the charger in time",
         )
 
 
@@ -83,7 +83,9 @@ async def off_within(tester: TesterEv, result: Result, seconds: float) -> None:
     result.saw(f"output off within {seconds:g} s", "still on" if state else f"after {tester.now - began:.3f} s")
     if state:
         raise Failed(
-            f"the output is still on after {seconds:g} s", cause=Cause.OUTPUT_ON, expected="the output off in time"
+            f"the output is still on after {allowed(seconds, tester.delay)}",
+            cause=Cause.OUTPUT_ON,
+            expected="the output off in time",
         )
 
 
