@@ -30,6 +30,7 @@ from plugfest.conformance.watch.line_watch import RULES as LINE
 from plugfest.conformance.watch.table import JUDGEMENTS
 from plugfest.traces.chain.steps import OTHER
 from plugfest.traces.checks import RULES
+from plugfest.traces.checks import judge as checked
 from plugfest.traces.entries import EVCC, SECC, Recording
 from plugfest.traces.recording import from_events, load
 from v2g.rules.table import RULES as CONTENT
@@ -192,3 +193,13 @@ def test_a_capture_without_addresses_blames_nobody_for_them() -> None:
     """A "cooked" capture has no addresses: where a frame went cannot be told."""
     found = judge(load(REPORTS / "cooked-capture.pcap"), SECC)
     assert found.of(Answer.FAIL) == []
+
+
+@pytest.mark.parametrize("path", [path for path in files() if "Ioniq" in path.name], ids=lambda path: path.name)
+def test_an_early_close_fails_the_session_and_proves_nothing_against_its_side(path: Path) -> None:
+    """`trace check` fails it; the judgement of the side says why it does not."""
+    assert not checked(recording(path)).verdict.ok
+    found = verdict_on(path.name, SECC)
+    assert found.ok
+    assert "the charger closed the connection" in found.sentence
+    assert found.sentence.endswith("That alone proves nothing against it: its reason may be outside the recording.")

@@ -150,6 +150,8 @@ def _sentence(view: View, answer: Answer, rows: Sequence[Judged], found: checks.
         text += f". The session failed, but not because of it: {clause(diagnosis.sentence)}"
     elif diagnosis.failed and answer is not Answer.FAIL:
         text += f". The session ended early: {clause(diagnosis.sentence)}"
+        if diagnosis.fault is Fault.CLOSED:
+            text += ". That alone proves nothing against it: its reason may be outside the recording"
     return capital(text.rstrip(".")) + "."
 
 
