@@ -32,7 +32,9 @@ class BitReader:
         stop = start + width
         if stop > self.end:
             raise DecodeError(
-                f"the stream ends: {width} bits needed, {self.left} left", bit=start, missing=width - self.left
+                f"the stream ends: {width} bit{'s' * (width != 1)} needed, {self.left} left",
+                bit=start,
+                missing=width - self.left,
             )
         self.position = stop
         chunk = int.from_bytes(self._data[start >> 3 : (stop + 7) >> 3], "big")

@@ -291,8 +291,10 @@ def find(directory: Path, suite: str | None = None) -> Path:
     """
     if suite is not None and suite not in SUITES:
         raise PkiError(unknown("suite", suite, SUITES))
+    if directory.is_file():
+        raise PkiError(f"{directory} is a file; give the directory of a PKI")
     if not directory.is_dir():
-        raise PkiError(f"{directory} is not a directory; `plugfest pki init {directory}` makes a PKI there")
+        raise PkiError(f"{directory} does not exist; `plugfest pki init {directory}` makes a PKI there")
     if (directory / INDEX).is_file():
         return directory
     inside = [name for name in SUITES if (directory / name / INDEX).is_file()]

@@ -46,8 +46,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Reports an error in one line, whatever was typed or pasted."""
-        complain(f"{self.prog}: {visible(_worded(message))}")
+        complain(f"{self.prog}: {visible(_worded(self._named(message)))}")
         raise SystemExit(2)
+
+    def _named(self, message: str) -> str:
+        """A message that names an argument with few choices, with these in its place."""
+        for action in self._actions:
+            name = action.metavar if isinstance(action.metavar, str) else action.dest
+            if not action.option_strings and action.choices and message.endswith(f"required: {name}"):
+                return message.removesuffix(name) + "|".join(map(str, action.choices))
+        return message
 
     def _strange(self, word: str) -> str:
         if not word.startswith("-"):

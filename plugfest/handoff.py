@@ -23,7 +23,8 @@ from secc.stay import serve_vehicles
 from slac import ev, evse
 from slac.errors import MatchFailed, PilotLost
 from slac.host import Host
-from slac.link import Link, interface_index, open_link
+from slac.link import Link, interface_index, open_link, raw_socket
+from slac.mme import ETHERTYPE
 from slac.modem import NoModem, detect
 from slac.outcome import Match
 from slac.pilot import CONNECTED, STEADY, ChargerPilot, Offer, Reading, State, VehiclePilot, until
@@ -58,6 +59,18 @@ DOCTOR = "plugfest slac doctor finds out why"
 def check(name: str) -> None:
     """Raises LinkError: there is no interface of that name; lists those there are."""
     interface_index(name)
+
+
+def check_slac(bench: Bench) -> None:
+    """Checks what SLAC needs before anything is shown: timers, and an interface that takes its frames.
+
+    Raises:
+        UserError: there is no such timer.
+        LinkError: frames cannot be sent and received on the interface; says what to do.
+    """
+    if bench.slac:
+        timing(bench)
+        raw_socket(bench.interface or "", ETHERTYPE, promiscuous=False).close()
 
 
 async def first_of(serving: asyncio.Task[None], finished: asyncio.Event) -> None:

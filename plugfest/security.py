@@ -45,14 +45,13 @@ def stores(directory: str, wanted: tls.Options) -> list[Store]:
     Raises:
         UserError: there is none.
     """
-    from pki.store import INDEX, Store
+    from pki.store import INDEX, Store, find
 
     suites = {"1.3": ("iso20", "iso20-ed448"), "1.2": ("iso2",)}
     names = [name for version in wanted.versions for name in suites[version]]
     path = Path(directory)
     try:
-        if not path.is_dir():
-            raise UserError(f"no PKI in {path}; `plugfest pki init {path}` makes one")
+        find(path)
         found = [Store(path, name) for name in names if (path / name / INDEX).is_file()]
         return found or [Store(path)]
     except PkiError as why:

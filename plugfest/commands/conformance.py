@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         help="test a charger or a vehicle against the catalogue of conformance cases",
         description="Lists, shows and runs conformance cases against a charger (secc) or a vehicle (evcc).",
     )
-    inner = parser.add_subparsers(metavar="ACTION")
+    inner = parser.add_subparsers(metavar="ACTION", required=True)
     listing = inner.add_parser("list", help="the cases, one per line")
     add_filters(listing)
     listing.add_argument("--count", action="store_true", help="only count them, by file")
@@ -34,7 +34,6 @@ def add(commands: Any) -> None:
     merging.set_defaults(run="plugfest.tasks.conformance:report_folders")
     _add_pics(inner)
     _add_judge(inner)
-    parser.set_defaults(run=lambda args: _help(parser))
 
 
 def _add_judge(inner: Any) -> None:
@@ -145,8 +144,3 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--protocol", metavar="P[,P]", help="iso2, din, iso20, slac")
     parser.add_argument("-k", dest="words", metavar="EXPR", help="words in id, title, tags: 'SessionSetup and not 004'")
-
-
-def _help(parser: argparse.ArgumentParser) -> int:
-    parser.print_help()
-    return 2

@@ -34,7 +34,7 @@ def interface(bench: Bench) -> Iterator[Finding]:
     name = bench.interface or ""
     if not (SYSTEM / name).is_dir() or not name:
         known = ", ".join(sorted(n for _, n in socket.if_nameindex()))
-        yield Finding("interface", "wrong", f"no interface {name}", f"available: {known}", "give a different -i")
+        yield Finding("interface", "wrong", f"no interface {name}", "", f"choose from {known}")
         return
     flags = int(_read(name, "flags") or "0", 16)
     if not flags & _UP:

@@ -239,11 +239,11 @@ async def run(bench: Bench, network: Network, cable: Cable, sessions: int | None
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         lab = Lab(bench, network, controls, stage, looks, charger, vehicle)
+        await stack.enter_async_context(line(network, cable, rng.randrange(1 << 32)))
+        await stack.enter_async_context(stage.running())
         looks.headline([*words.outset(network, cable.attenuation, cable.loss)])
         for text in words.next_steps(network, hands=looks.typed):
             looks.say(text)
-        await stack.enter_async_context(line(network, cable, rng.randrange(1 << 32)))
-        await stack.enter_async_context(stage.running())
         stack.callback(pilots.tell(pair.wire.ev, stage.observe))
         serving = await lab.serve(stack)
         driving = asyncio.create_task(lab.drive(sessions))

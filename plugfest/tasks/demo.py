@@ -133,7 +133,7 @@ async def _both(bench: Bench, title: str) -> int:
     soc = pair.vehicle.battery.soc * 100.0
     controls = Controls(pair.vehicle, pair.evse, pair.wire)
     looks = view(bench, title, controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac))
-    looks.headline(_headline(bench, title, soc))
+    contexts = _contexts(bench, now)
     with outputs.writing(bench, "both", None if bench.fast else now) as trace:
         stage = Stage(bench, controls, looks, trace)
         charger = session_options.charger(bench, pair.evse, lambda: epoch + loop.time(), rng)
@@ -141,6 +141,7 @@ async def _both(bench: Bench, title: str) -> int:
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         async with stage.running():
+            looks.headline(_headline(bench, title, soc))  # only now, as all arguments are good
             unmatched: Outcome | None = None
             if bench.slac:
                 seed = rng.randrange(1 << 32)
@@ -148,7 +149,7 @@ async def _both(bench: Bench, title: str) -> int:
             if unmatched is not None:
                 outcomes: list[tuple[str, Outcome]] = [("vehicle", unmatched), ("charger", unmatched)]
             else:
-                outcomes = await _stay(bench, now, stage, pair, charger, vehicle, looks.say)
+                outcomes = await _stay(bench, contexts, stage, pair, charger, vehicle, looks.say)
             stage.end(dict(outcomes))
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):
@@ -161,7 +162,13 @@ async def _both(bench: Bench, title: str) -> int:
 
 
 async def _stay(
-    bench: Bench, now: Any, stage: Stage, pair: Pair, charger: Any, vehicle: Any, say: Callable[[str], None]
+    bench: Bench,
+    contexts: dict[str, Any],
+    stage: Stage,
+    pair: Pair,
+    charger: Any,
+    vehicle: Any,
+    say: Callable[[str], None],
 ) -> list[tuple[str, Outcome]]:
     """Runs the session, and the next one after each pause that the vehicle sleeps through."""
 
@@ -178,7 +185,6 @@ async def _stay(
         wakes_after=bench.charger.wake_car_after, listen=listen, answer_on=lambda *_, **__: contextlib.nullcontext(),
     )  # fmt: skip
     stage.controls.outlet = outlet
-    contexts = _contexts(bench, now)
     how = Stay(bench.vehicle.stays, bench.vehicle.wake_after, stage.observe, say)
 
     async def session(resume: Paused | None) -> VehicleOutcome:

@@ -155,6 +155,7 @@ async def drive(bench: Bench) -> int:
         if bench.slac or bench.vehicle.basic:
             handoff.check(network.name)
         pilot = await stack.enter_async_context(pilots.vehicle(bench))
+        handoff.check_slac(bench)
         vehicle = plants.make_vehicle(bench, pilot, interfaces.hardware_address(network.name))
         await stack.enter_async_context(terminals.attached(bench.pilot, vehicle))
         soc = vehicle.battery.soc * 100.0

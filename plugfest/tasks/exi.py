@@ -13,7 +13,7 @@ from boundary.console import complain, flush, say_all
 from boundary.errors import InputError
 from boundary.octets import spelled
 from boundary.read import decoded, input_lines, parse_json
-from boundary.text import dumps, visible, xml_line
+from boundary.text import counted, dumps, visible, xml_line
 from exi import STANDARD, Decoded, DecodeError, Dialect, EncodeError, ExiError, read, xsd
 from exi import explain as explain_stream
 from exi import grammar as grammar_of
@@ -247,6 +247,8 @@ def encode(args: argparse.Namespace) -> int:
 
     def convert(line: str) -> str:
         content = None if filtering else of_file(line)
+        if content is None and not filtering and line.lstrip()[:1] not in ("<", "{"):
+            raise InputError(line, "no such file, and neither XML nor JSON")
         text = line if content is None else decoded(content, line)
         tree = parse_json(text, "JSON") if args.json or text.lstrip().startswith("{") else None
         last: EncodeError | None = None
@@ -304,7 +306,7 @@ def _explanation(piece: Piece, sets: _Sets) -> Iterator[str]:
     extra = {} if dialect is None else {"dialect": dialect}
     steps, error = explain_stream(sets.schema(name), octets, fragment=fragment, **extra)
     bits = "".join(f"{octet:08b}" for octet in octets)
-    yield f"{protocol}, {len(octets)} bytes" + (f", dialect {dialect.name}" if dialect else "")
+    yield f"{protocol}, {counted(len(octets), 'byte')}" + (f", dialect {dialect.name}" if dialect else "")
     yield f"{'bit':>6}  {'bits':<10} event"
     yield f"{0:>6}  {bits[:8]:<10} header"
     end = 8

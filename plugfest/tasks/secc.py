@@ -84,6 +84,8 @@ async def serve(bench: Bench) -> int:
             interfaces.find(name)
         stack.enter_context(interfaces.claimed(name))
         pilot = await stack.enter_async_context(pilots.charger(bench))
+        if bench.slac:
+            handoff.check_slac(bench)
         evse = plants.make_charger(bench, pilot, rng)
         await stack.enter_async_context(terminals.hosted(bench.pilot, evse))
         controls = Controls(evse=evse)

@@ -65,8 +65,7 @@ def _of_file(path: Path) -> Judge:
     try:
         recording = load(path)
     except RecordingError as why:
-        what = str(why).removeprefix(f"{path}: ")
-        raise UserError(f"{path} is neither a readable pcap or pcapng file nor a trace: {what}") from why
+        raise UserError(str(why)) from why
     judge = slac.judge(recording)
     judge.first = 0.0
     return judge

@@ -177,6 +177,8 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
         (["slac", "line", "lo", "lo"], "lo cannot be both ends of a line"),
         (["exi", "decode", "nosuch.bin"], "nosuch.bin: no such file"),
         (["trace", "check", "/dev/null"], "/dev/null is empty"),
+        (["exi", "encode", "nosuch"], "nosuch: no such file, and neither XML nor JSON"),
+        (["config"], "^plugfest config: missing: check.show"),
         (["pki", "import", "nosuch", "made"], "nosuch: no such directory; give the one with the certificates"),
         (["exi", "decode", "--protocol", "iso2", "--dialect", "french", "80"], "unknown dialect 'french'"),
         (["exi", "decode", "--xsd", "/nowhere", "--protocol", "iso2", "80"], "/nowhere is not a directory"),
@@ -190,6 +192,9 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
         (["demo", "--timer", "V2G_Nonsense=3"], "unknown timer 'V2G_Nonsense'"),
         (["demo", "--timer", "V2G_SECC_Sequence_Timeout"], "NAME=SECONDS"),
         (["demo", "--fast", "--trace", "/nowhere/t.jsonl"], "cannot write /nowhere/t.jsonl"),
+        (["demo", "--fast", "--pki", "/etc/passwd"], "/etc/passwd is a file; give the directory of a PKI"),
+        (["demo", "--web", "192.0.2.1:80"], "--web: cannot listen on 192.0.2.1 port 80"),
+        (["lab", "--web", "192.0.2.1:80"], "--web: cannot listen on 192.0.2.1 port 80"),
         (["evcc", "-i", "nosuch0"], "no interface nosuch0; choose from"),
         (["secc", "-i", "nosuch0"], "no interface nosuch0; choose from"),
         (["evcc", "-i", "lo", "--no-slac"], "lo is the loopback interface.*give an Ethernet interface"),
@@ -212,8 +217,9 @@ def test_mistakes_get_one_line_and_no_traceback(arguments: list[str], text: str)
 
     done = run(*arguments)
     assert done.returncode == 2
+    assert done.stdout == ""  # not even a heading: nothing began
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("plugfest: ")
+    assert re.match("plugfest( config)?: ", done.stderr)
     assert re.search(text, done.stderr)
     assert "Traceback" not in done.stderr
 

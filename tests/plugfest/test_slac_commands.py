@@ -317,7 +317,7 @@ async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixt
     ("source", "text"),
     [
         ("/nowhere/x.pcap", "no such file: /nowhere/x.pcap"),
-        ("{text}", "is neither a readable pcap or pcapng file"),
+        ("{text}", "is neither pcap, pcapng nor a plugfest trace"),
         ("nosuch0", "no interface nosuch0"),
     ],
 )
