@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from boundary.text import visible
-from evcc import iso20_ac, iso20_contract, iso20_dc, iso20_parking
+from evcc import iso20_ac, iso20_contract, iso20_dc, iso20_dc_limits, iso20_parking
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import choose, wanted_service
 from evcc.iso20_schedule import agree_schedule
@@ -190,7 +190,7 @@ async def charge(drive: Drive, control: Control) -> Ending:
         power = await iso20_ac.agree_limits(drive, control)
         plan = await agree_schedule(drive, control)
         return plan.pause or await iso20_ac.charge(drive, control, power, plan)
-    limits = await iso20_dc.agree_limits(drive, control)
+    limits = await iso20_dc_limits.agree_limits(drive, control)
     plan = await agree_schedule(drive, control)
     return plan.pause or await iso20_dc.charge(drive, control, limits, plan)
 

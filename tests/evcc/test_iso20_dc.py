@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from evcc.battery import PACKS, Battery
 from evcc.drive import Drive
-from evcc.iso20_dc import Flow, Terms, request, updated
+from evcc.iso20_dc import Flow, request
+from evcc.iso20_dc_limits import Terms, updated
 from evcc.iso20_schedule import Plan
 from evcc.options import Options
 from evcc.schedule import Schedule, Slot

@@ -11,6 +11,7 @@ import msgspec
 import evcc.iso20_ac
 import evcc.iso20_course
 import evcc.iso20_dc
+import evcc.iso20_dc_limits
 import evcc.iso20_schedule
 from evcc.drive import Drive
 from faults.fault import Adjust, sending, vehicle
@@ -30,9 +31,9 @@ vehicle("20-ramp-ignored", "EVSEPowerRampLimitation is ignored", f"{DYNAMIC}#1",
 vehicle("20-ramp-per-second", "EVSEPowerRampLimitation in percent per second", f"{DYNAMIC}#1",
         patches=[(evcc.iso20_ac, "ramp", lambda percent, most: percent / 100.0 * most)])  # fmt: skip
 vehicle("20-ramp-ignored-dc", "EVSEPowerRampLimitation is ignored in DC", f"{EV}Grid_DC#1",
-        patches=[(evcc.iso20_dc, "ramp", lambda percent, most: math.inf)])  # fmt: skip
+        patches=[(evcc.iso20_dc_limits, "ramp", lambda percent, most: math.inf)])  # fmt: skip
 vehicle("20-ramp-per-second-dc", "EVSEPowerRampLimitation in percent per second in DC", f"{EV}Grid_DC#1",
-        patches=[(evcc.iso20_dc, "ramp", lambda percent, most: percent / 100.0 * most)])  # fmt: skip
+        patches=[(evcc.iso20_dc_limits, "ramp", lambda percent, most: percent / 100.0 * most)])  # fmt: skip
 
 
 def _flows(change: Any) -> Any:

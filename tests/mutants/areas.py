@@ -305,7 +305,7 @@ AREAS: tuple[Area, ...] = (
         "vehicle ISO 15118-20, power",
         "evcc",
         MODERN,
-        source=tuple(f"evcc.iso20_{part}" for part in ("ac", "control", "dc", "prices", "schedule")),
+        source=tuple(f"evcc.iso20_{part}" for part in ("ac", "control", "dc", "dc_limits", "prices", "schedule")),
         messages=POWER_REQ,
         requests=POWER_RES,
         timers=("V2G_EVCC_CableCheck_Timeout", "V2G_EVCC_PreCharge_Timeout", "Loop_Sequence_Performance_Time",

@@ -13,7 +13,7 @@ from bench import Bench, iso20_bench, message_seen
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import from_events
 from v2g.physical import number
-from v2g.rules.iso20.facts import asked_watts
+from v2g.rules.iso20.kinds import asked_watts
 
 RAMP = 30.0
 """Percent of the largest power a minute."""
@@ -65,7 +65,7 @@ async def test_targets_follow_the_ramp_and_the_charger_need_not_hold_back() -> N
 
 
 async def test_charger_holds_back_what_ignores_its_ramp_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evcc.iso20_dc.ramp", lambda percent, most: math.inf)
+    monkeypatch.setattr("evcc.iso20_dc_limits.ramp", lambda percent, most: math.inf)
     bench, seen = ramping("iso20-dc", "scheduled"), []
     vehicle, charger = await bench.run(lambda bench: watched(bench, seen))
     assert vehicle.ok, vehicle
