@@ -13,6 +13,7 @@ from typing import Any
 
 from v2g.physical import number
 from v2g.rules.bounds import FALL, Ceiling, Descent, Lasting
+from v2g.rules.iso20 import notes
 from v2g.rules.iso20.facts import Facts20
 from v2g.rules.metered import LATE, Metered
 from v2g.rules.quantities import Found, odd_values
@@ -205,7 +206,7 @@ class Facts:
         else:
             self.stop.take(body, self.now)
         if self.protocol not in ("iso2", "din70121", "appproto"):
-            self.iso20.note(name, body, self.request, self.now)
+            notes.note(self.iso20, name, body, self.request, self.now)
             if name == "SessionSetupRes":
                 self.session_id = self.header_id
             elif name == "AuthorizationSetupRes":

@@ -72,3 +72,12 @@ _OF_PHASES: dict[type[Any], tuple[str, ...]] = {
 def per_phase(part: Any) -> bool:
     """Whether a member gives values for each phase."""
     return any(getattr(part, field) is not None for field in _OF_PHASES.get(type(part), ()))
+
+
+def asked_watts(body: Any) -> float | None:
+    """The power that a loop request reports (AC) or has as its target (DC), W; None if it has none."""
+    part = body.CLReqControlMode
+    if hasattr(body, "EVPresentVoltage"):
+        amps = getattr(part, "EVTargetCurrent", None)
+        return None if amps is None else number(amps) * number(body.EVPresentVoltage)
+    return total(part, "EVPresentActivePower")

@@ -8,8 +8,8 @@ from typing import Any
 from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import Facts
-from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20, asked_watts
-from v2g.rules.iso20.kinds import kind_of, per_phase, total
+from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20
+from v2g.rules.iso20.kinds import asked_watts, kind_of, per_phase, total
 from v2g.rules.iso20.schedules import named_needs
 from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
 

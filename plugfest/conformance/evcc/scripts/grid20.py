@@ -18,7 +18,7 @@ from secc.plan import Plan
 from secc.simulated import SimulatedPowerSource
 from v2g.phases import given
 from v2g.physical import rational
-from v2g.rules.iso20.facts import asked_watts
+from v2g.rules.iso20.kinds import asked_watts
 
 FLOWS: Table[Callable[[TesterEvse, Result], Awaitable[None]]] = Table()
 """Variant -> what the grid asks for."""
