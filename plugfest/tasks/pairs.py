@@ -19,7 +19,7 @@ from plugfest.errors import UserError
 from v2g import interfaces
 from v2g.errors import SetupError
 
-ONE_SIDE = ("protocol", "pics", "command", "reset_command", "pki", "address", "port", "slac")
+ONE_SIDE = ("protocol", "pics", "command", "reset_command", "address", "port", "slac")
 """Options for testing one side, which a pair does not have."""
 OF_PAIRS = ("guide", "play", "answers", "write_answers", "key_log")
 """Options for a pair, which a single side does not have."""
@@ -30,6 +30,8 @@ def campaign(
 ) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
     """A campaign with a pair, the runs to execute, and the others with the reasons."""
     _refuse(args, ONE_SIDE, "works only with one side under test, not with --sut pair")
+    if not args.play:
+        _refuse(args, ("pki",), "works only with --play, or with one side under test")
     if not (args.interface or args.guide or args.answers or args.play):
         _refuse(args, ("write_answers", "key_log", "action"), "needs a real pair: -i IFACE, --guide or --answers FILE")
         todo, left = pairs.selected(runs)
@@ -52,7 +54,7 @@ def _played(args: argparse.Namespace) -> Played:
         interfaces.find(args.interface)
     except SetupError as why:
         raise UserError(str(why)) from why
-    return Played(args.play, args.interface)
+    return Played(args.play, args.interface, args.pki)
 
 
 def _guide(args: argparse.Namespace) -> Guide:

@@ -76,6 +76,44 @@ def test_our_vehicle_meets_a_foreign_charger(link: netns.Link, tmp_path: Path) -
     assert load(result["place"] / "trace.jsonl").role == "evcc"
 
 
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PKI that both ends trust."""
+    folder = tmp_path_factory.mktemp("pair") / "pki"
+    run([*PLUGFEST, "pki", "init", str(folder), "--profile", "both"])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("ITP-01-01-008", []), pytest.param("ITP-01-01-015", ["--protocol", "iso20"], marks=pytest.mark.slow)],
+)
+def test_our_vehicle_meets_a_foreign_charger_over_tls(
+    link: netns.Link, pki: Path, tmp_path: Path, name: str, words: list[str]
+) -> None:
+    """By contract, and in ISO 15118-20, with the PKI that is given."""
+    serves = ["-i", link.secc_if, "--no-slac", "--plain", "--pki", str(pki), *words]
+    with started(link.command("secc", *PLUGFEST, "secc", *serves), until="charger ready"):
+        result = campaign(
+            tmp_path, name, "{prepared: yes, done: {plug: yes}}",
+            ["--play", "evcc", "-i", f"{link.evcc}/{link.evcc_if}", "--pki", str(pki)],
+        )  # fmt: skip
+    assert (result["verdict"], result["exit"]) == ("pass", 0), result
+    assert load(result["place"] / "trace.pcapng").messages
+
+
+@pytest.mark.slow
+def test_our_charger_meets_a_foreign_vehicle_over_tls(link: netns.Link, pki: Path, tmp_path: Path) -> None:
+    words = ["-i", link.evcc_if, "--no-slac", "--plain", "--duration", "2", "--pki", str(pki), *PATIENT]
+    plug = link.command("evcc", *PLUGFEST, "evcc", *words, "--payment", "contract")
+    result = campaign(
+        tmp_path, "ITP-01-01-008", "{prepared: yes}",
+        ["--play", "secc", "-i", f"{link.secc}/{link.secc_if}", "--pki", str(pki),
+         "--action", f"plug={shlex.join(plug)} > {tmp_path / 'vehicle.log'} 2>&1 &"],
+    )  # fmt: skip
+    assert (result["verdict"], result["exit"]) == ("pass", 0), result
+
+
 @pytest.mark.slow
 def test_our_charger_meets_a_foreign_vehicle(link: netns.Link, tmp_path: Path) -> None:
     """Likewise the other way round."""

@@ -10,15 +10,19 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pki.errors import PkiError
-from pki.store import Store
 from plugfest.conformance.campaign.campaign import Campaign
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.sut import network, own_system
 from plugfest.conformance.sut.bench import Bench
-from plugfest.conformance.sut.certificates import Certificates, context
+from plugfest.conformance.sut.certificates import (
+    IN_DIRECTORIES,
+    Certificates,
+    context,
+    of_directory,
+    options_for,
+)
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.sut.slac import NetworkSlac
@@ -32,7 +36,6 @@ from v2g.protocols import ISO20
 from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
-    from plugfest.conformance.sut.certificates import Certificates
     from v2g.tls import Context as TlsContext
 
 
@@ -174,10 +177,6 @@ def campaign(
     )  # fmt: skip
 
 
-SUITES: Mapping[str, tuple[str, ...]] = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448", "iso2")}
-"""Certificates that a PKI directory may have for a suite, best first; many benches have them on P-256."""
-
-
 def suite_of(protocol: str) -> str:
     """The certificate suite that runs of a protocol need."""
     return "iso20" if spoken(protocol) is ISO20 else "iso2"
@@ -190,38 +189,26 @@ def _sides(pki: Path | None, sut: str) -> Mapping[str, tuple[TlsContext | None, 
         SetupError: it has nothing for any suite.
     """
     found, why = {}, None
-    for suite in SUITES:
+    for suite in IN_DIRECTORIES:
         try:
             found[suite] = certificates(pki, sut, suite)
         except SetupError as error:
             why = error
     if why is not None and not found:
         raise why
-    return {**dict.fromkeys(SUITES, certificates(None, sut)), **found}
-
-
-def _elsewhere(suite: str) -> str | None:
-    """The suite assumed for a PKI that does not use our layout: for ISO 15118-20, that of its keys."""
-    return None if suite == "iso20" else suite
+    return {**dict.fromkeys(IN_DIRECTORIES, certificates(None, sut)), **found}
 
 
 def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsContext | None, Certificates | None]:
     """The tester's TLS context and certificates, from a PKI directory.
 
     Args:
-        suite: the wanted one of :data:`SUITES`.
+        suite: the wanted one of :data:`IN_DIRECTORIES`.
 
     Raises:
         SetupError: the directory cannot be used.
     """
     if pki is None:
         return (tls.client(None) if sut == "secc" else None), None  # accept whatever the charger shows
-
-    try:
-        store = Store(pki, next((name for name in SUITES[suite] if (pki / name).is_dir()), _elsewhere(suite)))
-    except PkiError as why:
-        raise SetupError(str(why)) from why
-
-    found = Certificates(store)
-    lab = suite == "iso20" and store.suite.name == "iso2"
-    return context(found, "client" if sut == "secc" else "server", tls.LAB if lab else None), found
+    found = of_directory(pki, suite)
+    return context(found, "client" if sut == "secc" else "server", options_for(found, suite)), found

@@ -49,7 +49,7 @@ def answered(runs: Iterable[Run], bench: Bench) -> tuple[list[Run], list[tuple[R
     for run in runs:
         if bench.play is not None and run.case.fit != "emulator":
             left.append((run, "needs real equipment on both sides"))
-        elif bench.play is not None and (why := play.impossible(scenario(run.case), bench.play.side)):
+        elif bench.play is not None and (why := play.impossible(scenario(run.case), bench.play)):
             left.append((run, why))
         elif guide.attended or run.case.id in guide.known:
             chosen.append(run)

@@ -50,6 +50,11 @@ FLOWS = 0.5
 """A: a current counts as charging from here on."""
 
 
+def policy(setting: Prepared) -> sdp.TlsPolicy:
+    """Whether our vehicle wants TLS."""
+    return sdp.TlsPolicy.REQUIRED if setting.client is not None else sdp.TlsPolicy.NONE
+
+
 @dataclass
 class OwnPair:
     """A vehicle and a charger of ours at one port.
@@ -217,7 +222,7 @@ class OwnPair:
         setting, vehicle = self.setting, self.vehicle
         search = self.search or evcc.Search(
             VEHICLE,
-            tls=sdp.TlsPolicy.REQUIRED if setting.client is not None else sdp.TlsPolicy.NONE,
+            tls=policy(setting),
             context=setting.client,
             discover=self.charger.network.discover,
             connect=self.charger.network.connect,

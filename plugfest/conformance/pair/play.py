@@ -1,7 +1,7 @@
 """One of both ends is ours, on a real interface: the person plugs it in and does what is to be done at the other.
 
-The control pilot is assumed, the battery or the output simulated. Scenarios over TLS are left to a recorder: our end
-has no certificate that a foreign one would trust.
+The control pilot is assumed, the battery or the output simulated. Scenarios over TLS need a PKI that the other end
+trusts.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from evcc.charge import Search
 from plugfest.conformance.pair.evidence import Act, Port
-from plugfest.conformance.pair.own import OWN_ACTS, OwnPair
-from plugfest.conformance.pair.prepare import prepared, unprepared
+from plugfest.conformance.pair.own import OWN_ACTS, OwnPair, policy
+from plugfest.conformance.pair.prepare import described, secure, unprepared
 from plugfest.conformance.pair.scenario import Do, Scenario
 from plugfest.conformance.pair.words import ACTS
+from plugfest.conformance.sut.certificates import of_directory
 from plugfest.traces.recording import from_events
 from slac.pilot import STEADY
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot, SimulatedPilot
@@ -47,12 +49,15 @@ class AssumedWire(SimulatedPilot):
         self.plugged = False
 
 
-def impossible(scenario: Scenario, side: Side) -> str:
+def impossible(scenario: Scenario, played: Played) -> str:
     """What of a scenario our end cannot do, in words, or ""."""
+    side = played.side
     if scenario.ports > 1:
         return "one end is ours, and it has several"
-    if unprepared(scenario) or prepared(scenario).server is not None:
-        return "over TLS, or with something that our own roles do not have: record the line instead"
+    if unprepared(scenario):
+        return "with something that our own roles do not have: record the line instead"
+    if described(scenario).secure and played.pki is None:
+        return "over TLS, which needs --pki DIR: certificates that the other end trusts"
     wrong = [step.act for step in scenario.steps if isinstance(step, Do) and _ours(step, side)]
     missing = next((act for act in wrong if act not in OWN_ACTS), "")
     return f"our end cannot do it: {ACTS[missing][1].format('...', '...')}" if missing else ""
@@ -100,25 +105,37 @@ class End:
 
 @dataclass(frozen=True)
 class Played:
-    """Which end is ours, and where."""
+    """Which end is ours, and where; and the PKI directory that the other end trusts, if any."""
 
     side: Side
     interface: str
+    pki: Path | None = None
 
     @contextlib.asynccontextmanager
     async def open(self, scenario: Scenario, observe: Observe, seed: int) -> AsyncIterator[End]:
         """Our end, while the context is open.
 
         Raises:
-            SetupError: the interface cannot be used.
+            SetupError: the interface or the PKI cannot be used.
         """
+        setting = described(scenario)
+        if setting.secure and self.pki is not None:
+            bench = of_directory(self.pki, "iso20" if setting.iso20 else "iso2")
+            secure(setting, bench, vehicle=self.side == "evcc", charger=self.side == "secc")
         interface = await interfaces.usable(self.interface)
         events: list[Event] = []
         hear = fan_out(events.append, observe)
-        pair = OwnPair(prepared(scenario), hear if self.side == "evcc" else _nothing, seed, wire=AssumedWire())
+        pair = OwnPair(setting, hear if self.side == "evcc" else _nothing, seed, wire=AssumedWire())
+        pair.options.now = pair.charger.options.now = time.time  # certificates of real ends are valid today
         if self.side == "evcc":
             pair.vehicle.sense = None
-            pair.search = Search(interface, discover=discovery.discover, connect=channel.connect)
+            pair.search = Search(
+                interface,
+                tls=policy(setting),
+                context=setting.client,
+                discover=discovery.discover,
+                connect=channel.connect,
+            )
             async with pair.open():
                 yield End(self.side, pair, events)
             return

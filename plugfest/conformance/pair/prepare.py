@@ -85,6 +85,11 @@ class Prepared:
         """Whether either side speaks ISO 15118-20."""
         return ISO20 in (*self.vehicle, *self.charger)
 
+    @property
+    def secure(self) -> bool:
+        """Whether it takes TLS."""
+        return self.pays or self.iso20
+
 
 def _service(made: Prepared, value: Any) -> None:
     mode = "dynamic" if value == "bpt_dynamic" else "scheduled"
@@ -156,41 +161,59 @@ def unprepared(scenario: Scenario) -> str:
 
 def prepared(scenario: Scenario, port: int = 1) -> Prepared:
     """A port of a scenario, as our own roles take it."""
-    made = Prepared()
-    for name, value in {**scenario.prepared, **(scenario.prepared2 if port == 2 else {})}.items():
-        _PREPARE[name](made, value)
-    if made.pays or made.iso20:
-        _secure(made)
+    made = described(scenario, port)
+    if made.secure:
+        secure(made, certificates.in_memory(ISO20 if made.iso20 else ISO2))
     return made
 
 
-def _secure(made: Prepared) -> None:
-    """TLS, and what contract payment needs."""
-    bench = certificates.in_memory(ISO20 if made.iso20 else ISO2)
-    made.server, made.client = certificates.context(bench, "server"), certificates.context(bench, "client")
-    made.server.options = made.server.options.wrong(staple=made.staple if made.staple != "good" else "")
-    if made.chain:
-        made.server.options = made.server.options.wrong(staple=made.server.options.deviate.staple, chain=made.chain)
+def described(scenario: Scenario, port: int = 1) -> Prepared:
+    """The same without certificates."""
+    made = Prepared()
+    for name, value in {**scenario.prepared, **(scenario.prepared2 if port == 2 else {})}.items():
+        _PREPARE[name](made, value)
+    return made
+
+
+def secure(made: Prepared, bench: Certificates, *, vehicle: bool = True, charger: bool = True) -> None:
+    """TLS, and what contract payment needs, at both ends or at one.
+
+    Raises:
+        SetupError: the PKI lacks what an end needs.
+    """
     gone = {bench.store[Role(name)].certificate.serial_number for name in made.revoked}
 
     def revoked(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         return certificate.serial_number in gone or bench.revoked(certificate, issuer)
 
-    assert made.client.trust is not None
-    made.client.trust.revoked = revoked
+    options = certificates.options_for(bench, "iso20" if made.iso20 else "iso2")
+    if vehicle:
+        made.client = certificates.context(bench, "client", options)
+        assert made.client.trust is not None
+        made.client.trust.revoked = revoked
+    if charger:
+        made.server = _served(made, bench, certificates.context(bench, "server", options))
+    if vehicle and made.pays:
+        made.wallet = Wallet(
+            contract=None if made.installs else bench.contract(made.contract),
+            provisioning=bench.provisioning(made.provisioning) if made.installs else None, roots=bench.roots,
+        )  # fmt: skip
+    if charger and made.pays:
+        accepted = contracts.charger_contracts(bench, made.pics)
+        backend: Any = accepted.backend
+        if made.provider == "of another PKI":
+            backend = dataclasses.replace(backend, provider=certificates.credential(bench.other[Role.CPS]))
+        made.contracts = dataclasses.replace(accepted, backend=backend, external=True, revoked=revoked)
+
+
+def _served(made: Prepared, bench: Certificates, server: Context) -> Context:
+    """The charger's side of TLS, with what is wrong with it."""
+    server.options = server.options.wrong(staple=made.staple if made.staple != "good" else "")
+    if made.chain:
+        server.options = server.options.wrong(staple=server.options.deviate.staple, chain=made.chain)
     if made.certificate == "expired":
-        made.server.credentials = [_expired(bench)]
-    if not made.pays:
-        return
-    made.wallet = Wallet(
-        contract=None if made.installs else bench.contract(made.contract),
-        provisioning=bench.provisioning(made.provisioning) if made.installs else None, roots=bench.roots,
-    )  # fmt: skip
-    accepted = contracts.charger_contracts(bench, made.pics)
-    backend: Any = accepted.backend
-    if made.provider == "of another PKI":
-        backend = dataclasses.replace(backend, provider=certificates.credential(bench.other[Role.CPS]))
-    made.contracts = dataclasses.replace(accepted, backend=backend, external=True, revoked=revoked)
+        server.credentials = [_expired(bench)]
+    return server
 
 
 def _expired(bench: Certificates) -> tls.Credential:

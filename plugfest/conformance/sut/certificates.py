@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -27,6 +28,7 @@ from plugfest.conformance.sut import chains
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g import tls
 from v2g.credentials import Credential, read
+from v2g.errors import SetupError
 from v2g.protocols import ISO2, ISO20, Protocol
 from v2g.tls import Context as TlsContext
 
@@ -289,6 +291,29 @@ def in_memory(protocol: Protocol = ISO2) -> Certificates:
             return MEMORY_NOW
 
     return Certificates(_store("conformance", SUITE_OF.get(protocol.name, ISO2.name)), now)
+
+
+IN_DIRECTORIES: Mapping[str, tuple[str, ...]] = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448", "iso2")}
+"""Certificates that a PKI directory may have for a suite, best first; many benches have them on P-256."""
+
+
+def of_directory(pki: Path, suite: str = "iso2") -> Certificates:
+    """The certificates of a PKI directory; ``suite``: the wanted one of :data:`IN_DIRECTORIES`.
+
+    Raises:
+        SetupError: the directory cannot be used.
+    """
+    # A PKI without our layout is of the suite wanted, but for ISO 15118-20 of that of its keys.
+    elsewhere = None if suite == "iso20" else suite
+    try:
+        return Certificates(Store(pki, next((one for one in IN_DIRECTORIES[suite] if (pki / one).is_dir()), elsewhere)))
+    except PkiError as why:
+        raise SetupError(str(why)) from why
+
+
+def options_for(bench: Certificates, suite: str) -> tls.Options | None:
+    """Options of TLS for a suite if the certificates are those of another, else None: those of their own."""
+    return tls.LAB if suite == "iso20" and bench.store.suite.name == "iso2" else None
 
 
 SUITE_OF: Mapping[str, str] = {ISO20.name: "iso20"}
