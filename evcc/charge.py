@@ -216,7 +216,7 @@ async def agree_protocol(drive: Drive) -> Protocol:
     ]
     if not usable and options.offer is None:
         over, what = session.channel.description, drive.vehicle.inlet.name if megawatt else energy
-        text = f"nothing to offer: {_list(options.protocols)} cannot be spoken in {what} over {over}"
+        text = f"nothing to offer: {_list(options.protocols)} cannot be used for {what} over {over}"
         raise NoCommonProtocol("; ".join([text, *options.obstacles(session.channel)]))
     request = options.offer or offer(usable, energy)
     response = await session.request(request)

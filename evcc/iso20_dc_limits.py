@@ -70,7 +70,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         and not (terms.power and terms.current)
         and not (terms.discharge_power and control.bidirectional)
     ):
-        raise Unsuitable(f"the charger gives {terms.power:g} W, {terms.current:g} A")
+        raise Unsuitable(f"the charger offers {terms.power:g} W, {terms.current:g} A")
     percents = offer.EVSEPowerRampLimitation
     if percents is None:
         return terms

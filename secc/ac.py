@@ -113,7 +113,7 @@ def _check_wanted(visit: Visit) -> None:
     """
     visit.check_may_start()
     if not visit.evse.pilot.shows(*READY) or visit.session.channel.gone:
-        raise Refusal("FAILED_PowerDeliveryNotApplied", "the vehicle left C or D, or the connection")
+        raise Refusal("FAILED_PowerDeliveryNotApplied", "the vehicle left C or D, or closed the connection")
 
 
 def watch(visit: Visit) -> None:

@@ -147,7 +147,7 @@ def expires_soon(visit: Visit, leaf: x509.Certificate) -> bool:
 def needed(visit: Visit) -> Contracts:
     """The :class:`Contracts`, which exist whenever contract payment was offered."""
     if visit.contracts is None:
-        raise Refusal("FAILED", "this charger takes no contracts")
+        raise Refusal("FAILED", "this charger accepts no contracts")
     return visit.contracts
 
 

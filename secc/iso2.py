@@ -154,7 +154,7 @@ def authorization(visit: Visit, request: iso2.AuthorizationReq) -> iso2.Authoriz
 def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -> iso2.ChargeParameterDiscoveryRes:
     mode, parameter = request.RequestedEnergyTransferMode, request.EVChargeParameter
     if mode.startswith("DC") != visit.dc:
-        raise Refusal("FAILED_WrongEnergyTransferMode", f"{mode}, which this outlet does not have [V2G2-476]")
+        raise Refusal("FAILED_WrongEnergyTransferMode", f"{mode}, which this outlet does not offer [V2G2-476]")
     visit.mode = mode
     if isinstance(parameter, iso2.DC_EVChargeParameterType):
         accept_limits(visit, parameter)

@@ -83,7 +83,7 @@ def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.Sessi
 def known_again(visit: Visit, kept: Paused) -> bool:
     """Whether this is the vehicle that paused, by its certificate. Without one, a bench may accept the id instead."""
     if not visit.binding and not kept.binding and visit.session.tolerant:
-        visit.session.tolerate("resume-unproven", "a session is joined without a vehicle certificate")
+        visit.session.tolerate("resume-unproven", "the session was resumed without a vehicle certificate")
         return True
     return bool(visit.binding) and visit.binding == kept.binding
 

@@ -96,7 +96,7 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
         raise Refusal("WARNING_ChallengeInvalid", text)
     emaid = plain_id(common_name(leaf))
     if contracts.providers and provider_of(emaid) not in map(provider_of, contracts.providers):
-        text = f"provider {provider_of(emaid)} of contract {emaid} is not among those of this charger"
+        text = f"provider {provider_of(emaid)} of contract {emaid} is not one of those that this charger accepts"
         raise Refusal("WARNING_eMSPUnknown", text)
     if (verdict := contracts.verdicts.get(emaid)) is not None:
         code = verdict if verdict.startswith("WARNING") else REFUSED

@@ -30,7 +30,7 @@ def evse_status(visit: Visit) -> types.EVSEStatusType | None:
     if notification is None or (notification == "ExitStandby" and not visit.standby):
         return None
     if obstacle := unsaid(visit, notification):
-        visit.tell(f"unsaid {notification}", f"{notification} is not notified: {obstacle}")
+        visit.tell(f"unsaid {notification}", f"{notification} is not sent: {obstacle}")
         return None
     return types.EVSEStatusType(NotificationMaxDelay=delay, EVSENotification=notification)
 

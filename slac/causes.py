@@ -151,7 +151,7 @@ POWER = Cause(
 )
 
 NO_MODEM = (
-    Cause("no modem answer: it has no power, or the cable is in the wrong port", "check its lights and the port's"),
+    Cause("no modem answers: it has no power, or the cable is in the wrong port", "check its lights and the port's"),
     Cause("the modem is restarting: after a key some are deaf for up to 8 s", "wait and try again"),
     Cause("this is the wrong interface", "give the modem's interface with -i"),
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from boundary.choices import unknown
+from boundary.text import counted
 
 
 class Scheme(enum.Enum):
@@ -210,7 +211,7 @@ def cable_limit(ohms: float, phases: int = 3) -> float:
     for coding in CODINGS:
         if coding.low <= ohms < coding.high:
             return coding.amperes if phases > 1 else coding.amperes_single
-    raise ValueError(f"proximity resistance of {ohms:g} ohm does not code any cable")
+    raise ValueError(f"proximity resistance of {ohms:g} ohm does not match any cable rating")
 
 
 class Latch(enum.Enum):
@@ -326,7 +327,7 @@ def implausible_ac(plug: Connector, *, phases: int, amperes: float) -> list[str]
     """Warnings, one line each, about AC values not found in hardware with this connector; empty if none."""
     warnings = []
     if phases > plug.ac_phases:
-        warnings.append(f"{plug.name} carries {plug.ac_phases} phase(s), not {phases}")
+        warnings.append(f"{plug.name} carries at most {counted(plug.ac_phases, 'phase')}, not {phases}")
     limit = 70.0 if plug.ac_phases == 3 and phases == 1 else plug.ac_max_a
     if amperes > limit:
         warnings.append(f"{amperes:g} A per phase is above the {limit:g} A of {plug.name}")

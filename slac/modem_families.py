@@ -63,7 +63,7 @@ INT6400 = Family(
     "Intellon INT6000 family",
     (LinkQuery.NETWORK, LinkQuery.KEY),
     deaf=8.0,
-    lacks=("it is not a Green PHY modem: passes all SLAC messages in both directions, but measures no attenuation",),
+    lacks=("it is not a Green PHY modem: it passes all SLAC messages in both directions, but measures no attenuation",),
 )
 CG5317 = Family("cg5317", "Lumissil CG5317", (LinkQuery.D_LINK, LinkQuery.DISCOVER))
 GENERIC = Family(

@@ -115,7 +115,7 @@ def current_of(duty: float) -> float:
         return duty * 0.6
     if 85.0 < duty <= 96.0:
         return (duty - 64.0) * 2.5
-    raise ValueError(f"a duty of {duty:g} % does not code a current; use 10 to 96 %")
+    raise ValueError(f"a duty of {duty:g} % does not encode a current; use 10 to 96 %")
 
 
 def duty_of(amperes: float) -> float:

@@ -72,7 +72,7 @@ class Timing:
     TP_EV_SLAC_init: Annotated[float, Rule("EV", "5 % seen to first CM_SLAC_PARM.REQ", 0, 10)] = 10.0
     TT_EVSE_SLAC_init: Annotated[float, Rule("EVSE", "5 % to first CM_SLAC_PARM.REQ", 20, 50)] = 40.0
     TT_match_join: Annotated[float, Rule("both", "CM_SLAC_MATCH.CNF to link", 12, 12)] = 12.0
-    TP_link_ready_notification: Annotated[float, Rule("both", "link up to telling the session", 0.2, 1)] = 0.2
+    TP_link_ready_notification: Annotated[float, Rule("both", "link up to telling the session layer", 0.2, 1)] = 0.2
     TP_amp_map_exchange: Annotated[float, Rule("both", "link up to CM_AMP_MAP.REQ", 0, 0.1)] = 0.1
     TT_amp_map_exchange: Annotated[float, Rule("both", "link up to CM_AMP_MAP.REQ of the peer", 0.2, 0.2)] = 0.2
     TT_matching_repetition: Annotated[float, Rule("EV", "first attempt to last one", 10, 10)] = 10.0

@@ -30,7 +30,7 @@ def output(text: str) -> Limits:
         ("connector: ccs2\ncharger: {power: 900}\n", "900 kW"),
         ("ac: true\nconnector: type2\n", ""),
         ("ac: true\nconnector: type1\n", ""),
-        ("ac: true\nconnector: type1\ncharger: {ac-supply: {phases: 3}}\n", "1 phase(s), not 3"),
+        ("ac: true\nconnector: type1\ncharger: {ac-supply: {phases: 3}}\n", "at most 1 phase, not 3"),
         ("ac: true\nconnector: type2\ncharger: {ac-supply: {max-current: 64}}\n", "64 A per phase"),
     ],
 )

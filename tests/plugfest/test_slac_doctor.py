@@ -107,8 +107,8 @@ SAYINGS: dict[str, tuple[str | None, str | None]] = {
         "one direction only: the charger hears the vehicle",
     ),
     "charger-wrong-role": ("no charger's modem on the line", "PROBLEM  wrong modem role: EVSE is needed"),
-    "vehicle-no-power": ("no modem answer: it has no power", "no vehicle asked: it is not plugged in"),
-    "charger-no-power": ("no charger's modem on the line", "no modem answer: it has no power"),
+    "vehicle-no-power": ("no modem answers: it has no power", "no vehicle asked: it is not plugged in"),
+    "charger-no-power": ("no charger's modem on the line", "no modem answers: it has no power"),
     "vehicle-loses-power": (
         "the vehicle's modem was silent for 6.0 s after",
         "the vehicle's modem does not join",

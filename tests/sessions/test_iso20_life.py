@@ -468,7 +468,7 @@ async def test_charger_says_why_it_does_not_notify_a_wish(mode: str, wish: Wish,
 
     await charged(bench, during)
     notes = [e.note for e in bench.events["se"] if e.name == "note"]
-    assert sum(f"{notification} is not notified: " in note for note in notes) == 1
+    assert sum(f"{notification} is not sent: " in note for note in notes) == 1
     assert all(response.EVSEStatus is None for response in bench.messages("DC_ChargeLoopRes"))
 
 

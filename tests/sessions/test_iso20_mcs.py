@@ -90,4 +90,4 @@ async def test_older_protocols_are_not_spoken_over_a_megawatt_coupler(side: str)
     vehicle, _ = await bench.run()
     assert vehicle.cause is Cause.NO_PROTOCOL
     if side == "ev":
-        assert "cannot be spoken in MCS" in vehicle.reason
+        assert "cannot be used for MCS" in vehicle.reason

@@ -181,7 +181,7 @@ async def test_vehicle_says_goodbye_to_a_charger_without_power(mode: str, gives_
         assert vehicle.ok, vehicle
         return
     assert vehicle.cause is Cause.PEER
-    assert "the charger gives 0 W" in vehicle.reason
+    assert "the charger offers 0 W" in vehicle.reason
     assert bench.names()[-2:] == ["SessionStopReq", "SessionStopRes"]
     assert "DC_CableCheckReq" not in bench.names()
 

@@ -71,7 +71,7 @@ def test_coded_cable_single_phase_and_faults() -> None:
     """100 ohm allows 70 A on one phase; a short and a broken resistor are errors."""
     assert cable_limit(100, phases=1) == 70
     for ohms in (0, 49, 3000):
-        with pytest.raises(ValueError, match="does not code any cable"):
+        with pytest.raises(ValueError, match="does not match any cable rating"):
             cable_limit(ohms)
 
 

@@ -44,8 +44,8 @@ def test_duty_and_current_are_inverse(amperes: float) -> None:
 
 @pytest.mark.parametrize("duty", [0, 3, 5, 9.9, 96.1, 100])
 def test_no_current_outside_the_table(duty: float) -> None:
-    """A duty that does not code a current has none."""
-    with pytest.raises(ValueError, match="does not code a current"):
+    """A duty that does not encode a current has none."""
+    with pytest.raises(ValueError, match="does not encode a current"):
         current_of(duty)
 
 
