@@ -220,7 +220,7 @@ def test_a_hanging_system_is_ended_by_force(tmp_path: Path) -> None:
     hanging.virtual = False
     results = list(hanging.run(RUNS[:2]).values())
     assert [(r.verdict, r.reason) for r in results] == [
-        (Verdict.ERROR, "nothing moved for 0.5 s"),
+        (Verdict.ERROR, "there was no progress for 0.5 s"),
         (Verdict.ERROR, "OSError: the second one"),
     ]
 
@@ -433,7 +433,7 @@ def test_a_silent_system_is_reported_while_the_campaign_runs(tmp_path: Path) -> 
     )
     made.run(RUNS)
     (note,) = filter(None, notes)
-    assert "has not said a word in 5 cases" in note
+    assert "has sent nothing in 5 cases" in note
 
 
 def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -243,7 +243,7 @@ class Campaign:
         if self._silent != PATIENCE:
             return ""
         what = "it is reset after every second one" if self.reset is not None else "see --reset-command"
-        return f"the system has not said a word in {PATIENCE} cases; is it there? ({what})"
+        return f"the system has sent nothing in {PATIENCE} cases; is it switched on and connected? ({what})"
 
     # -- one run --------------------------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Campaign:
             ):
                 result = self._loop(run, pics, observe, place if real else None)
         except _Hung:
-            text = f"nothing moved for {limit:g} s"
+            text = f"there was no progress for {limit:g} s"
             result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text, cause=Cause.HUNG)
         except (OSError, RuntimeError, ValueError, LookupError, V2GError, SlacError) as why:
             text = f"{type(why).__name__}: {why}"

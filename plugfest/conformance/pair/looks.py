@@ -29,7 +29,7 @@ def _asked(frame: Frame) -> Miss | None:
 LOOKS: Mapping[str, tuple[str, Look]] = {
     "reach": ("the session gets to {0}", look_session.reach),
     "never": ("the session never gets to {0}", look_session.never),
-    "charges": ("current flows, in {0} session(s)", look_session.charges),
+    "charges": ("number of sessions in which current flows: {0}", look_session.charges),
     "tries": ("the vehicle connects {0} times", look_session.tries),
     "completes": ("the session ends with SessionStop", look_session.completes),
     "goes_on": ("the session goes on", look_session.goes_on),

@@ -53,7 +53,7 @@ def impossible(scenario: Scenario, played: Played) -> str:
     """What of a scenario our end cannot do, in words, or ""."""
     side = played.side
     if scenario.ports > 1:
-        return "one end is ours, and it has several"
+        return "one end is ours, and the scenario needs several ports"
     if unprepared(scenario):
         return "with something that our own roles do not have: record the line instead"
     if described(scenario).secure and played.pki is None:

@@ -21,7 +21,7 @@ def lines(verdict: Verdict) -> Iterator[str]:
     judged = [one for one in verdict.cases if one.answer is not Answer.NOT_JUDGED]
     if verdict.cases:
         yield ""
-        yield f"cases of the catalogue: {len(judged)} of {len(verdict.cases)} (--json says why not the others)"
+        yield f"cases of the catalogue: {len(judged)} of {len(verdict.cases)} (--json says why not the rest)"
         yield from (f"  {one.answer.value:4} {_row(one)}" for one in judged)
 
 

@@ -137,7 +137,7 @@ def _judge(ev: Vehicle, watch: _Watch, cut: float, steady_first: bool | None, dc
         ev.result.find("the oscillator was not off before E or F (it is uncertain whether it has to be)")
     up = watch.first(lambda reading: reading.state in CONNECTED, down)
     if up is None or not T.T_step_EF - 0.1 <= up - down <= LONGEST_STEP + 0.1:
-        raise wrong(f"E or F for {'ever' if up is None else f'{up - down:.1f} s'}")
+        raise wrong(f"E or F {'without an end' if up is None else f'for {up - down:.1f} s'}")
     last = ev.pilot.reading
     if last.duty is None or not (3 <= last.duty <= 7 or last.duty >= 99 or (nominal(last) and not dc)):
         raise wrong(f"{_shown(last)} after E or F")

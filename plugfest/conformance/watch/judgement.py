@@ -29,7 +29,7 @@ class Weight(enum.Enum):
 
     FAILS = "fails the run"
     NOTED = "is a finding"
-    SEEN = "is worth a line: unusual, allowed"
+    SEEN = "is mentioned: unusual, but allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def validation_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     return f"CM_VALIDATE.CNF comes {late:.2f} s after the request"
 
 
-@on("validation-first", "the first step of a validation counts nothing", "ISO 15118-3 A.9.4", CM_VALIDATE_CNF,
+@on("validation-first", "the first step of a validation counts no toggles", "ISO 15118-3 A.9.4", CM_VALIDATE_CNF,
     cause=Cause.WRONG_FIELD)  # fmt: skip
 def validation_first(line: Line, exchange: Exchange, frame: Frame) -> str:
     message = frame.message
@@ -62,7 +62,7 @@ def validation_first(line: Line, exchange: Exchange, frame: Frame) -> str:
     counted = message.result in (Validation.SUCCESS, Validation.FAILURE) and line.toggled_from < line.now
     if counted or not message.toggle_num:
         return ""
-    return f"CM_VALIDATE.CNF says {message.toggle_num} toggles with {Validation.WORDS[message.result]}"
+    return f"CM_VALIDATE.CNF reports {message.toggle_num} toggles with {Validation.WORDS[message.result]}"
 
 
 @on("report-time", "the report comes once all sounds are in or TT_EVSE_match_MNBC has expired", "ISO 15118-3 A.9.2",

@@ -284,7 +284,7 @@ def departure_stands(flow: Flow, said: Said) -> str:
     now, since = said.needs.departure, flow.wants.since.get("departure")
     if now is None or since is None or not 0.0 < now < FAR or now != since.value or flow.now - since.time <= STANDS:
         return ""
-    return f"{said.name} has had DepartureTime {now:g} s for {flow.now - since.time:.0f} s"
+    return f"{said.name} has sent DepartureTime {now:g} s for {flow.now - since.time:.0f} s"
 
 
 @BOOK.on("remaining-order", "the minimum SoC is reached before the target, and the target before the maximum",

@@ -26,7 +26,7 @@ EVCCID = "the EVCCID is the MAC address of the vehicle"
 IDENTITY = "a vehicle has one EVCCID"
 OWN = "the EVCCID is that of the vehicle's certificate"
 UNUSED = "in DIN SPEC 70121 a vehicle uses only charging, and no contracts"
-ENTRIES = "a vehicle takes at least one entry of a schedule"
+ENTRIES = "a vehicle accepts at least one entry per schedule"
 CERTIFICATES = 2
 """ServiceID of the certificate service."""
 EXCHANGES = {"CertificateInstallationReq": "Installation", "CertificateUpdateReq": "Update"}
@@ -180,7 +180,7 @@ class Papers:
             return None
         if self.known.roots & {one.X509SerialNumber for one in listed.RootCertificateID}:
             return None
-        text = "ListOfRootCertificateIDs is without the root that the charger's certificate leads to"
+        text = "ListOfRootCertificateIDs lacks the root of the charger's certificate"
         return Wrong("roots-listed", text, ROOTS)
 
     def _exchange(self, name: str) -> Wrong | None:

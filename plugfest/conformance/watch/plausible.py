@@ -35,7 +35,7 @@ EARLY = 0.05
 """s by which it may have moved before, by the clock of a bench."""
 
 
-@BOOK.on("soc-jumps", "the state of charge moves with the energy", SPOKEN, EVCC, *TELLING)
+@BOOK.on("soc-jumps", "the state of charge changes with the energy", SPOKEN, EVCC, *TELLING)
 def soc_jumps(flow: Flow, said: Said) -> str:
     if said.soc is None or flow.energy.soc is None or abs(said.soc - flow.energy.soc) <= SOC_JUMP:
         return ""
@@ -103,10 +103,10 @@ def remaining_stands(flow: Flow, said: Said) -> str:
             flow.remaining[key] = now
         idle = flow.lasts(f"remaining-zero {key}", charging and now is not None and now <= 0 and done is False)
         if idle > ROUNDING / 4:
-            return f"{said.name} has had {name} {now:g} s for {idle:.0f} s, but does not report charging as complete"
+            return f"{said.name} has sent {name} {now:g} s for {idle:.0f} s, but does not report charging as complete"
         stands = flow.lasts(f"remaining-stands {key}", charging and same and (now or 0.0) > 0.0)
         if stands > STANDS:
-            return f"{said.name} has had {name} {now:g} s for {stands:.0f} s while power flows"
+            return f"{said.name} has sent {name} {now:g} s for {stands:.0f} s while power flows"
     return ""
 
 
@@ -158,7 +158,7 @@ def complete_goes_on(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("complete-goes-on", said.complete is True and (said.target_amps or 0.0) > SMALL_CURRENT)
     if seconds <= flow.terms.stop:
         return ""
-    return f"{said.name} says ChargingComplete for {seconds:.1f} s and still asks for {said.target_amps:g} A"
+    return f"{said.name} has reported ChargingComplete for {seconds:.1f} s and still asks for {said.target_amps:g} A"
 
 
 @BOOK.on("precharge-wrong", "precharge asks for the voltage of the battery", "IEC 61851-23", EVCC, Stage.LOOP)

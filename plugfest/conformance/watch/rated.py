@@ -43,8 +43,8 @@ def limits_rated(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.hears("schedule-rated", "a schedule promises no power above the charger's rating", SPOKEN, "ScheduleExchangeRes",
-            cause=Cause.WRONG_FIELD)  # fmt: skip
+@BOOK.hears("schedule-rated", "a schedule offers no more power than the charger's rating", SPOKEN,
+            "ScheduleExchangeRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def schedule_rated(flow: Flow, log: Log, heard: Heard) -> str:
     """In ISO 15118-20; in the others, PMax is judged with the rest of the charge parameters."""
     block = getattr(heard.body, "Scheduled_SEResControlMode", None)

@@ -17,7 +17,7 @@ from plugfest.conformance.watch.terms import SMALL_CURRENT
 BOOK = Book()
 on = BOOK.on
 
-RULE = "EVSE...LimitAchieved is set when, and only when, a limit holds the output"
+RULE = "EVSE...LimitAchieved is set when, and only when, a limit restricts the output"
 CLAIMED = 1.0
 """s for which a flag has to be wrong."""
 FAR, BEYOND, NEAR = 0.8, 1.1, 0.95

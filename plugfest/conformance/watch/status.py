@@ -51,7 +51,7 @@ def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     said = [f"EVSEStatusCode {code}"] if code in ENDINGS else []
     said += ["EVSENotification StopCharging"] if wish == "StopCharging" else []
     said += ["RCD true"] if getattr(status, "RCD", False) is True else []
-    return f"{heard.name} says {' and '.join(said)} without a reason" if said else ""
+    return f"{heard.name} has {' and '.join(said)} without a reason" if said else ""
 
 
 @BOOK.hears("renegotiation-unasked", "a charger asks to renegotiate only if something has changed", SPOKEN,
@@ -77,7 +77,7 @@ def notification_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     wish = _notification(heard)
     if wish not in ENDS20 or excused(flow, log) or flow.facts.iso20.pays == "PnC":
         return ""
-    return f"{heard.name} says EVSENotification {wish} without a reason"
+    return f"{heard.name} has EVSENotification {wish} without a reason"
 
 
 @BOOK.hears("change-unasked", "a charger asks for a pause or another schedule only if something has changed",
@@ -86,7 +86,7 @@ def change_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     wish = _notification(heard)
     if wish not in ("Pause", "ScheduleRenegotiation") or excused(flow, log):
         return ""
-    return f"{heard.name} says EVSENotification {wish}, but nothing has changed"
+    return f"{heard.name} has EVSENotification {wish}, but nothing has changed"
 
 
 def _notification(heard: Heard) -> str:

@@ -183,6 +183,6 @@ def complete_takes_power(flow: Flow, said: Said) -> str:
     if seconds <= flow.terms.stop or (said.needs.target or 0.0) <= 0.0:
         return ""
     return (
-        f"{said.name} says ChargingComplete for {seconds:.1f} s, takes {flows:.1f} A and says that it needs "
+        f"{said.name} has reported ChargingComplete for {seconds:.1f} s, takes {flows:.1f} A and says that it needs "
         f"{said.needs.target:g} Wh"
     )

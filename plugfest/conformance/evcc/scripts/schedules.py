@@ -131,7 +131,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Failed(
             "the vehicle chose by a tariff whose signature is invalid",
             cause=Cause.ACCEPTED,
-            expected="a schedule chosen regardless of an unproven tariff",
+            expected="a schedule chosen without regard to an unverified tariff",
         )
 
 

@@ -62,7 +62,7 @@ async def next_session_works(tester: TesterEv, result: Result) -> None:
         await tester.until("SessionSetup")
     except Inconclusive as why:
         raise Failed(
-            f"the next session does not work: {why}", cause=Cause.NO_ANSWER, expected="a session like the first"
+            f"the next session does not work: {why}", cause=Cause.NO_ANSWER, expected="a second session like the first"
         ) from why
     result.saw("the next session works", "yes")
 

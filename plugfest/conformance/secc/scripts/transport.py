@@ -116,7 +116,7 @@ async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
         raise Failed(
             f"TCP is still open after {SETUP + CLOSE:g} s",
             cause=Cause.STILL_OPEN,
-            expected="TCP closed by the vehicle in time",
+            expected="TCP closed by the charger in time",
         )
 
 
