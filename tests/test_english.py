@@ -50,6 +50,9 @@ PHRASES = {
     r"\ball the same\b": "anyway",
     r"\bin the place of\b": "in place of, instead of",
     r"\bcounts? as not come\b": "counts as missing, is ignored",
+    r"\b(cannot|can|to) be spoken\b": "be used, be negotiated",
+    r"\bsaid a word\b": "has sent nothing",
+    r"\b(session|phase|run|vehicle|charger|message|packet|frame|step)\(s\)": "boundary.text.counted",
     r"\bexpected=f?['\"]that\b": "the rule itself: the sentence says 'expected: ...'",
 }
 """Pattern -> what to write instead."""

@@ -11,7 +11,7 @@ def add(commands: Any) -> None:
     parser = options.parser(
         commands,
         "demo",
-        summary="a whole session between both roles in this process",
+        summary="a complete session between both roles in this process",
         description="Runs a vehicle and a charger against each other over a link in memory, and shows the session.",
     )
     options.add_session(parser)

@@ -8,7 +8,7 @@ from typing import Any
 
 _HELP = """\
 INPUT is hex in any spelling (also a dump with offsets), base64 or XML text, the name of a file that holds such text or
-binary EXI, or - for lines on standard input: one input a line, exactly one line of output each, "error: ..." for one
+binary EXI, or - for lines on standard input: one input per line, one line of output for each, "error: ..." for one
 that fails. V2GTP headers are taken off and their payload types used; where a header does not fit what is behind it,
 that is said. Several frames in a row, and the packet that carried one, are read too.
 

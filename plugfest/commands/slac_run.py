@@ -11,7 +11,7 @@ from plugfest.arguments import COUNT
 def add(commands: Any) -> None:
     parser = commands.add_parser(
         "ev",
-        help="be a vehicle: match with a charger",
+        help="act as a vehicle: match with a charger",
         description="Matches with a charger and reports. Exit code 0: matched; 1: not.",
     )
     add_options(parser)
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     parser.set_defaults(run="plugfest.tasks.slac_run:match_vehicle")
     parser = commands.add_parser(
         "evse",
-        help="be a charger: match with vehicles",
+        help="act as a charger: match with vehicles",
         description="Matches with one vehicle after another and reports. Exit code 0: the last was matched; 1: not.",
     )
     add_options(parser)

@@ -258,7 +258,7 @@ def _type(kind: AnyType | None) -> str:
         case Complex():
             return local(kind.name) or "group"
         case Enumeration():
-            return " | ".join(kind.values) if len(kind.values) <= 6 else f"one of {len(kind.values)} words"
+            return " | ".join(kind.values) if len(kind.values) <= 6 else f"one of {len(kind.values)} values"
         case Integer():
             bounds = [str(one) for one in (kind.minimum, kind.maximum) if one is not None]
             return f"integer {' to '.join(bounds)}".rstrip()

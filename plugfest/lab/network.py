@@ -147,5 +147,7 @@ def _remove(network: Network) -> None:
 def _ip(*words: str, check: bool = True) -> str:
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     if check and done.returncode:
-        raise UserError(f"ip {' '.join(words)}: {done.stderr.strip() or done.returncode}")
+        why = done.stderr.strip() or str(done.returncode)
+        hint = "; in a container, start it with --privileged" if "not permitted" in why else ""
+        raise UserError(f"ip {' '.join(words)}: {why}{hint}")
     return done.stdout

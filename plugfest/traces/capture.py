@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
+from boundary.text import counted
 from plugfest.traces import packets, pcap, slac
 from plugfest.traces.clock import SILENT, Clock, steps_forward
 from plugfest.traces.connection import Connection
@@ -151,15 +152,15 @@ class Dissector:
                         " --key-log FILE"
                     )
         for link, count in self._strange.items():
-            text = f"{count} packets of link type {link} were not read; capture on the Ethernet interface itself"
+            text = f"not read: {counted(count, 'packet')} of link type {link}; capture on the Ethernet interface itself"
             self._recording.remarks.append(text)
         self._recording.remarks += self._clock.remarks()
         if self._cut_slac:  # half of a round would be blamed on the side that was not captured
             entries[:] = [entry for entry in entries if entry.layer != "slac"]
-            text = f"{self._cut_slac} SLAC frames were not captured in full; the matching is left out"
+            text = f"not captured in full: {counted(self._cut_slac, 'SLAC frame')}; the matching is left out"
             self._recording.remarks.append(text)
         if self._cut:
-            self._recording.remarks.append(f"{self._cut} packets were not captured in full")
+            self._recording.remarks.append(f"not captured in full: {counted(self._cut, 'packet')}")
         if self._too_many:
             self._recording.remarks.append(f"only the first {MAX_CONNECTIONS} TCP connections were followed")
         entries.sort(key=lambda e: (e.time, e.packet))

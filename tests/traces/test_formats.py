@@ -243,7 +243,7 @@ def test_a_link_type_that_is_not_read_is_reported(tmp_path: Path, capsys: Captur
     path = tmp_path / "wlan.pcap"
     path.write_bytes(classic("<", 0xA1B2C3D4, 1000)([(10**18, 105, bytes(60))] * 3))
     main(["trace", "show", str(path)])
-    assert "3 packets of link type 105 were not read" in capsys.readouterr().out
+    assert "not read: 3 packets of link type 105;" in capsys.readouterr().out
 
 
 def test_gzip_that_breaks_off_or_is_broken(tmp_path: Path) -> None:
