@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from browser import chromium, needs_browser
 from captures import files, recording
 from processes import CEILING
 from tools import CHROMIUM, needs_chromium
@@ -224,6 +225,16 @@ def test_a_browser_shows_it_and_complains_about_nothing(report: Path, tmp_path: 
     field = re.search(r'<input class="filter"[^>]*>', dom)
     assert field is not None
     assert "hidden" not in field[0]
+
+
+@needs_browser
+def test_only_tables_are_wider_than_a_phone(report: Path) -> None:
+    """They scroll by themselves; the page does not move sideways."""
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.goto(report.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert page.evaluate("[...document.querySelectorAll('table')].every(one => one.closest('.scroll'))")
 
 
 def test_a_report_has_the_chain_of_steps_and_marks_the_one_that_failed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ body { margin:0; background:#fff; color:var(--ink);
 main { max-width:1080px; margin:0 auto; padding:36px 28px 72px; }
 h1 { font-size:25px; line-height:1.25; font-weight:650; margin:0 0 4px; letter-spacing:-.01em; overflow-wrap:anywhere; }
 h2 { font-size:16px; font-weight:650; margin:44px 0 12px; padding-top:14px; border-top:1px solid var(--line); }
-h3 { font-size:13px; font-weight:600; margin:18px 0 6px; }
+h3 { font-size:13px; font-weight:600; margin:18px 0 6px; overflow-wrap:anywhere; }
 p { margin:0 0 10px; } .soft { color:var(--soft); }
 .verdict { display:flex; gap:14px; align-items:baseline; margin:18px 0 22px; padding:13px 18px; border-radius:8px;
   border:1px solid; }
@@ -80,7 +80,8 @@ svg { display:block; width:100%; height:auto; } svg text { font-family:inherit; 
 footer { margin-top:52px; padding-top:12px; border-top:1px solid var(--line); color:var(--soft); font-size:12px; }
 .scroll { overflow-x:auto; }
 @media (max-width:720px) { main { padding:20px 14px 40px; }
-  .messages summary { grid-template-columns:64px 44px 1fr 74px; } .messages .x { display:none; }
+  .messages summary { grid-template-columns:64px 44px minmax(0,1fr) 74px; } .messages .x { display:none; }
+  .messages summary span { overflow-wrap:anywhere; }
   .messages pre { padding-left:14px; } }
 @media print { main { max-width:none; padding:0; } .filter { display:none; } h2 { break-after:avoid; }
   svg, tr, .cert div { break-inside:avoid; } }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,6 +33,11 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
+def _table(head: str, lines: Iterable[str], style: str = "") -> str:
+    """A table that scrolls by itself where it is wider than the page, as on a phone."""
+    return f'<div class="scroll"><table class="{style}">{head}{"".join(lines)}</table></div>'
+
+
 def findings(found: list[Finding], recording: Recording) -> str:
     """What was found, worst first."""
     if not found and not recording.messages:
@@ -50,7 +55,7 @@ def findings(found: list[Finding], recording: Recording) -> str:
             f'<td class="mono">{escape(one.requirement)}</td></tr>'
         )
     head = "<tr><th></th><th class=n>time, s</th><th></th><th>what</th><th>requirement</th></tr>"
-    return f"<table>{head}{''.join(lines)}</table>"
+    return _table(head, lines)
 
 
 def _often(one: Finding) -> str:
@@ -79,7 +84,7 @@ def steps(judged: Judgement) -> str:
     if not lines:
         return ""
     head = "<tr><th>step</th><th class=n>from, s</th><th class=n>to, s</th><th></th><th>last</th><th></th></tr>"
-    return f"<table>{head}{''.join(lines)}</table>"
+    return _table(head, lines)
 
 
 def times(measures: list[Measure]) -> str:
@@ -108,7 +113,7 @@ def times(measures: list[Measure]) -> str:
         "<tr><th>what</th><th>by</th><th class=n>count</th><th class=n>median</th><th class=n>95 %</th>"
         "<th class=n>worst</th><th class=n>limit</th><th class=n>missed</th><th>timer</th></tr>"
     )
-    return f'<div class="scroll"><table class="times">{head}{"".join(lines)}</table></div>'
+    return _table(head, lines, "times")
 
 
 def messages(recording: Recording) -> str:
@@ -184,7 +189,7 @@ def proofs(recording: Recording, presented: Sequence[Presented]) -> str:
             f"<td>{escape(visible(row.by))}</td><td{style}>{escape(visible(row.verdict))}{often}</td></tr>"
         )
     head = "<tr><th class=n>time, s</th><th></th><th>what</th><th>whose</th><th>verdict</th></tr>"
-    return f"<table>{head}{''.join(lines)}</table>" if lines else ""
+    return _table(head, lines) if lines else ""
 
 
 def _linked(recording: Recording, index: int) -> bool:
@@ -218,7 +223,7 @@ def configuration(recording: Recording) -> str:
         f"<tr><td>{escape(name)}</td><td class=mono>{escape(value)}</td></tr>"
         for name, value in _flat(recording.configuration, "")
     )
-    return f'<table class="config">{lines}</table>' if lines else ""
+    return _table("", lines, "config") if lines else ""
 
 
 def _flat(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
