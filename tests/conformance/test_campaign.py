@@ -18,6 +18,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from browser import chromium, needs_browser
 from pkis import good
 from processes import until
 
@@ -143,13 +144,25 @@ def test_evidence(tmp_path: Path) -> None:
     assert any(event.get("name") == "SessionSetupRes" for event in events)
     text = page.read_text()
     assert RUNS[0].case.id in text
-    assert "Passed: all 1 runs" in text
+    assert "Passed: 1 run<" in text
     assert f'href="cases/{storage.safe(RUNS[0].id)}/trace.pcapng"' in text
     (suite,) = ElementTree.parse(junit).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     assert suite.find("properties/property[@name='plugfest']") is not None
     names = zipfile.ZipFile(packed).namelist()
     assert {"trace.pcapng", "results.jsonl"} <= {name.rpartition("/")[2] for name in names}
+
+
+@needs_browser
+def test_a_report_fits_the_width_of_a_phone(tmp_path: Path) -> None:
+    """Its tables scroll by themselves; and what did not happen has no colour."""
+    own(tmp_path).run(RUNS[:1])
+    page, _, _ = report.write(tmp_path)
+    with chromium() as browser:
+        shown = browser.new_page(viewport={"width": 390, "height": 800})
+        shown.goto(page.as_uri())
+        assert shown.evaluate("document.documentElement.scrollWidth") == 390
+        assert shown.locator("td.n.fail", has_text="0").count() == 0
 
 
 @contextlib.asynccontextmanager

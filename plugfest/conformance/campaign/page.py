@@ -60,6 +60,9 @@ summary{cursor:pointer}.bar{display:flex;height:.8rem;margin:.6rem 0;border-radi
 .filter input[type=search]{font:inherit;padding:.2rem .5rem;min-width:18rem}
 .run{border-left:3px solid #d9dee3;padding-left:.8rem;margin:.8rem 0}.run p{margin:.2rem 0}
 :target{background:#fff8c5}
+h1,p,summary{overflow-wrap:anywhere}
+@media(max-width:45rem){body{margin:1rem auto}table{display:block;overflow-x:auto}.about th{width:auto}
+.filter input[type=search]{min-width:0;width:100%}}
 @media print{.filter{display:none}body{margin:0;max-width:none;font-size:11px}details{break-inside:avoid}}
 """
 
@@ -93,10 +96,12 @@ def overall(content: Content) -> tuple[str, str]:
     if missing:
         bad.append(f"{missing} not run yet")
     if number[Verdict.FAIL] or number[Verdict.ERROR]:
-        return f"Not passed: of {total + missing} runs, {', '.join(bad)}", "fail"
+        return f"Not passed: of {counted(total + missing, 'run')}, {', '.join(bad)}", "fail"
     if bad:
-        return f"No failure; of {total + missing} runs, {', '.join(bad)}", "inconc"
-    return (f"Passed: all {total} runs", "pass") if total else ("Nothing was run", "none")
+        return f"No failure; of {counted(total + missing, 'run')}, {', '.join(bad)}", "inconc"
+    if not total:
+        return "Nothing was run", "none"
+    return f"Passed: {f'all {total} runs' if total > 1 else '1 run'}", "pass"
 
 
 def page(content: Content) -> str:
@@ -131,11 +136,12 @@ def _numbers(results: Sequence[Result]) -> str:
         for verdict in (Verdict.PASS, Verdict.INCONC, Verdict.FAIL, Verdict.ERROR, Verdict.NONE)
     )
     shown = [verdict for verdict in Verdict if number[verdict] or verdict]
+    numbers = [(verdict, number[verdict]) for verdict in shown]
     return (
         f"<div class=bar>{bar}</div><table><tr>"
         + "".join(f"<th class=n>{WORDS[verdict]}</th>" for verdict in shown)
         + "<th class=n>with findings</th><th class=n>runs</th></tr><tr>"
-        + "".join(f'<td class="n {verdict.word}">{number[verdict]}</td>' for verdict in shown)
+        + "".join(f'<td class="n {verdict.word if count else ""}">{count}</td>' for verdict, count in numbers)
         + f"<td class=n>{sum(bool(result.findings) for result in results)}</td><td class=n>{len(results)}</td></tr>"
         "</table><p class=quiet>Verdicts: none &lt; pass &lt; inconclusive &lt; fail &lt; error; the worst of a run"
         " counts. Inconclusive: the case could not reach its point. A finding is a deviation from our"
