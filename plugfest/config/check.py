@@ -90,7 +90,8 @@ class Reader:
                 return beside(node, value) if file and isinstance(value, str) else value
         if any(isinstance(t, inspect.AnyType) for t in options):
             return source.plain(node)
-        self.complain(path, f"{_shown(node)} is not {wanted(options)}{_hint(node, options)}")
+        wrong = "is out of range; use" if _outside(node, options) else "is not"
+        self.complain(path, f"{_shown(node)} {wrong} {wanted(options)}{_hint(node, options)}")
         return None
 
     def _struct(self, node: MappingNode, kind: inspect.StructType, path: Path, *, skip: str = "") -> dict[str, Any]:
@@ -211,6 +212,17 @@ def _number(value: Any, kind: inspect.IntType | inspect.FloatType) -> Any:
     if low or high:
         raise Wrong
     return value
+
+
+def _outside(node: Node, options: list[inspect.Type]) -> bool:
+    """Whether a value that does not fit is a number of the right kind."""
+    if not isinstance(node, ScalarNode) or node.tag not in _NUMBERS:
+        return False
+    value = source.plain(node)
+    whole = isinstance(value, int)
+    return math.isfinite(value) and any(
+        isinstance(t, inspect.FloatType) or (whole and isinstance(t, inspect.IntType)) for t in options
+    )
 
 
 def _text(text: str, kind: inspect.StrType) -> str:

@@ -23,7 +23,7 @@ MISTAKES = [
     ("role: evc\n", r"bench:1: role: 'evc' is not both, evcc or secc; did you mean evcc\?"),
     ("# nothing\nvehicle:\n  socc: 3\n", r"bench:3: vehicle.socc: unknown key; did you mean soc\?"),
     ("vehicle: {loop_delay: 3}\n", r"bench:1: vehicle.loop_delay: unknown key; did you mean loop-delay\?"),
-    ("vehicle:\n  soc: 140\n", r"bench:2: vehicle.soc: 140 is not a number from 0 to 100"),
+    ("vehicle:\n  soc: 140\n", r"bench:2: vehicle.soc: 140 is out of range; use a number from 0 to 100"),
     ("vehicle:\n  soc: .nan\n", r"bench:2: vehicle.soc: .nan is not a number"),
     ("vehicle:\n  soc: 20 %\n", r"bench:2: vehicle.soc: '20 %' is not a number from 0 to 100; leave the unit out"),
     ("vehicle:\n  soc: '20'\n", r"bench:2: vehicle.soc: '20' is not a number from 0 to 100; without quotation marks"),

@@ -316,7 +316,7 @@ def commands(role: str = "both") -> tuple[Commands, list[Step], list[Step]]:
         (b'{"id": 1}', "do: missing: one of soc"),
         (b'{"id": 1, "do": "dance"}', "unknown action 'dance'"),
         (b'{"id": 1, "do": "soc"}', "percent: missing"),
-        (b'{"id": 1, "do": "soc", "percent": 200}', "200 is not a number from 0 to 100"),
+        (b'{"id": 1, "do": "soc", "percent": 200}', "200 is out of range; use a number from 0 to 100"),
         (b'{"id": 1, "do": "soc", "percent": NaN}', "NaN is not a JSON number"),
         (b'{"id": 1, "do": "soc", "percent": "20"}', "'20' is not a number"),
         (b'{"id": 1, "do": "soc", "percent": 20, "volts": 3}', "volts: unknown key"),

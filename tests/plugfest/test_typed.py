@@ -58,7 +58,7 @@ def test_a_line_is_an_action(line: str, step: Step) -> None:
         ("stopp", "not done: do: unknown action 'stopp'"),
         ("power ten", "not done: power: 'ten' is not a number"),
         ("power 1 2", "2: use KEY=VALUE"),
-        ("soc 200", "not done: percent: 200 is not a number from 0 to 100"),
+        ("soc 200", "not done: percent: 200 is out of range; use a number from 0 to 100"),
         ("soc 'x", "not understood: No closing quotation"),
         ("power [1", "power: not YAML"),
         ("nothing 5", "5: use KEY=VALUE"),
