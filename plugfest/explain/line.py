@@ -220,7 +220,7 @@ def connectors(name: str | None = None) -> Page:
     lines: list[str] = []
     for one in chosen:
         lines += [*([""] if lines else []), *_connector(one)]
-    return Page("Connectors" if name is None else chosen[0].name, tuple(lines), [_data(one) for one in chosen])
+    return Page("Connectors" if name is None else "Connector", tuple(lines), [_data(one) for one in chosen])
 
 
 def _connector(one: Connector) -> list[str]:
@@ -242,7 +242,7 @@ def _connector(one: Connector) -> list[str]:
         proximity += f", {one.pp_ohms:g} ohm in place"
     rows = [
         ("contacts", faces), ("AC", ac or "none"), ("DC", dc or "none"), ("proximity", proximity),
-        ("ISO 15118-2", ", ".join(one.modes) or "not spoken"), ("DIN SPEC 70121", one.din_mode or "not spoken"),
+        ("ISO 15118-2", ", ".join(one.modes) or "not used"), ("DIN SPEC 70121", one.din_mode or "not used"),
         ("ISO 15118-20", ", ".join(f"{service}: Connector {code}" for service, code in one.codes_20.items())),
         *(("", note) for note in NOTES.get(one.name, ())),
     ]  # fmt: skip

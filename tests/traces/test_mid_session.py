@@ -281,7 +281,7 @@ def test_homeplug_frames_alone_do_not_show_what_followed(tmp_path: Path) -> None
     alone = recorded(tmp_path / "alone.pcapng", [p for p in [*packets, later] if p.data[12:14] == b"\x88\xe1"])
     verdict = judge(alone).verdict
     assert verdict.result == "warnings"
-    assert "HomePlug frames alone were recorded" in verdict.sentence
+    assert "only HomePlug frames were recorded" in verdict.sentence
     assert blamed(alone) == []
 
 

@@ -31,10 +31,10 @@ def diagnosis(rounds: Sequence[Round], *, carried: bool, alone: bool) -> Diagnos
     place = last.last.place if last.last is not None else -1
     if found.step is SlacStep.MATCHED or (found.step in _OF_THE_LINK and carried):
         text = "the vehicle was matched with a charger" + (", and the link came up" if last.linked or carried else "")
-        text += "; HomePlug frames alone were recorded" if alone else ""
+        text += "; only HomePlug frames were recorded" if alone else ""
         return Diagnosis(Outcome.OPEN, Step.LINK, text, since=last.ended, entry=place)
     if alone and found.step is SlacStep.LINK and found.blamed is None and _UNSHOWN.intersection(found.causes):
-        text = "the vehicle was matched with a charger; HomePlug frames alone were recorded, and none shows the link"
+        text = "the vehicle was matched with a charger; only HomePlug frames were recorded, and none shows the link"
         return Diagnosis(Outcome.OPEN, Step.LINK, text, since=last.ended, entry=place)
     side: Side = side_named(SIDES[found.blamed]) if found.blamed is not None else ""
     of_link = found.step in _OF_THE_LINK
