@@ -23,7 +23,7 @@ WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
 """Status codes that let charging go on."""
 
 OVER = 1.1
-"""Multiple of its own limits at which a vehicle protects its battery; a charger regulates within a few percent."""
+"""Multiple of its own limits at which a vehicle protects itself; chargers and grids stay within a few percent."""
 
 OVER_AMPS = 10.0
 """A: tolerance for the regulation of small currents."""
@@ -156,13 +156,15 @@ def dc_limits(drive: Drive, parameter: Any) -> Limits:
     return limits
 
 
-def ac_current(drive: Drive, max_current: float) -> None:
-    """Checks that an AC outlet's current per phase (A) is enough.
+def ac_outlet(drive: Drive, nominal: float, max_current: float) -> None:
+    """Checks that the inlet can take an AC outlet's nominal voltage (V), and that its current per phase (A) is enough.
 
     Raises:
-        Unsuitable: it is less than the onboard charger needs.
+        Unsuitable: the voltage is more than EVMaxVoltage, or the current less than the onboard charger needs.
     """
-    least = drive.vehicle.onboard.min_current
+    most, least = drive.vehicle.inlet.ac_v_range[1], drive.vehicle.onboard.min_current
+    if nominal > most * OVER:
+        raise Unsuitable(f"the charger supplies {nominal:g} V, the inlet takes up to {most:g} V")
     if max_current < least:
         text = f"the charger supplies {max_current:g} A, the onboard charger needs {least:g} A"
         raise Unsuitable(text, misfit=True)

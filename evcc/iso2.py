@@ -209,7 +209,7 @@ async def agree(drive: Drive) -> Terms | None:
             if offer.AC_EVSEStatus.EVSENotification == "StopCharging":
                 return None
             checks.not_tripped(offer.AC_EVSEStatus)
-            checks.ac_current(drive, amps(offer.EVSEMaxCurrent))
+            checks.ac_outlet(drive, volts(offer.EVSENominalVoltage), amps(offer.EVSEMaxCurrent))
             return Terms(chosen, ac_current=amps(offer.EVSEMaxCurrent))
         case other:
             raise RemoteError(f"{type(other).__name__} for {drive.mode}", "FAILED_WrongChargeParameter")
