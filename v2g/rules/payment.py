@@ -89,6 +89,14 @@ def authorization_external(facts: Facts, body: Any) -> str:
     return "AuthorizationReq with GenChallenge or Id although payment is external"
 
 
+@rule("authorization-repeated", "only the first AuthorizationReq with a contract is signed", EVCC, "AuthorizationReq",
+      severity="warning", live=Live.TOLD, iso2="V2G2-684", only=(ISO2,))  # fmt: skip
+def authorization_repeated(facts: Facts, body: Any) -> str:
+    if facts.payment != "Contract" or facts.contract_details or (body.GenChallenge is None and body.Id is None):
+        return ""
+    return "AuthorizationReq has GenChallenge or Id again, while the charger is still busy with the first"
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Receipts
 

@@ -1,13 +1,15 @@
-"""What a vehicle of ISO 15118-20 announces, against what it does: steps that end, a direction, a profile of power."""
+"""What a vehicle announces, against what it does: power profiles, and steps and directions of ISO 15118-20."""
 
 from __future__ import annotations
 
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from v2g.physical import SAFE_VOLTAGE
+from v2g.rules.rule import CLASSIC, DIN
+from v2g.rules.schedule import DIN_LARGEST
 
 BOOK = Book()
 EVCC: Side = "evcc"
@@ -111,10 +113,28 @@ def channel_unified(flow: Flow, said: Said) -> str:
 
 def _granted(flow: Flow) -> float | None:
     """The most that schedule and profile allowed of late, W; None: nothing, or with a tolerance around it."""
+    if flow.facts.protocol in CLASSIC:
+        most = flow.facts.granted(FOLLOWS) if flow.flowing and not flow.startled else None
+        unlimited = flow.facts.protocol == DIN and most is not None and most >= DIN_LARGEST
+        return None if most is None or unlimited else max(most * ABOVE, most + ABOVE_WATTS)
     own = flow.facts.iso20
     most = own.granted(flow.now, FOLLOWS) if own.delivering and not flow.startled else None
     plan = (own.plans or {}).get(own.tuple_id or 0)
     return None if most is None or (plan is not None and plan.tolerance) else max(most * ABOVE, most + ABOVE_WATTS)
+
+
+@BOOK.measured(
+    "profile-overdrawn", "a vehicle draws no more than schedule and profile allow", "V2G2-224", EVCC,
+    cause=Cause.LIMIT_EXCEEDED,
+)  # fmt: skip
+def profile_overdrawn(flow: Flow, seen: Measured) -> str:
+    """In AC of ISO 15118-2, where no request says how much it is."""
+    granted = _granted(flow) if flow.ac and flow.facts.protocol in CLASSIC else None
+    watts = seen.volts * seen.amps * seen.phases
+    seconds = flow.lasts("profile-overdrawn", granted is not None and watts > granted)
+    if seconds <= LASTS:
+        return ""
+    return f"the vehicle draws {watts:.0f} W for {seconds:.1f} s, but profile and schedule allow {granted or 0.0:.0f} W"
 
 
 @BOOK.on("profile-exceeded", "a vehicle stays within its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
@@ -131,8 +151,8 @@ def profile_exceeded(flow: Flow, said: Said) -> str:
     )
 
 
-@BOOK.on("profile-asked-more", "a vehicle stays within its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
-         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+@BOOK.on("profile-asked-more", "a vehicle stays within its own power profile", SPOKEN, EVCC, Stage.LOOP,
+         weight=Weight.NOTED)  # fmt: skip
 def profile_asked_more(flow: Flow, said: Said) -> str:
     """A finding: in DC, targets are wishes, and the charger clips them."""
     granted = _granted(flow)

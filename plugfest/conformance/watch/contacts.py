@@ -64,9 +64,9 @@ def draws_unasked(flow: Flow, seen: Measured) -> str:
 def pilot_moved(flow: Flow, state: State | None) -> None:
     """Takes a state of the pilot into account, with the current that flowed just then."""
     if state in READY:
-        flow.contacts.ready = True
+        flow.contacts.ready, flow.contacts.left_at = True, None
     elif flow.contacts.ready and state in (State.A, State.B):
-        flow.contacts.ready = False
+        flow.contacts.ready, flow.contacts.left_at = False, flow.now
         if flow.steps.stopped_at is None:  # after that, state B is due at once, and the contactors wait for the current
             _opened(flow, f"the pilot went to {state.value}")
     elif state in (State.E, State.F):

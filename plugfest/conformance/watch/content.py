@@ -6,7 +6,7 @@ They are those that both roles and the check of a recording go by.
 from __future__ import annotations
 
 from plugfest.conformance.watch.judgement import Side, Weight
-from v2g.rules.rule import CLASSIC
+from v2g.rules.rule import CLASSIC, Breach
 
 RULES: dict[str, Weight] = {
     "unit": Weight.FAILS,
@@ -137,6 +137,22 @@ ANSWERS: dict[str, Weight] = {
 Left out is what right devices differ in: an isolation status or a ReceiptRequired that is not sent, and how far a
 schedule reaches, of which cases ask.
 """
+
+
+TIMED = ("stop-ignored", "target-voltage", "target-current", "vehicle-error")
+"""Warnings about a vehicle that have judgements of their own, with the times of the PIXIT."""
+
+
+def weight_of_vehicle(breach: Breach) -> Weight | None:
+    """What else a vehicle's broken rule does to a run: whatever the table calls a violation fails it.
+
+    In ISO 15118-2 and DIN SPEC 70121 a warning is a finding; for ISO 15118-20 :data:`NEEDS` says which are.
+    """
+    if breach.rule.severity == "violation":
+        return Weight.FAILS
+    classic = not breach.rule.protocols or not set(breach.rule.protocols).isdisjoint(CLASSIC)
+    noted = breach.rule.severity == "warning" and classic and breach.rule.name not in TIMED
+    return Weight.NOTED if noted else None
 
 
 def weight_of(rule: str, schema: str, *, side: Side, back: bool) -> Weight | None:

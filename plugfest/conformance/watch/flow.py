@@ -70,6 +70,7 @@ class Flow:
         remaining: remaining times told last, s.
         parameters, offer: the last charge parameters of vehicle and charger; ``start``: the last PowerDeliveryReq that
             starts.
+        wanted_from: Wh that had gone into the vehicle when it sent them.
         wants: what the vehicle needs; ``inlet``: EVPresentVoltage, and what was measured when it came to that, V.
         renegotiated: loop times of the last renegotiations on the side stream.
         startled: the tester gave the vehicle a reason to give up: a wrong message, a fault of the pilot.
@@ -103,6 +104,7 @@ class Flow:
     took: float = 0.0
     remaining: dict[str, float] = field(default_factory=dict)
     parameters: Said | None = None
+    wanted_from: float = 0.0
     offer: Said | None = None
     start: Said | None = None
     wants: Wants = field(default_factory=Wants)
@@ -171,7 +173,7 @@ class Flow:
         _set(back.amps, self.vehicle.back, now)
         _set(back.watts, self.vehicle.watts_back, now)
         if said.stage is Stage.PARAMETERS:
-            self.parameters = said
+            self.parameters, self.wanted_from = said, self.energy.net
 
     def _limit_charger(self, said: Said) -> None:
         now = self.now

@@ -237,10 +237,12 @@ class Contacts:
     Attributes:
         pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
         ready: the pilot is in C or D; ``closed``: the vehicle's contactors are.
+        left_at: when the pilot last left C or D for B; None: it is there, or never was.
         opened_at: when the vehicle opened, by pilot or contactors; ``opened_what`` and ``opened_amps`` say more.
     """
 
     ready: bool = False
+    left_at: float | None = None
     pilot: State | None = None
     began_ready: bool = False
     closed: bool = False

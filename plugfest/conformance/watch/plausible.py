@@ -16,8 +16,8 @@ SOC_JUMP = 5
 """Percent by which an SoC may change between two messages."""
 ABOVE = 1.1
 """Factor by which a target may be above a power limit: the voltage is the charger's."""
-LOW = 0.9
-"""Factor by which a target may be below what is there: measuring."""
+LOW = 0.95
+"""Factor by which a target may be below what is there: measuring, and the cable."""
 DAYS = 7 * 24 * 3600.0
 """s: no battery takes longer."""
 STANDS = 90.0
@@ -230,6 +230,24 @@ def pilot_left_early(flow: Flow, said: Said) -> str:
     if flow.now - left < EARLY:
         return ""
     return f"{said.name}(Stop) comes {flow.now - left:.2f} s after the pilot left C"
+
+
+@BOOK.on("pilot-left-before-stop", "in DC a vehicle leaves C after PowerDeliveryReq(Stop)", SPOKEN, EVCC,
+         Stage.DELIVERY, weight=Weight.NOTED, cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_left_before_stop(flow: Flow, said: Said) -> str:
+    """A finding: no current flows any more, but a charger takes it for an emergency (IEC 61851-23)."""
+    left = flow.contacts.left_at
+    if flow.ac or left is None or said.progress != "Stop" or flow.steps.stop_at is not None or _may_leave(flow):
+        return ""
+    if flow.now - left < EARLY:
+        return ""
+    return f"{said.name}(Stop) comes {flow.now - left:.2f} s after the pilot left C"
+
+
+def _may_leave(flow: Flow) -> bool:
+    """The charger has given a reason to leave at once."""
+    reasons = flow.steps.failed_at, flow.steps.error_at, flow.steps.over_at
+    return flow.startled or flow.unanswered or flow.ending.alarmed or any(one is not None for one in reasons)
 
 
 @BOOK.on("pilot-ready-late", "a vehicle is back in B after PowerDeliveryReq(Stop)", "V2G2-848", EVCC, Stage.WELDING,

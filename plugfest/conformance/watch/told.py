@@ -18,6 +18,8 @@ FURTHER = {
     Stage.CABLE_CHECK: Stage.PARAMETERS, Stage.PRECHARGE: Stage.CABLE_CHECK, Stage.DELIVERY: Stage.PRECHARGE,
 }  # fmt: skip
 """A stage -> the one that it follows when a vehicle goes on to charge."""
+SPARE = 100.0
+"""Wh that a vehicle may take beyond what it asked for: it stops at a state of charge, not at an energy."""
 STAYS = 5.0
 """s for which two values have to contradict each other: some are worked out once a second."""
 PERCENT = 2
@@ -143,6 +145,17 @@ def energy_none(flow: Flow, said: Said) -> str:
     if seconds <= STAYS:
         return ""
     return f"the vehicle takes {drawn:.0f} A for {seconds:.1f} s, but {told.name} asked for 0 Wh"
+
+
+@BOOK.on("energy-beyond", "a vehicle takes the energy that it asked for", SPOKEN, EVCC, Stage.LOOP,
+         weight=Weight.NOTED)  # fmt: skip
+def energy_beyond(flow: Flow, said: Said) -> str:
+    """A finding: what is asked for only informs."""
+    wanted = flow.parameters.wanted_wh if flow.parameters is not None else None
+    took = flow.energy.net - flow.wanted_from
+    if not wanted or wanted < 0.0 or flow.facts.protocol not in CLASSIC or took <= wanted * FITS + SPARE:
+        return ""
+    return f"the vehicle has taken {took:.0f} Wh and goes on, but asked for {wanted:g} Wh"
 
 
 @BOOK.on("capacity-kept", "a battery's capacity does not change", SPOKEN, EVCC, Stage.PARAMETERS)

@@ -100,6 +100,17 @@ def start_unmatched(flow: Flow, said: Said) -> str:
     )
 
 
+@BOOK.on("alarm-at-start", "a vehicle does not start while the charger reports an alarm", SPOKEN, EVCC,
+         Stage.DELIVERY, cause=Cause.FAULT_IGNORED)  # fmt: skip
+def alarm_at_start(flow: Flow, said: Said) -> str:
+    if said.progress != "Start" or flow.ending.alarm_at is None or flow.startled:
+        return ""
+    seconds = flow.now - flow.ending.alarm_at
+    if seconds <= flow.terms.vehicle:
+        return ""
+    return f"{said.name}(Start) comes {seconds:.1f} s after the charger reported {flow.ending.alarm}, which lasts"
+
+
 @BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", SPOKEN, EVCC,
          Stage.LOOP, cause=Cause.FAULT_IGNORED)  # fmt: skip
 def alarm_ignored(flow: Flow, said: Said) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch import contacts, plausible
-from plugfest.conformance.watch.content import CODES, weight_of
+from plugfest.conformance.watch.content import CODES, weight_of, weight_of_vehicle
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import SPOKEN, Judgement, Side, Weight
 from plugfest.conformance.watch.log import Heard, Log
@@ -30,7 +30,6 @@ from v2g.protocols import APPPROTO
 from v2g.reading import PROTOCOL_OF
 from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
-from v2g.rules.rule import Breach
 from v2g.rules.table import hear
 from v2g.trace import Event
 
@@ -224,17 +223,13 @@ class Watch:
                 continue
             name = breach.rule.name
             weight = weight_of(name, event.schema, side=self.side, back=self._back)
-            if weight is None and self._content_fails(breach):
-                weight = Weight.FAILS
+            if weight is None and self.side == "evcc" and not self.flow.startled:  # by a wrong message of the tester's
+                weight = weight_of_vehicle(breach)
             if weight is not None and breach.rule.side == self.side:
                 cause = Cause.WRONG_CODE if name in CODES else Cause.PHYSICS
                 self._add(name, str(breach), breach.rule.asks, breach.requirement, weight, cause)
         if ours and known is not None and session_id != known:
             self.flow.startled = True
-
-    def _content_fails(self, breach: Breach) -> bool:
-        """Of a vehicle, whatever the table calls a violation; but not after a wrong message of the tester's."""
-        return self.side == "evcc" and breach.rule.severity == "violation" and not self.flow.startled
 
     def pilot(self, reading: Reading) -> None:
         """Takes a reading of the control pilot."""

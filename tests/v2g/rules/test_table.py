@@ -96,3 +96,20 @@ def test_a_schedule_whose_entries_have_no_start_says_nothing() -> None:
     entry = din70121.PMaxScheduleEntryType(TimeInterval=din70121.IntervalType(), PMax=11)
     pmax = din70121.PMaxScheduleType(PMaxScheduleID=1, PMaxScheduleEntry=[entry])
     assert read(din70121.SAScheduleTupleType(SAScheduleTupleID=1, PMaxSchedule=pmax)).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("request_", "first", "payment", "found"),
+    [
+        (iso2.AuthorizationReq(Id="id1", GenChallenge=bytes(16)), False, "Contract", True),
+        (iso2.AuthorizationReq(), False, "Contract", False),
+        (iso2.AuthorizationReq(Id="id1", GenChallenge=bytes(16)), True, "Contract", False),
+        (iso2.AuthorizationReq(Id="id1", GenChallenge=bytes(16)), False, "ExternalPayment", False),
+    ],
+)
+def test_only_the_first_authorization_request_proves_who_pays(
+    request_: iso2.AuthorizationReq, first: bool, payment: str, found: bool
+) -> None:
+    facts = Facts(payment=payment, contract_details=first)
+    breaches = hear(facts, request_, protocol="iso2", now=0.0, session_id=bytes(8), signed=True)
+    assert ("authorization-repeated" in {breach.rule.name for breach in breaches}) is found

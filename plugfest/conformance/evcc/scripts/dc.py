@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plugfest.conformance.catalogue import Run, timer
-from plugfest.conformance.cause import Cause
+from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.evcc.course import Course
 from plugfest.conformance.evcc.reactions import gives_up as judge
 from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
@@ -13,26 +13,48 @@ from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.watch.terms import SMALL_CURRENT
 from plugfest.conformance.wire import Arrival
+from secc.charger import simulated
+from secc.minimal import minimal
+from v2g import naming
 from v2g.physical import number, physical
 
 ENDS = 45.0
 """s within which a vehicle ends a session in which it cannot charge; its cable check may take this long."""
+NEAR, RISES = 20.0, 1.5
+"""V, and s within which an output is that close to its target; an answer may take 2 s."""
+URGENT = 1.0
+"""s that it may take to notice an alarm."""
+COMES = 120.0
+"""s within which it has come as far as to a cable check, precharge or the start."""
+STEPS = ("CableCheckReq", "PreChargeReq", "PowerDeliveryReq", "CurrentDemandReq", "ChargingStatusReq")
+"""Requests around the start, in order: an alarm lasts."""
+AC_STEPS = ("PowerDeliveryReq", "ChargingStatusReq")
+STATUS = ("EVSEStatusCode", "RCD")
+"""Fields that are in all of these."""
+INFORM = ("RCD", "EVSENotification")
+"""What a vehicle need not heed before power flows: the charger does not let it flow then."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable", "PF_EVCC_DIN_ChargeParameterDiscovery_Unsuitable")
+@SCRIPTS.on(
+    "PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable", "PF_EVCC_DIN_ChargeParameterDiscovery_Unsuitable",
+    "PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable_AC",
+)  # fmt: skip
 async def unsuitable(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Limits that fit no battery, or a lasting alarm: the vehicle does not start."""
-    ((name, wanted),) = ((key, value) for key, value in run.variant.items() if key.startswith("EVSE"))
-    value: Any = wanted
-    if name != "EVSEStatusCode":
-        value = physical(tester.protocol.module, float(str(wanted).removesuffix(" V")), "V")
+    """Parameters with which no vehicle can charge, or a lasting alarm: the vehicle does not start."""
+    ((name, wanted),) = run.variant.items()
+    amount, _, unit = str(wanted).partition(" ")
+    value: Any = physical(tester.protocol.module, float(amount), unit) if amount.isdigit() else wanted
 
     def override(request: Any, response: Any) -> Any:
+        if name == "EVSEChargeParameter":
+            return replaced(response, name, _of_other_energy(tester).EVSEChargeParameter)
         return replaced(response, name, value)
 
-    lasts = ("CableCheckReq", "PreChargeReq") if name == "EVSEStatusCode" else ()
-    tester.answers.overrides.update(dict.fromkeys(("ChargeParameterDiscoveryReq", *lasts), override))
+    lasts = STEPS if name in STATUS else ()
+    asked = ("ChargeParameterDiscoveryReq", *(step for step in lasts if not tester.pics.ac or step in AC_STEPS))
+    tester.answers.overrides.update(dict.fromkeys(asked, override))
     held = await hold(tester, "ChargeParameterDiscoveryReq")
     await tester.reply(await tester.good(held))
     started: list[Arrival] = []
@@ -44,11 +66,57 @@ async def unsuitable(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.wait_for(over, ENDS)
     seen = "it starts" if started else "it ends" if tester.over else "it does not start"
     result.saw("the vehicle does not start", seen)
-    if started:
+    if not started:
+        return
+    text = f"PowerDeliveryReq(Start) at a charger with {name} {wanted}"
+    if name in INFORM:
+        result.find(text, Severity.READING, Cause.WENT_ON)
+        return
+    raise Failed(
+        text, cause=Cause.LIMIT_EXCEEDED, expected="a session that ends before power flows", observed=seen
+    )  # fmt: skip
+
+
+def _of_other_energy(tester: TesterEvse) -> Any:
+    """The smallest ChargeParameterDiscoveryRes for AC to a vehicle of DC, and the other way round."""
+    kind = tester.protocol.module.ChargeParameterDiscoveryRes
+    return minimal(tester.protocol.schema_of(kind), kind, dc=tester.pics.ac, ResponseCode="OK")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_AlarmBeforePower", "PF_EVCC_DIN_AlarmBeforePower")
+async def alarm_before_power(tester: TesterEvse, run: Run, result: Result) -> None:
+    """An alarm, a shutdown or an isolation fault, and from then on: the vehicle takes no current."""
+    variant, told = run.variant, list[float]()
+    ((name, value),) = ((key, given) for key, given in variant.items() if key.startswith("EVSE"))
+
+    def override(request: Any, response: Any) -> Any:
+        told.append(tester.now)
+        return replaced(response, name, value)
+
+    names = STEPS[STEPS.index(str(variant["request"])) :]
+    tester.answers.overrides.update(dict.fromkeys(names, override))
+    await tester.plug()
+    if not await tester.wait_for(lambda: told, COMES):
+        raise Inconclusive(f"{variant['request']} did not come", cause=Cause.NO_REQUEST)
+
+    def wrong() -> list[Arrival]:
+        later = (one for one in tester.requests if one.time > told[0] + URGENT)
+        return [one for one in later if delivers(one, "Start") or _takes(one)]
+
+    await tester.wait_for(lambda: wrong() or tester.over, ENDS)
+    seen = wrong()[0].name if wrong() else "it ends" if tester.over else "nothing"
+    result.saw("neither PowerDelivery(Start) nor a current", seen)
+    if wrong():
         raise Failed(
-            f"PowerDeliveryReq(Start) at a charger with {name} {wanted}", cause=Cause.LIMIT_EXCEEDED,
-            expected="a session that ends before power flows", observed=seen,
+            f"{seen} after {naming.response(str(variant['request']))} with {name} {value}", cause=Cause.FAULT_IGNORED,
+            expected="a session that ends without a current", observed=seen,
         )  # fmt: skip
+
+
+def _takes(arrival: Arrival) -> bool:
+    """It asks for a current that charges."""
+    target = getattr(arrival.message, "EVTargetCurrent", None)
+    return arrival.name == "CurrentDemandReq" and target is not None and number(target) > SMALL_CURRENT
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Reached")
@@ -68,15 +136,18 @@ async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> Non
         )
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot")
+@SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot", "PF_EVCC_DIN_PreCharge_Overshoot")
 async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The voltage stays 50 V too high: the vehicle repeats PreChargeReq until its timer expires."""
+    """The voltage stays 50 V too high, at the inlet too: the vehicle repeats PreChargeReq until its timer expires."""
     held = await hold(tester, "PreChargeReq")
-    high = physical(tester.protocol.module, number(held.message.EVTargetVoltage) + 50.0, "V")
+    volts = number(held.message.EVTargetVoltage) + 50.0
+    high = physical(tester.protocol.module, volts, "V")
     response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
     tester.answers.fixed["PreChargeReq"] = response
-    if tester.evse.power is not None:
-        tester.evse.power.off()
+    if (power := simulated(tester.evse)) is not None:
+        power.precharge(volts)
+        if not await tester.wait_for(lambda: power.voltage > volts - NEAR, RISES):
+            power.off()  # it does not get there in time: the vehicle must not see a voltage on the way
     await tester.reply(response)
     seconds = timer("V2G_EVCC_PreCharge_Timeout")
     course = Course(tester, result, request=held, answered=tester.now, repeated=True)

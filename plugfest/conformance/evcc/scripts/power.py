@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from plugfest.conformance.catalogue import Run
-from plugfest.conformance.cause import Cause
-from plugfest.conformance.evcc.scripts.steps import charging
+from plugfest.conformance.cause import Cause, Severity
+from plugfest.conformance.evcc.scripts.steps import change_loop, charging, delivers, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
 from secc.plan import Plan, Slot
+from v2g.protocols import DIN, ISO20
+from v2g.rules.schedule import read
 
 LONG = 75.0
 """s in which a battery is charged by a few percent."""
@@ -25,8 +28,21 @@ STEP = LONG / 3.0
 """s for which each of them lasts: longer than a vehicle may take to follow it."""
 CARRIERS = ("EVChargeParameter", "Scheduled_SEReqControlMode", "Dynamic_SEReqControlMode")
 """Parts of requests with a DepartureTime."""
+BY_SCHEDULE = ("schedule", "schedules", "renegotiated")
+"""Flows in which only a schedule tells the vehicle how much it may take."""
+REPEATED = {
+    "CurrentDemandReq": ("EVSEMaximumVoltageLimit", "EVSEMaximumCurrentLimit", "EVSEMaximumPowerLimit"),
+    "ChargingStatusReq": ("EVSEMaxCurrent",),
+}
+"""Optional fields of a loop's responses that would say the same."""
 DELAY = 5
 """s of NotificationMaxDelay."""
+LONGEST, MINUTES = 7 * 86400, 30.0
+"""s that a DepartureTime has at most, and that it may differ: some round to minutes."""
+LASTING = 40.0
+"""s after which a vehicle tells its departure again; more than that."""
+ENDS = 45
+"""s for which a schedule lasts that ends."""
 PATIENCE = 60.0
 """s after the request to stop within which the session ends."""
 
@@ -47,14 +63,21 @@ def _steps(tester: TesterEvse) -> list[Slot]:
 async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     """Charges for a while, then asks the vehicle to stop: it ends normally."""
     flow = str(run.variant["flow"])
-    if flow == "schedule":
+    if flow in BY_SCHEDULE and tester.protocol is not ISO20:
+        change_loop(tester, *((name, None) for name in REPEATED[loop_name(tester)]))
+    if flow == "schedule" and tester.protocol is DIN:
+        tester.evse.schedule = tuple(_steps(tester))
+    elif flow == "schedule":
         tester.evse.plans = [Plan(slots=_steps(tester))]
+    elif flow == "ends":
+        tester.evse.schedule_seconds = ENDS
     elif flow == "schedules":
         tester.evse.plans = [Plan(slots=[Slot(0, watts)]) for watts in (0.0, *SCHEDULED[tester.pics.ac])]
     await charging(tester, 3)
     if (begins := BEGINS.get(flow)) is not None:
         await begins(tester, result)
-    await tester.wait_for(lambda: tester.over, LASTS.get(flow, LONG))
+    told_again = flow == "departure" and tester.protocol is not ISO20
+    await tester.wait_for(lambda: tester.over, 0.0 if told_again else LASTS.get(flow, LONG))
     tester.evse.request_stop(DELAY)
     ended = await tester.wait_for(lambda: tester.over, PATIENCE)
     result.saw("the session ends after StopCharging", "as expected" if ended else "it did not")
@@ -64,16 +87,65 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
             cause=Cause.WENT_ON, expected=f"the end of the session within {PATIENCE:g} s of StopCharging",
             observed="a session that goes on",
         )  # fmt: skip
+    last = getattr(tester.requests[-1].message, "ChargingSession", "")
+    if tester.protocol is not ISO20 and last == "Pause":  # there, a pause needs an agreement
+        result.find("the vehicle pauses a session that the charger has asked it to stop")
 
 
 async def _departs(tester: TesterEvse, result: Result) -> None:
-    """A departure was named, and it is told before the loop. How it goes on, the watch judges."""
+    """A departure was named, and it is told before the loop. How it goes on, the watch judges.
+
+    In ISO 15118-2 it is told again in a renegotiation.
+    """
     told = next((seconds for one in tester.requests if (seconds := _departure(one.message)) is not None), None)
     result.saw("DepartureTime", "none" if told is None else f"{told} s")
     if not told:
         raise Failed(
             f"DepartureTime is {'missing' if told is None else '0 s'}, although a departure was named",
             cause=Cause.WRONG_FIELD, expected="DepartureTime before the loop", observed=str(told),
+        )  # fmt: skip
+    if tester.protocol is not ISO20:
+        if told > LONGEST:
+            result.find(f"DepartureTime is {told} s, {told / 86400.0:.0f} days", Severity.READING, Cause.WRONG_FIELD)
+        await tester.wait_for(lambda: tester.over, LASTING)
+        tester.evse.request_renegotiation(DELAY)
+        await tester.wait_for(lambda: tester.over, SHORT)
+        _counts_down(tester, result)
+
+
+def _counts_down(tester: TesterEvse, result: Result) -> None:
+    """Each DepartureTime is that of the first request, less the time since then."""
+    times = [(one.time, seconds) for one in tester.requests if (seconds := _departure(one.message)) is not None]
+    (began, first), (again, last) = times[0], times[-1]
+    due = first - (again - began)
+    result.saw(f"DepartureTime counts down from {first} s", f"{last} s after {again - began:.0f} s")
+    if abs(last - due) > MINUTES:
+        result.find(
+            f"DepartureTime is {last} s, {again - began:.0f} s after {first} s was told", Severity.READING,
+            Cause.WRONG_FIELD,
+        )  # fmt: skip
+
+
+async def _ends(tester: TesterEvse, result: Result) -> None:
+    """The schedule ends soon: a vehicle asks for another one, or stops [V2G2-305]."""
+    offer = next(one for one in reversed(tester.replied) if one.name == "ChargeParameterDiscoveryRes")
+    lasts = max(read(one).end for one in offer.message.SASchedules.SAScheduleTuple)
+    if lasts > ENDS:
+        result.saw("another schedule, or the end", f"the schedule lasts {lasts:g} s, until the vehicle departs")
+        return
+    ends = offer.time + lasts
+
+    def left() -> list[Arrival]:
+        return [one for one in tester.requests if delivers(one, "Renegotiate") or delivers(one, "Stop")]
+
+    await tester.wait_for(lambda: left() or tester.over, max(ends + SETTLED - tester.now, 0.0))
+    seen = "it goes on without" if not left() else "it stops" if delivers(left()[0], "Stop") else "it renegotiates"
+    result.saw("another schedule, or the end", seen)
+    await tester.wait_for(lambda: tester.over, SETTLED)  # power flows again
+    if not left() and not tester.over:
+        result.find(
+            f"the vehicle goes on charging {SETTLED:g} s after its schedule of {ENDS} s has ended", Severity.READING,
+            Cause.WENT_ON,
         )  # fmt: skip
 
 
@@ -99,10 +171,11 @@ async def _pauses(tester: TesterEvse, result: Result) -> None:
 
 
 BEGINS: Mapping[str, Callable[[TesterEvse, Result], Awaitable[None]]] = {
+    "ends": _ends,
     "departure": _departs,
     "renegotiated": _renegotiates,
     "paused by the driver": _pauses,
 }
 """Flow -> what happens once power flows."""
-LASTS = {"end": 0.0, "schedules": SHORT, "paused by the driver": SHORT, "renegotiated": 2.0 * SHORT}
+LASTS = {"end": 0.0, "ends": 0.0, "schedules": SHORT, "paused by the driver": SHORT, "renegotiated": 2.0 * SHORT}
 """Flow -> s for which it lasts then."""

@@ -39,10 +39,14 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
         "chain incomplete": lambda: plain.wrong(chain="leaf-only"),
         "OCSP staple: revoked": lambda: plain.wrong(staple="revoked"),
         "no OCSP staple": lambda: plain.wrong(staple="missing"),
+        "OCSP staple: forged": lambda: plain.wrong(staple="forged"),
+        "OCSP staple: about another certificate": lambda: plain.wrong(staple="wrong"),
         "1.2 with TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": lambda: plain.change(suites=plain.suites[:1]),
         "1.2 with TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256": lambda: plain.change(suites=plain.suites[1:]),
         "1.2 with an RSA suite only": lambda: plain.change(suites=(0x003C, 0x002F)),
         "1.1 or below": lambda: plain.wrong(select_version=0x0302),
+        "1.2 with a key exchange signed wrongly": lambda: plain.wrong(at={"ServerKeyExchange": "corrupt"}),
+        "1.2 with a wrong Finished": lambda: plain.wrong(at={"Finished": "corrupt"}),
     }.get(words)
     if options is not None:
         change_options(context, options())

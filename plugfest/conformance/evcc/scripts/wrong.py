@@ -19,6 +19,7 @@ from plugfest.conformance.orders import requests, rotation
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from secc.plan import Slot
+from slac.pilot import STEADY
 from v2g import naming
 from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
@@ -297,6 +298,10 @@ DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
 """Words of the catalogue -> fields of every later response of the loop."""
 
 
+OSCILLATOR = "oscillator off"
+"""The control pilot is steady while the vehicle is in C: the charger has given up (IEC 61851-1, IEC 61851-23)."""
+
+
 @SCRIPTS.on("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_ISO2_Danger_AC", "PF_EVCC_DIN_Danger")
 async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
     """The charger reports something dangerous in the loop: the vehicle stops charging."""
@@ -304,9 +309,15 @@ async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
     if words == "current-unasked":
         tester.evse.schedule = (Slot(0, tester.evse.max_power * GRANTED),)
     await charging(tester, 4)
-    change_loop(tester, *DANGERS[words](tester))
+    if words == OSCILLATOR:
+        if tester.system.pilot.state is None:
+            raise Inconclusive("pilot hardware is needed", cause=Cause.NO_PILOT)
+        tester.system.pilot.offer(STEADY)
+    else:
+        change_loop(tester, *DANGERS[words](tester))
     began = len(tester.requests)
-    await loops(tester, tester.answers.loops + 1)
+    if words != OSCILLATOR:  # which the vehicle may see before its next request
+        await loops(tester, tester.answers.loops + 1)
 
     def stopped() -> bool:
         return tester.over or any(harmless(arrival) for arrival in tester.requests[began:])

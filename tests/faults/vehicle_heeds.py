@@ -1,0 +1,178 @@
+"""Faults of a vehicle that does not heed what the charger says: alarms, schedules, ends, pauses, or its handshake."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import replace
+from typing import Any
+
+import evcc.checks
+import evcc.contract
+import evcc.din70121
+import evcc.iso2
+import pki.ocsp
+import v2g.tls.crypto
+import v2g.tls.secrets
+from evcc.drive import Drive
+from evcc.iso2_requests import delivery_parameter
+from evcc.options import Paused
+from evcc.schedule import Schedule
+from evcc.vehicle import Vehicle
+from evcc.verbs import until_finished
+from faults.fault import nothing, sending, timing, vehicle, with_
+from faults.vehicle_more import FLOW, FLOW_DIN, saying
+from slac.pilot import STEADY, Reading, State
+from v2g.messages import iso2
+
+SHORT = ("PF_EVCC_ISO2_PowerFlow#2", "PF_EVCC_DIN_PowerFlow#2")
+FLOW_AC, PLAN_AC, NEW_PLAN_AC = (f"PF_EVCC_ISO2_PowerFlow_AC#{number}" for number in (1, 2, 4))
+PLAN, PLAN_DIN, NEW_PLAN = "PF_EVCC_ISO2_PowerFlow#3", "PF_EVCC_DIN_PowerFlow#3", "PF_EVCC_ISO2_PowerFlow#5"
+ALARM, ALARM_DIN = "PF_EVCC_ISO2_AlarmBeforePower#{}", "PF_EVCC_DIN_AlarmBeforePower#{}"
+UNSUITABLE_AC = "PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable_AC#{}"
+DEPARTURE, NEEDS = "PF_EVCC_ISO2_Departure#1", "PF_EVCC_ISO2_Resume_Needs"
+RESUMED = "PF_EVCC_ISO2_SessionSetup_OldSession#1"
+
+# ---------------------------------------------------------------------------------------------------------------
+# Alarms and voltages before power flows
+
+vehicle("ev-alarms-in-precharge", "status codes are looked at only in charge parameters and in the loop",
+        *(ALARM.format(number) for number in (3, 4)), *(ALARM_DIN.format(number) for number in (3, 4)),
+        patches=[(evcc.checks, "preparing", nothing)])  # fmt: skip
+vehicle("ev-precharge-above", "a voltage far above the battery's is taken for a finished precharge",
+        "PF_EVCC_ISO2_PreCharge_Overshoot", "PF_EVCC_DIN_PreCharge_Overshoot",
+        patches=[(Vehicle, "matched", property(
+            lambda car: car.inlet_voltage >= car.battery.voltage - 20.0))])  # fmt: skip
+vehicle("ev-line-voltage", "the nominal voltage of an outlet is not looked at", UNSUITABLE_AC.format(1),
+        patches=[(evcc.checks, "ac_outlet", nothing)])  # fmt: skip
+vehicle("ev-rcd-before-start", "an RCD that has tripped before the start is not looked at", UNSUITABLE_AC.format(3),
+        patches=[(evcc.checks, "not_tripped", nothing)], reading=True)  # fmt: skip
+vehicle("ev-target-below", "EVTargetVoltage is 26 V below the battery", FLOW, FLOW_DIN,
+        adjust=saying("CurrentDemandReq", "EVTargetVoltage", 320, "V"))  # fmt: skip
+
+
+def _pilot_changed(car: Vehicle, reading: Reading) -> None:
+    if reading.duty != STEADY:
+        _right_change(car, reading)
+
+
+_right_change = Vehicle._pilot_changed
+vehicle("ev-oscillator-off", "an oscillator that goes off while charging is not noticed",
+        "PF_EVCC_ISO2_Danger_DC#5", "PF_EVCC_ISO2_Danger_AC#2", "PF_EVCC_DIN_Danger#5",
+        patches=[(Vehicle, "_pilot_changed", _pilot_changed)])  # fmt: skip
+vehicle("ev-ready-long", "the session may take 300 s until power flows", "PF_EVCC_DIN_ReadyToCharge",
+        adjust=timing(V2G_EVCC_ReadyToCharge_Timeout=300.0))  # fmt: skip
+vehicle("ev-ready-short", "the session may take 120 s until power flows", "PF_EVCC_DIN_ReadyToCharge",
+        adjust=timing(V2G_EVCC_ReadyToCharge_Timeout=120.0))  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# Schedules, tariffs, departure and energy
+
+_power_at = Schedule.power_at
+vehicle("ev-plan-unread", "the schedule's power is not heeded in AC", PLAN_AC,
+        patches=[(Schedule, "power_at", lambda plan, now: math.inf)])  # fmt: skip
+vehicle("ev-plan-unread-dc", "the schedule's power is not heeded in DC", PLAN, PLAN_DIN, reading=True,
+        patches=[(Schedule, "power_at", lambda plan, now: math.inf)])  # fmt: skip
+vehicle("ev-plan-late", "each step of a schedule is followed 20 s late", PLAN_AC,
+        patches=[(Schedule, "power_at", lambda plan, now: _power_at(plan, now - 20.0))])  # fmt: skip
+
+
+def _first_plan(right: Any) -> Any:
+    async def work(drive: Drive, terms: Any) -> Any:
+        terms.schedule = vars(drive).setdefault("first_plan", terms.schedule)
+        return await right(drive, terms)
+
+    return work
+
+
+_OLD_PLAN = [(evcc.iso2, name, _first_plan(getattr(evcc.iso2, name))) for name in ("charge_ac", "charge_dc")]
+vehicle("ev-plan-kept", "after a renegotiation the old schedule is followed", NEW_PLAN_AC, patches=_OLD_PLAN)
+vehicle("ev-plan-kept-dc", "the same in DC", NEW_PLAN, patches=_OLD_PLAN)
+vehicle("ev-plan-over", "the end of a schedule is not heeded", "PF_EVCC_ISO2_PowerFlow#6", reading=True,
+        patches=[(evcc.iso2, "by_schedule", nothing)])  # fmt: skip
+
+
+def _believes(drive: Drive, res: Any, given: Any) -> bool:
+    return given is None or _tariffs_hold(drive, res, given)
+
+
+_tariffs_hold = evcc.contract.tariffs_hold
+vehicle("ev-tariff-unsigned", "a tariff without a signature is believed",
+        "PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#3",
+        patches=[(evcc.contract, "tariffs_hold", _believes)])  # fmt: skip
+vehicle("ev-energy-thousandth", "EVEnergyRequest is in kWh", FLOW, FLOW_DIN, reading=True,
+        adjust=saying("ChargeParameterDiscoveryReq", "EVEnergyRequest", 30, "Wh"))  # fmt: skip
+vehicle("ev-departure-stands", "DepartureTime does not count down", DEPARTURE, reading=True,
+        patches=[(Drive, "departure", property(lambda drive: drive.vehicle.settings.departure))])  # fmt: skip
+vehicle("ev-departure-ms", "DepartureTime is in ms", DEPARTURE, reading=True,
+        patches=[(Drive, "departure", property(lambda drive: drive.vehicle.settings.departure * 1000))])  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# Authorization, ends and pauses
+
+
+async def _signs_each(drive: Drive, challenge: bytes) -> None:
+    await until_finished(
+        drive, lambda: iso2.AuthorizationReq(Id="id1", GenChallenge=challenge), "V2G_EVCC_Ongoing_Timeout",
+        sign=lambda message: evcc.contract.sign(drive, message),
+    )  # fmt: skip
+
+
+vehicle("ev-authorization-again", "each AuthorizationReq is signed", "PF_EVCC_ISO2_Authorization_PnC_OngoingForever",
+        reading=True, patches=[(evcc.contract, "authorize", _signs_each)])  # fmt: skip
+
+
+def _with_battery(right: Any) -> Any:
+    def make(drive: Drive, *given: Any) -> Any:
+        request = right(drive, *given)
+        request.EVPowerDeliveryParameter = delivery_parameter(drive)
+        return request
+
+    return make
+
+
+vehicle("ev-battery-in-ac", "PowerDeliveryReq has the status of a DC vehicle in AC", FLOW_AC, reading=True,
+        patches=[(evcc.iso2, "power_delivery", _with_battery(evcc.iso2.power_delivery))])  # fmt: skip
+
+
+def _leaves_first(right: Any) -> Any:
+    async def ramp(drive: Drive, *given: Any) -> None:
+        await right(drive, *given)
+        drive.vehicle.show(State.B)
+        await asyncio.sleep(0.5)
+
+    return ramp
+
+
+vehicle("ev-pilot-before-stop", "in DC the pilot goes to B before PowerDeliveryReq(Stop)", *SHORT, reading=True,
+        patches=[(one, "ramp_down", _leaves_first(one.ramp_down)) for one in (evcc.iso2, evcc.din70121)])  # fmt: skip
+vehicle("ev-paused-at-end", "a session that the charger asked to stop is paused", SHORT[0], reading=True,
+        adjust=sending("SessionStopReq", with_(ChargingSession="Pause")))  # fmt: skip
+
+
+def _pausing(change: Any) -> Any:
+    return [(evcc.iso2, "Paused", lambda *given: change(Paused(*given)))]
+
+
+vehicle("ev-other-session", "another session is asked for after a pause", RESUMED,
+        patches=_pausing(lambda paused: replace(paused, session_id=paused.session_id[::-1])))  # fmt: skip
+vehicle("ev-session-forgotten", "a new session is asked for after a pause", RESUMED, reading=True,
+        patches=_pausing(lambda paused: replace(paused, session_id=bytes(8))))  # fmt: skip
+vehicle("ev-departure-restarts", "DepartureTime starts from its first value after a pause", NEEDS,
+        patches=_pausing(lambda paused: replace(paused, started=None)))  # fmt: skip
+vehicle("ev-energy-grows", "more energy is asked for after a pause", NEEDS,
+        patches=[(Drive, "energy_request", property(
+            lambda drive: drive.vehicle.battery.missing_wh * (1.1 if drive.resume else 1.0)))])  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# TLS
+
+_check = pki.ocsp.check
+vehicle("tls-key-exchange", "the signature of the charger's key exchange is not checked", "PF_EVCC_ISO2_TLS_Params#6",
+        patches=[(v2g.tls.crypto, "verify", nothing)])  # fmt: skip
+vehicle("tls-finished", "the charger's Finished is not checked", "PF_EVCC_ISO2_TLS_Params#7",
+        patches=[(v2g.tls.secrets, "check_finished", nothing)])  # fmt: skip
+vehicle("tls-staple-unsigned", "of an OCSP response only the status is looked at",
+        "PF_EVCC_ISO2_TLS_ServerCert#9", "PF_EVCC_ISO2_TLS_ServerCert#10",
+        patches=[(pki.ocsp, "check", lambda *given, **more: [
+            one for one in _check(*given, **more) if str(one.code) == "revoked"])])  # fmt: skip
