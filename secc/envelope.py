@@ -319,7 +319,7 @@ class LimitedOutput:
         volts, amps = self.driver.voltage, self.driver.current
         if current < 0.0:
             return self._reached_discharging(current, volts, -amps)
-        near = amps * 1.01 + 0.1
+        near = _near(amps, own)
         return Reached(
             voltage=(voltage >= own.max_voltage or voltage > top.voltage + STEP) and volts >= top.voltage * NEAR,
             current=(current >= own.max_current or current > top.current + STEP) and near >= top.current,
@@ -328,7 +328,7 @@ class LimitedOutput:
 
     def _reached_discharging(self, asked: float, volts: float, amps: float) -> Reached:
         own, top = self.driver.limits.ceiling, self.ceiling
-        near = amps * 1.01 + 0.1
+        near = _near(amps, self.driver.limits)
         return Reached(
             voltage=volts * NEAR <= top.least_voltage,
             current=(-asked >= own.discharge_current or -asked > top.discharge_current + STEP)
@@ -436,6 +436,11 @@ class LimitedOutput:
         else:
             clip = self.clips[kind] = Clip(kind, text)
             self.on_clip(clip)
+
+
+def _near(amps: float, own: Limits) -> float:
+    """The highest current that an output may mean that measures this much, A: it regulates with a tolerance."""
+    return amps * 1.01 + 0.1 + own.tolerance + own.ripple / 2.0
 
 
 def _rounded(limits: Ceiling) -> Ceiling:
