@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,12 @@ EPOCH = 1_700_000_000.0
 
 BAD_OHMS = 20_000.0
 """Insulation of a cable that is wet: less than 100 ohm/V at any test voltage."""
+OUTPUT = replace(own_iso20.LARGE_OUTPUT, max_current=300.0)
+"""Ratings with which current and power run out at different voltages of usual batteries."""
+SMALL_OUTPUT = replace(OUTPUT, max_current=60.0, max_power=30_000.0)
+"""The same for DIN SPEC 70121, which cannot say more than 32767 W, so that no profile could exceed that."""
+FALLS, RISES, PART = 25, 35, 0.75
+"""s after which its schedules allow less, or more; and the part of its power that is less."""
 DRAWN = 10.0
 """A per phase that a load draws from an AC outlet."""
 
@@ -86,22 +92,25 @@ class OwnCharger:
         supply = own_iso20.supply(pics) if pics.ac else None
         # A cable check must take a moment for Ongoing to be seen.
         test = 1.0 if pics["PIXIT_SECC_DC_CableCheckOngoing"] == "ongoing" else 0.2
-        # DIN cannot say more than 32767 W, and no profile could exceed that.
-        watts = 30_000.0 if self.protocols == (DIN,) else None
-        self.power = None if pics.ac else own_iso20.output(pics, Dynamics(test_seconds=test), rng)
-        schedule = [Slot(0, watts)] if watts is not None else []
+        rating = own_iso20.LARGE_OUTPUT
+        if ISO20 not in self.protocols:
+            rating = SMALL_OUTPUT if self.protocols == (DIN,) else OUTPUT
+        self.power = None if pics.ac else own_iso20.output(pics, Dynamics(test_seconds=test), rng, rating)
         self.evse = Evse(
             self.wire.evse,
             connector=own_iso20.connector(pics),
             power=self.power,
             ac=supply,
             authorizer=self._authorizer(),
-            schedule=schedule,
         )
         if pics["PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing"] == "ongoing":
             self.evse.planning_seconds = 1000.0
+        if ISO20 not in self.protocols:
+            self._plan(rng)
         if pics["PIXIT_SECC_CMN_SalesTariff"] == "salesTariff":
             self.evse.plans = [Plan(prices=[Price(0, 1), Price(3600, 2)])]
+            if ISO20 not in self.protocols:
+                self.evse.plans.append(Plan(prices=[Price(0, 2), Price(1800, 1)]))
         if self.power is not None:
             self.power.load = lambda: None
         self.options = secc.Options(
@@ -130,6 +139,13 @@ class OwnCharger:
             listen=self.network.listening,
             answer_on=self.network.answering,
         )
+
+    def _plan(self, rng: random.Random) -> None:
+        """Two schedules that change while power flows, under ids of their own: a constant is found out."""
+        evse, most = self.evse, self.evse.schedule[0].watts
+        evse.tuple_ids = rng.sample(range(2, 256), 3)
+        evse.schedule = (Slot(0, most), Slot(FALLS, most * PART))
+        evse.plans = [Plan(), Plan((Slot(0, most * PART), Slot(RISES, most)))]
 
     def _authorizer(self) -> Authorizer:
         pics = self.pics
@@ -223,6 +239,9 @@ class OwnCharger:
                 self.power.insulation_ohms = BAD_OHMS
             case "no contract" | "slow back end" | "silent back end":
                 return own_iso20.disturb(self.options.contracts, action)
+            case "refuse contract" if self.options.contracts is not None:
+                emaid = certificates.in_memory().contract().emaid
+                self.options.contracts.verdicts = {emaid: "FAILED_ContractCanceled"}
             case "revoke contract" if self.options.contracts is not None:
                 self.options.contracts.revoked = lambda certificate, *_: True
             case _:

@@ -39,13 +39,15 @@ RECEIPT_EVERY = 2.0
 """s between two metering confirmations."""
 
 
+LARGE_OUTPUT = Limits.of(power_class(150))
+
+
 def connector(pics: Pics) -> Connector:
     return MCS if pics["PICS_CMN_ISO20_MCS"] else CCS2
 
 
-def output(pics: Pics, dynamics: Dynamics, rng: random.Random) -> SimulatedPowerSource:
+def output(pics: Pics, dynamics: Dynamics, rng: random.Random, rating: Limits = LARGE_OUTPUT) -> SimulatedPowerSource:
     """The DC output; it takes power back if bidirectional services are declared."""
-    rating = Limits.of(power_class(150))
     if pics["PICS_CMN_ISO20_BPT"]:
         rating = replace(rating, max_discharge_current=TAKES_AMPERES, max_discharge_power=TAKES_WATTS)
     return SimulatedPowerSource(rating, dynamics, rng=rng)
