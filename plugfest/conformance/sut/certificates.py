@@ -79,7 +79,7 @@ class Certificates:
         start = self.now() - 400 * DAY
         return authority.Authority(self.store.suite, start, authority.seed_octets("conformance twins"), "")
 
-    def issue(self, role: Role, issuer: Entry, name: str, given: Mapping[str, Any] | None = None) -> Entry:
+    def issue(self, role: Role, issuer: Entry | None, name: str, given: Mapping[str, Any] | None = None) -> Entry:
         changes = dict(given or {})
         cn = changes.pop("cn", "")
         entry: Entry = self._authority.issue(
@@ -164,17 +164,36 @@ def _foreign(role: str) -> Maker:
     return lambda bench: credential(bench.other[role])
 
 
-def _under_expired(level: int) -> Maker:
-    """A leaf below an expired sub-CA 1 or 2."""
+def _under(level: int, begins: int, ends: int) -> Maker:
+    """A leaf below a sub-CA 1 or 2 that is valid from and until so many days from now. All others are valid now."""
 
     def make(bench: Certificates) -> Credential:
         now, store = bench.now(), bench.store
-        old = {"not_before": now - 300 * DAY, "not_after": now - DAY}
-        sub1 = store[Role.MO_SUB1]
-        if level == 1:
-            sub1 = bench.issue(Role.MO_SUB1, store[Role.MO_ROOT], "old-sub1", old)
-        sub2 = bench.issue(Role.MO_SUB2, sub1, f"sub2-{level}", old if level == 2 else {})
-        return credential(bench.issue(Role.CONTRACT, sub2, f"leaf-{level}"))
+        wrong = {"not_before": now + begins * DAY, "not_after": now + ends * DAY}
+        right = {"not_before": now - 10 * DAY, "not_after": now + 100 * DAY}  # the issuer's does not shorten it
+        word = f"{level}-{begins}"
+        sub1 = bench.issue(Role.MO_SUB1, store[Role.MO_ROOT], f"sub1-{word}", wrong if level == 1 else right)
+        sub2 = bench.issue(Role.MO_SUB2, sub1, f"sub2-{word}", wrong if level == 2 else right)
+        return credential(bench.issue(Role.CONTRACT, sub2, f"leaf-{word}", right))
+
+    return make
+
+
+def _of_charger(bench: Certificates) -> Credential:
+    """The leaf of a charger, named like a contract."""
+    now, name = bench.now(), bench.contract().emaid
+    given = {"cn": name, "not_before": now - 10 * DAY, "not_after": now + 20 * DAY}
+    return credential(bench.issue(Role.SECC, bench.store[Role.CPO_SUB2], "charger-contract", given))
+
+
+def _unknown_root(*, sent: bool) -> Maker:
+    """A good chain to a root that nobody knows, with or without that root."""
+
+    def make(bench: Certificates) -> Credential:
+        root = bench.issue(Role.MO_ROOT, None, f"unknown-root-{sent}", {"cn": "UnknownRootCA"})
+        sub2 = bench.issue(Role.MO_SUB2, bench.issue(Role.MO_SUB1, root, f"below-{sent}"), f"far-below-{sent}")
+        made = credential(bench.issue(Role.CONTRACT, sub2, f"unknown-root-leaf-{sent}"))
+        return Credential((*made.chain, *([root.der] if sent else [])), made.key)
 
     return make
 
@@ -248,8 +267,13 @@ CONTRACTS: Mapping[str, Maker] = {
         bench.issue(Role.CONTRACT, bench.store[Role.MO_SUB2], "unknown", {"cn": EMAIDS["unknown provider"]})
     ),
     "CRT_CONTRACT_LEAF_INVALID_EMAID": _named(EMAIDS["malformed"]),
-    "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB1": _under_expired(1),
-    "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB2": _under_expired(2),
+    "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB1": _under(1, -300, -1),
+    "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB2": _under(2, -300, -1),
+    "Sub1NotYet": _under(1, 1, 300),
+    "Sub2NotYet": _under(2, 1, 300),
+    "LeafOfCharger": _of_charger,
+    "UnknownRoot": _unknown_root(sent=False),
+    "UnknownRootSent": _unknown_root(sent=True),
     "WrongSubCertOrder": _swapped,
     "WrongPKILeafCert": _mixed(0),
     "WrongPKISub2Cert": _mixed(1),

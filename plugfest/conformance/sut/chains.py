@@ -26,7 +26,7 @@ class Issuing(Protocol):
     @property
     def store(self) -> Store: ...
 
-    def issue(self, role: Role, issuer: Entry, name: str, given: Mapping[str, Any] | None = None) -> Entry:
+    def issue(self, role: Role, issuer: Entry | None, name: str, given: Mapping[str, Any] | None = None) -> Entry:
         """A certificate below an issuer, with changes."""
 
 
@@ -73,7 +73,7 @@ class _Line:
             "Sub1AllowsNoSubCa": self.below("allows-none", sub1, self.root, path_length=0),
             "Sub2IsNoCa": self.below("no-ca", sub2, sub1, ca=False, path_length=-1),
             "Sub2MayNotCertify": self.below("no-sign", sub2, sub1, usage=frozenset({Usage.CRL_SIGN})),
-            "IssuedByLeaf": self.below("above", self.leaf, sub2, cn=self.other),
+            "IssuedByLeaf": self.below("above", self.leaf, sub1, cn=self.other),
             "Sub2Revoked": self.below_revoked,
             "LeafIsCa": self.changed(
                 ca=True, path_length=0, usage=frozenset({Usage.SIGNATURE, Usage.KEY_AGREEMENT, Usage.CERT_SIGN})
