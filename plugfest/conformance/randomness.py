@@ -17,3 +17,22 @@ def other_octets(rng: random.Random, right: bytes) -> bytes:
 def hardly_random(one: bytes, other: bytes) -> bool:
     """Whether two values of 16 octets share too many, at the same places, for either to be random."""
     return sum(left == right for left, right in zip(one, other, strict=False)) >= COMMON
+
+
+FEW = 7
+"""Different octets that 16 random ones have at least: fewer come once in 1e14 values."""
+PART = 6
+"""Octets in a row that a random value has in common with a known one by chance once in 1e13 values."""
+
+
+def predictable(value: bytes, *known: bytes) -> str:
+    """Why a value of 16 octets cannot be random, as a clause; "" if it may be."""
+    if len(set(value)) < FEW:
+        return f"which has only {len(set(value))} different octets"
+    half = len(value) // 2
+    if value[:half] == value[half : 2 * half]:
+        return "whose halves are equal"
+    for one in known:
+        if any(one[place : place + PART] in value for place in range(len(one) - PART + 1)):
+            return f"which contains a part of {one.hex()}"
+    return ""

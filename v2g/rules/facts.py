@@ -171,6 +171,16 @@ class Facts:
         most = [self._granted_at(moment) for moment in (start, self.now, *(s for s in steps if start < s < self.now))]
         return None if None in most else max(watts for watts in most if watts is not None)
 
+    def scheduled(self, seconds: float = 0.0) -> float | None:
+        """The most power that the schedule alone allowed in the last ``seconds``, W; None: not always limited."""
+        offered = self.schedules or {}
+        chosen = self._chosen or (next(iter(offered.values())) if len(offered) == 1 else None)
+        if chosen is None:
+            return None
+        end, start = self.now - self.planned, self.now - self.planned - seconds
+        most = [chosen.at(moment) for moment in (start, end, *(s.start for s in chosen.steps if start < s.start < end))]
+        return None if None in most else max(watts for watts in most if watts is not None)
+
     @property
     def _chosen(self) -> Steps | None:
         if self.schedules is None or self.tuple_id is None:

@@ -6,14 +6,16 @@ from typing import Any
 
 from plugfest.conformance.catalogue.durations import allowed
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.randomness import hardly_random
+from plugfest.conformance.randomness import hardly_random, predictable
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from v2g import naming
 from v2g.reading import PROTOCOL_OF
+from v2g.rules.facts import tuple_of
 from v2g.rules.iso20.loop import RESPONSES as LOOP20
 from v2g.rules.loop import LOOP
+from v2g.rules.schedule import read as steps
 
 BOOK = Book()
 hears = BOOK.hears
@@ -24,6 +26,10 @@ STEADY = 60.0
 """s by which a charger's clock may move beyond the time that has passed."""
 IN_FLIGHT = 0.3
 """s after a refusal in which a request may have been on its way."""
+SECONDS = 2.0
+"""s by which a schedule may go on too early or too late: it has whole seconds."""
+SAME_POWER = 0.02
+"""Part of a power by which that of the same schedule may differ after a pause."""
 OFF = 86400.0
 """s by which a clock may differ from the tester's."""
 
@@ -73,6 +79,58 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     return ""
 
 
+@hears("resumed-choices", "after a pause, payment and energy transfer mode are those chosen before", "V2G2-463",
+       "ServiceDiscoveryRes", cause=Cause.WRONG_FIELD)  # fmt: skip
+def resumed_choices(flow: Flow, log: Log, heard: Heard) -> str:
+    before = log.paused()
+    if before is None or not heard.ok:
+        return ""
+    offered = heard.body.ChargeService.SupportedEnergyTransferMode
+    for name, field, chosen, now in (
+        ("ChargeParameterDiscoveryRes", "RequestedEnergyTransferMode", "EnergyTransferMode", offered),
+        ("PaymentServiceSelectionRes", "SelectedPaymentOption", "PaymentOption", heard.body.PaymentOptionList),
+    ):
+        kept = before.last.get(name)
+        wanted = [getattr(kept.request, field)] if kept is not None and kept.request is not None else None
+        given = list(getattr(now, chosen))
+        if wanted is not None and given != wanted:
+            return f"{heard.name} offers {', '.join(map(str, given))} after a pause of a session with {wanted[0]}"
+    return ""
+
+
+@hears("resumed-schedule", "after a pause, the schedule offered is the one chosen before", "V2G2-740, V2G2-741",
+       "ChargeParameterDiscoveryRes", cause=Cause.WRONG_FIELD)  # fmt: skip
+def resumed_schedule(flow: Flow, log: Log, heard: Heard) -> str:
+    """In the first offer of a resumed session; later ones may come from a renegotiation."""
+    before, offered = log.paused(), getattr(heard.body, "SASchedules", None)
+    kept = before.first.get("PowerDeliveryRes") if before is not None else None
+    if kept is None or offered is None or not heard.ok or "PowerDeliveryRes" in log.present.first:
+        return ""
+    ids = [one.SAScheduleTupleID for one in offered.SAScheduleTuple]
+    chosen = tuple_of(kept.request)
+    if chosen is None or ids == [chosen]:
+        return ""
+    return f"{heard.name} offers schedule {', '.join(map(str, ids))} after a pause of a session with schedule {chosen}"
+
+
+@hears("resumed-power", "after a pause, the schedule goes on where it was", "V2G2-740, V2G2-741",
+       "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def resumed_power(flow: Flow, log: Log, heard: Heard) -> str:
+    """A charger may have less power by now, so that it is a finding."""
+    before, offered = log.paused(), getattr(heard.body, "SASchedules", None)
+    old = before.last.get("ChargeParameterDiscoveryRes") if before is not None else None
+    if old is None or offered is None or not heard.ok or "PowerDeliveryRes" in log.present.first:
+        return ""
+    plans = {one.SAScheduleTupleID: steps(one) for one in getattr(old.body, "SASchedules", offered).SAScheduleTuple}
+    for one in offered.SAScheduleTuple:
+        plan, now = plans.get(one.SAScheduleTupleID), steps(one).at(0.0)
+        passed = heard.at - old.at
+        was = [plan.at(passed + late) or 0.0 for late in (0.0, -SECONDS, SECONDS)] if plan is not None else []
+        if was and all(was) and now is not None and all(abs(now - watts) > watts * SAME_POWER for watts in was):
+            return f"{heard.name} begins schedule {one.SAScheduleTupleID} with {now:.9g} W, where it had {was[0]:.9g} W"
+    return ""
+
+
 @hears("failed-goes-on", "each FAILED ends the session on all streams", "ISO 15118-20, response codes",
        cause=Cause.WENT_ON)  # fmt: skip
 def failed_goes_on(flow: Flow, log: Log, heard: Heard) -> str:
@@ -99,6 +157,9 @@ def challenge_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     given = _challenge(heard.body)
     if not given or not heard.ok:
         return ""
+    told = (heard.session_id or b"", str(getattr(heard.request, "eMAID", "") or "").encode())
+    if why := predictable(given, *told):
+        return f"{heard.name} has GenChallenge {given.hex()}, {why}"
     before = [one for session in log.sessions for one in (session.first.get(heard.name), session.last.get(heard.name))]
     earlier = [_challenge(one.body) or b"" for one in before if one is not None]
     if given in earlier:

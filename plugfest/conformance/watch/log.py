@@ -96,6 +96,17 @@ class Log:
             if (heard := session.first.get(name)) is not None:
                 yield heard
 
+    def paused(self) -> Session | None:
+        """The session that the present one of ISO 15118-2 joins; None: it joins none."""
+        setup = self.present.first.get("SessionSetupRes")
+        if setup is None or setup.code != "OK_OldSessionJoined" or setup.schema != CLASSIC[0]:
+            return None
+        for session in reversed(self.sessions[:-1]):
+            before = session.first.get("SessionSetupRes")
+            if before is not None and before.session_id == setup.session_id:
+                return session
+        return None
+
     def last(self, *names: str) -> Heard | None:
         """The latest accepting answer of one of these names, in whatever session."""
         for session in reversed(self.sessions):

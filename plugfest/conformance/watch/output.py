@@ -100,6 +100,24 @@ def power_limit(flow: Flow, said: Said) -> str:
     return _beyond(flow, said, said.volts * said.amps, "W", "power-limit")
 
 
+@on("power-agreed", "an output stays within the power of the schedule that was chosen", SPOKEN, "secc", Stage.LOOP,
+    cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def power_agreed(flow: Flow, said: Said) -> str:
+    """In DIN SPEC 70121 and ISO 15118-2; a PMax of 0 that lets power flow says nothing."""
+    watts = flow.facts.scheduled(flow.terms.reaction + SETTLES)
+    if not watts or said.volts is None or said.amps is None or not said.ok:
+        return ""
+    most = watts * ABOVE + flow.terms.current(watts / max(said.volts, 1.0), flow.slack) * said.volts
+    given = said.volts * said.amps
+    seconds = flow.lasts("power-agreed", given > most)
+    if seconds < LASTS:
+        return ""
+    return (
+        f"{said.name} reports {given:.0f} W {for_how_long(seconds)} where PMax of the chosen schedule is {watts:.9g} W "
+        f"({most:.0f} W with tolerance)"
+    )
+
+
 @on("voltage-limit", "an output stays within the lower of both sides' voltage limits", "IEC 61851-23", "secc",
     Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def voltage_limit(flow: Flow, said: Said) -> str:

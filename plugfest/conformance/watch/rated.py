@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import SPOKEN, Book
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from v2g.rules.iso20.kinds import total
@@ -20,6 +20,8 @@ NAMES = {
     False: ("EVSEMaximumVoltage", "EVSEMaximumChargeCurrent", "EVSEMaximumChargePower"),
 }
 """Limits of voltage, current and power, in DIN SPEC 70121 and ISO 15118-2, and in ISO 15118-20."""
+TWICE = 2.0
+"""Factor above which a current that was offered is not the one that came."""
 PHASES, LINE_VOLTS = 3, 277.0
 """Most phases and volts of an AC outlet; a power beyond its rated current times these cannot come out of it."""
 
@@ -41,6 +43,39 @@ def limits_rated(flow: Flow, said: Said) -> str:
         if value is not None and value > most * ROUNDED:
             return f"{said.name} has {name} {value:.9g} {unit}, but its rating is {most:.9g} {unit} ({declared})"
     return ""
+
+
+@BOOK.on("limits-raised", "limits in the loop stay within those of the charge parameters", SPOKEN, "secc", Stage.LOOP,
+         weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def limits_raised(flow: Flow, said: Said) -> str:
+    """In DIN SPEC 70121 and ISO 15118-2. It may have got more power since, so that it is a finding."""
+    before = flow.offer
+    if before is None or not said.ok or flow.facts.protocol not in CLASSIC:
+        return ""
+    old, new = before.line_amps, said.line_amps
+    if old is not None and new is not None and new > old * ROUNDED:
+        return f"{said.name} has EVSEMaxCurrent {new:g} A, but {before.name} had {old:g} A"
+    old_most, most = before.most, said.most
+    pairs = ((old_most.volts, most.volts), (old_most.amps, most.amps), (old_most.watts, most.watts))
+    for name, unit, (old, new) in zip(NAMES[True], "VAW", pairs, strict=True):
+        if old is not None and new is not None and new > old * ROUNDED:
+            return f"{said.name} has {name} {new:.9g} {unit}, but {before.name} had {old:.9g} {unit}"
+    return ""
+
+
+@BOOK.on("line-offered", "EVSEMaxCurrent of the charge parameters is a current per phase that follows", SPOKEN, "secc",
+         Stage.LOOP, weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def line_offered(flow: Flow, said: Said) -> str:
+    """Where the schedule allows its highest power. One that is the sum of three phases is twice as much, or more."""
+    facts, before = flow.facts, flow.offer
+    old, new, watts = before.line_amps if before is not None else None, said.line_amps, facts.scheduled()
+    if not flow.ac or not said.ok or not old or not new or watts is None or flow.facts.protocol not in CLASSIC:
+        return ""
+    most = max(step.milliwatts or 0 for one in (facts.schedules or {}).values() for step in one.steps) / 1000.0
+    profile = facts.granted()
+    if watts < most or (profile is not None and profile < watts) or old < new * TWICE:
+        return ""
+    return f"{said.name} has EVSEMaxCurrent {new:g} A at {watts:.9g} W, but ChargeParameterDiscoveryRes had {old:g} A"
 
 
 @BOOK.hears("schedule-rated", "a schedule offers no more power than the charger's rating", SPOKEN,

@@ -22,6 +22,8 @@ CLAIMED = 1.0
 """s for which a flag has to be wrong."""
 FAR, BEYOND, NEAR = 0.8, 1.1, 0.95
 """Parts of a limit: below which it is not reached, above which more is asked for, from which it is reached."""
+RAISED, FULL = 1.02, 0.998
+"""Parts of the highest voltage: above which more is asked for, from which it is reached."""
 TIMES = 3
 """Targets at which a flag has to be wrong to be so for certain."""
 OTHER = 10.0
@@ -50,6 +52,8 @@ def limit_untold(flow: Flow, said: Said) -> str:
     if asked is None or amps is None or not said.ok:
         return ""
     near = _near(flow, amps, volts)
+    if text := _voltage_untold(flow, said, near):
+        return text
     for own, unit, factor in ((flow.charger.amps, "A", 1.0), (flow.charger.watts, "W", volts)):
         most = own.at(flow.now)
         if most is None or most < 2 * SMALL_CURRENT * factor:
@@ -63,6 +67,22 @@ def limit_untold(flow: Flow, said: Said) -> str:
                 f" is {most:.9g} {unit}; it reports {_told(said)}"
             )
     return ""
+
+
+def _voltage_untold(flow: Flow, said: Said, near: set[str]) -> str:
+    """At its own highest voltage, which is lower than the one asked for, with less current than asked for."""
+    amps, volts, own = said.amps or 0.0, said.volts or 0.0, flow.charger.volts.at(flow.now)
+    asked, wanted = flow.asked.amps.value, flow.asked.volts.value
+    if own is None or asked is None or wanted is None or own <= 0 or flow.steps.error_at is not None:
+        return ""
+    at_it = wanted > own * RAISED and volts >= own * FULL and SMALL_CURRENT <= amps < asked * FAR
+    ends = flow.ending.wish_at is not None or flow.ending.alarm_at is not None
+    if flow.lasts("limit-untold V", at_it and not ends and not said.claims & near) < CLAIMED:
+        return ""
+    return (
+        f"{said.name} reports {amps:.1f} A at {volts:.1f} V; {asked:.9g} A at {wanted:.9g} V is requested, its limit is"
+        f" {own:.9g} V; it reports {_told(said)}"
+    )
 
 
 def _told(said: Said) -> str:
