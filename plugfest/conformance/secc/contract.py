@@ -17,7 +17,7 @@ from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, crede
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival
 from v2g import signature
-from v2g.credentials import Credential, chain_of, chain_type, read, root_ids
+from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, root_ids
 from v2g.errors import RemoteError
 from v2g.messages import iso2
 
@@ -73,7 +73,10 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
         key: Any = delivery.unseal(sealed, receiver.key, read(chain[0]))
     except PkiError as why:
         raise RemoteError(str(why)) from why
-    return Credential(chain, key)
+    made = Credential(chain, key)
+    if plain_id(message.eMAID.value) != plain_id(made.emaid):
+        raise RemoteError(f"eMAID {message.eMAID.value}, but the contract delivered is {made.emaid}")
+    return made
 
 
 # ---------------------------------------------------------------------------------------------------------------

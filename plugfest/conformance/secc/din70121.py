@@ -64,6 +64,7 @@ def charge_parameter_discovery(tester: TesterEv) -> din.ChargeParameterDiscovery
         EVChargeParameter=din.DC_EVChargeParameterType(
             DC_EVStatus=_status(tester, ready=False),
             EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
+            EVMaximumPowerLimit=None if tester.watts is None else QUANTITY.watt(tester.watts),
             EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         ),
     )

@@ -94,7 +94,9 @@ def charge_parameter_discovery(tester: TesterEv) -> iso2.ChargeParameterDiscover
             DepartureTime=departure,
             DC_EVStatus=_status(tester, ready=False),
             EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
-            EVMaximumPowerLimit=QUANTITY.watt(pics["par_EVMaximumCurrent"] * pics["par_EVMaximumVoltage"]),
+            EVMaximumPowerLimit=QUANTITY.watt(
+                pics["par_EVMaximumCurrent"] * pics["par_EVMaximumVoltage"] if tester.watts is None else tester.watts
+            ),
             EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         )
     return iso2.ChargeParameterDiscoveryReq(
@@ -120,11 +122,12 @@ def profile(tester: TesterEv) -> iso2.ChargingProfileType | None:
     """The steps of the chosen schedule as a charging profile."""
     if not tester.offered.profile_steps:
         return None
+    phases = (1 if mode(tester) == "AC_single_phase_core" else 3) if tester.pics.ac else None
     entries = [
         iso2.ProfileEntryType(
             ChargingProfileEntryStart=entry.TimeInterval.start,
             ChargingProfileEntryMaxPower=entry.PMax,
-            ChargingProfileEntryMaxNumberOfPhasesInUse=3 if tester.pics.ac else None,
+            ChargingProfileEntryMaxNumberOfPhasesInUse=phases,
         )
         for entry in tester.offered.profile_steps
     ]

@@ -122,6 +122,7 @@ class TesterEv(Talking):
         shown: the latest meter reading that the charger showed in the loop, with its receipt.
         gives: it feeds energy back, in a bidirectional service; ``back``: how much it can.
         rests: it draws no power, so that it may pause.
+        watts: limit of the power in its charge parameters; None: that of current and voltage, or none at all.
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
         passed: states passed on the way to the current one.
         stimulus: decides what the case leaves open.
@@ -143,6 +144,7 @@ class TesterEv(Talking):
     added: tuple[tuple[int, int], ...] | None = None
     shown: tuple[types.MeterInfoType, types.ReceiptType | None] | None = None
     rests: bool = False
+    watts: float | None = None
     gives: bool = False
     back: Back = LITTLE
     offered_at: float | None = None

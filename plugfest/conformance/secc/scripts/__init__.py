@@ -5,6 +5,7 @@ A script gets the tester vehicle, the run (whose ``variant`` it reads) and the r
 """
 
 from plugfest.conformance.secc.scripts import (
+    again,
     charging,
     codes20,
     content,
@@ -14,15 +15,19 @@ from plugfest.conformance.secc.scripts import (
     pausing,
     power,
     power20,
+    power_ac,
+    power_limits,
     setup,
     tls,
     transport,
+    unwell,
 )
 from plugfest.conformance.secc.scripts.table import SCRIPTS, Script
 
 __all__ = [
     "SCRIPTS",
     "Script",
+    "again",
     "charging",
     "codes20",
     "content",
@@ -32,7 +37,10 @@ __all__ = [
     "pausing",
     "power",
     "power20",
+    "power_ac",
+    "power_limits",
     "setup",
     "tls",
     "transport",
+    "unwell",
 ]

@@ -22,7 +22,7 @@ from v2g.protocols import ISO20
 from v2g.status import STOPS
 
 
-@SCRIPTS.on("PF_SECC_ISO2_CpDrop")
+@SCRIPTS.on("PF_SECC_ISO2_CpDrop", "PF_SECC_DIN_CpDrop")
 async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
     """State B in the loop: the output switches off, and in DC the next request is refused."""
     await tester.until("ChargingLoop")
@@ -40,7 +40,7 @@ AFTER = 5.0
 """s for which the loop continues after a moment in state B."""
 
 
-@SCRIPTS.on("PF_SECC_ISO2_CpDropShort")
+@SCRIPTS.on("PF_SECC_ISO2_CpDropShort", "PF_SECC_DIN_CpDropShort")
 async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
     """State B for a moment: the output that this switched off stays off, whatever the vehicle then asks for."""
     await tester.until("ChargingLoop")
@@ -64,7 +64,7 @@ async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("the output stays off after state B", seen)
 
 
-@SCRIPTS.on("PF_SECC_ISO2_Unplug")
+@SCRIPTS.on("PF_SECC_ISO2_Unplug", "PF_SECC_DIN_Unplug")
 async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
     """The connector is pulled in the loop: the output switches off at once."""
     await tester.until("ChargingLoop")
@@ -97,7 +97,7 @@ async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
         raise Failed("a current flows back", cause=Cause.PHYSICS, expected="no current flows back into the charger")
 
 
-@SCRIPTS.on("PF_SECC_ISO2_Stop_Operator")
+@SCRIPTS.on("PF_SECC_ISO2_Stop_Operator", "PF_SECC_DIN_Stop_Operator")
 async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
     await tester.until("ChargingLoop")
@@ -120,7 +120,9 @@ ENOUGH, RESERVE = 60.0, 1.0
 """s for which a vehicle continues at most after a request to stop, and s before its deadline at which it stops."""
 
 
-@SCRIPTS.on("PF_SECC_ISO2_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC")
+@SCRIPTS.on(
+    "PF_SECC_ISO2_StopDelay", "PF_SECC_DIN_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC"
+)
 async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody stops the charger, and the vehicle uses the time it has left: it is answered until then."""
     await tester.until("ChargeLoop" if tester.protocol is ISO20 else "ChargingLoop")
@@ -144,7 +146,7 @@ async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.deliver()
 
 
-@SCRIPTS.on("PF_SECC_ISO2_Emergency")
+@SCRIPTS.on("PF_SECC_ISO2_Emergency", "PF_SECC_DIN_Emergency")
 async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
     """The emergency button: the output switches off, and the loop reports it or the connection closes."""
     await tester.until("ChargingLoop")
@@ -185,7 +187,7 @@ AGAIN = 6.0
 """s until the link is used again: a charger may close after some time, and removes its duty cycle for at least 3 s."""
 
 
-@SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
+@SCRIPTS.on("PF_SECC_ISO2_TwoSessions", "PF_SECC_DIN_TwoSessions")
 async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
     """Another session on the same link, without unplugging: it gets its own id."""
     await tester.until("SessionStop")

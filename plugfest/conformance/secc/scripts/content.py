@@ -65,8 +65,9 @@ def _profile(**changes: Any) -> Change:
         profile = message.ChargingProfile
         if profile is None:
             raise Inconclusive("the charger offered no schedule", cause=Cause.POINTLESS)
-        entry = msgspec.structs.replace(profile.ProfileEntry[0], **changes)
-        return replaced(message, "ChargingProfile", msgspec.structs.replace(profile, ProfileEntry=[entry]))
+        first, *others = profile.ProfileEntry
+        entries = [msgspec.structs.replace(first, **changes), *others]
+        return replaced(message, "ChargingProfile", msgspec.structs.replace(profile, ProfileEntry=entries))
 
     return change
 
@@ -132,6 +133,7 @@ WAYS: Mapping[str, Broken] = {
     "limits, DIN": Broken(
         "ContractAuthentication", "ChargeParameterDiscoveryReq", _set("EVMaximumVoltageLimit", 0.0, "V")
     ),
+    "limits, AC voltage": Broken("Authorization", "ChargeParameterDiscoveryReq", _set("EVMaxVoltage", 100.0, "V")),
     "limits, AC": Broken("Authorization", "ChargeParameterDiscoveryReq", _set("EVMinCurrent", 64.0, "A")),
     "target-impossible, PreChargeReq": Broken("CableCheck", "PreChargeReq", _set("EVTargetVoltage", -50.0, "V")),
     "target-impossible, CurrentDemandReq": Broken(

@@ -8,6 +8,7 @@ from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc.pause import until_steady
+from plugfest.conformance.secc.scripts.again import not_joined
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import PausedSession, TesterEv
 from plugfest.conformance.secc.ways import CONNECTED
@@ -16,13 +17,13 @@ from slac.pilot import STEADY, STEP_X1, WAKE_UP, Reading, State, toggle, until, 
 
 STEADY_WITHIN = 5.0
 """s after SessionStopRes until the oscillator is off; the connection has the same time to close."""
-SLEEPS = {"at once": 0.5, "after a while": 20.0, "twice": 5.0}
+SLEEPS = {"at once": 0.5, "after a while": 20.0, "twice": 5.0, "then terminated": 5.0}
 """How the vehicle wakes the charger -> s for which it sleeps first."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Pause")
 async def paused(tester: TesterEv, run: Run, result: Result) -> None:
-    """Charges, pauses, sleeps, toggles, and charges again: once or twice."""
+    """Charges, pauses, sleeps, toggles, and charges again: once or twice, or to the end of the session."""
     wake = str(run.variant["wake"])
     await tester.until("PowerDelivery.Stop")
     if tester.system.pilot.reading.duty is None:
@@ -32,6 +33,10 @@ async def paused(tester: TesterEv, run: Run, result: Result) -> None:
         await _wake(tester, result)
         await _charge_again(tester)
         result.saw("the session is joined, and charges again", f"{counted(tester.loops, 'round')} of the loop")
+    if wake == "then terminated":
+        await tester.exchange("SessionStopReq")
+        await tester.connection.close()
+        await not_joined(tester, result)
 
 
 async def _fall_asleep(tester: TesterEv, result: Result, seconds: float) -> None:

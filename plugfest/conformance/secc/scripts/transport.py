@@ -162,7 +162,7 @@ async def second_connection(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ServiceDiscovery")
 
 
-@SCRIPTS.on("PF_SECC_ISO2_ConnectionLost")
+@SCRIPTS.on("PF_SECC_ISO2_ConnectionLost", "PF_SECC_DIN_ConnectionLost")
 async def connection_lost(tester: TesterEv, run: Run, result: Result) -> None:
     """The connection ends or falls silent in the charging loop: the output switches off in time."""
     await tester.until("ChargingLoop")

@@ -1,0 +1,113 @@
+"""What a charger has to forget, or to check a second time: the id of a session that is over, a signature."""
+
+from __future__ import annotations
+
+import asyncio
+
+from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.secc import contract
+from plugfest.conformance.secc.scripts.charging import AGAIN
+from plugfest.conformance.secc.scripts.steps import answer
+from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from v2g import signature, signed_parts
+from v2g.messages import iso2
+
+
+@SCRIPTS.on("PF_SECC_ISO2_OldSession", "PF_SECC_DIN_OldSession")
+async def old_session(tester: TesterEv, run: Run, result: Result) -> None:
+    """The id of a session that has been terminated: it is over, and the vehicle gets a new one."""
+    await tester.until("SessionStop")
+    await not_joined(tester, result)
+
+
+async def not_joined(tester: TesterEv, result: Result) -> None:
+    """SessionSetup with the id of the session that has just been terminated.
+
+    Raises:
+        Failed: it is joined again, or has the same id.
+    """
+    before = tester.session_id
+    await asyncio.sleep(AGAIN)
+    tester.paused = None
+    tester.forget(linked=True)
+    await tester.until("SAP")
+    message = tester.make("SessionSetupReq")
+    arrival = await answer(tester, result, message, session_id=before)
+    result.saw("OK_NewSessionEstablished, another id", f"{arrival.code}, {arrival.session_id.hex()}")
+    if arrival.code != "OK_NewSessionEstablished" or arrival.session_id == before:
+        raise Failed(
+            f"SessionSetupRes {arrival.code} with id {arrival.session_id.hex()} to the id of a terminated session",
+            cause=Cause.WRONG_SESSION, expected="OK_NewSessionEstablished with another id", observed=arrival.code,
+        )  # fmt: skip
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Authorization_NextSession")
+async def next_session(tester: TesterEv, run: Run, result: Result) -> None:
+    """A session with a right signature, then one with a wrong one: what was proven before proves nothing."""
+    await tester.until("Authorization")
+    await tester.leave()
+    tester.forget()
+    await tester.until("PaymentDetails")
+    await _signed_wrongly(tester, result, "FAILED_SignatureError")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Authorization_SecondSignature")
+async def second_signature(tester: TesterEv, run: Run, result: Result) -> None:
+    """A right signature, answered Ongoing, then a wrong one."""
+    await tester.until("PaymentDetails")
+    arrival = await tester.exchange("AuthorizationReq")
+    if arrival.message.EVSEProcessing == "Finished":
+        raise Inconclusive("the charger decided at once", cause=Cause.POINTLESS)
+    await _signed_wrongly(tester, result, "FAILED_SignatureError", "FAILED_ChallengeInvalid", "FAILED")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Contract_Refused")
+async def contract_refused(tester: TesterEv, run: Run, result: Result) -> None:
+    """A contract that its operator does not accept: refused, with the contract or with the authorization."""
+    await tester.until("PaymentServiceSelection")
+    if not await tester.act("refuse contract"):
+        raise Inconclusive("nothing on this bench can refuse the contract", cause=Cause.NO_ACTION)
+    for name in ("PaymentDetailsReq", "AuthorizationReq"):
+        arrival = await answer(tester, result, tester.make(name))
+        if not arrival.code.startswith("OK"):
+            return
+        tester.challenge = getattr(arrival.message, "GenChallenge", None)
+    until = tester.now + timer("V2G_EVCC_Ongoing_Timeout")
+    while arrival.code.startswith("OK") and arrival.message.EVSEProcessing != "Finished" and tester.now < until:
+        await tester.pause()
+        arrival = await answer(tester, result, tester.make("AuthorizationReq"))
+    if arrival.code.startswith("OK"):
+        raise Failed(
+            f"{arrival.name} {arrival.code} {arrival.message.EVSEProcessing} for a contract that is not accepted",
+            cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
+        )  # fmt: skip
+
+
+@SCRIPTS.on("PF_SECC_ISO2_TariffSignature")
+async def tariff_signature(tester: TesterEv, run: Run, result: Result) -> None:
+    """Tariffs in contract payment: signed by the mobility operator's sub-CA that issued the contract."""
+    await tester.until("Authorization")
+    arrival = await tester.until_finished("ChargeParameterDiscoveryReq", timer("V2G_EVCC_Ongoing_Timeout"))
+    offered = arrival.message.SASchedules.SAScheduleTuple
+    tariffs = [signed_parts.Part("SalesTariff", one.SalesTariff) for one in offered if one.SalesTariff is not None]
+    if not tariffs:
+        raise Inconclusive("the charger offers no tariff", cause=Cause.POINTLESS)
+    try:
+        signature.verify(tester.protocol.schema, arrival.signature, tariffs, contract.paying(tester).contract.chain[1])
+    except signature.SignatureError as why:
+        result.saw("signed tariffs", str(why))
+        raise Failed(
+            f"ChargeParameterDiscoveryRes with tariffs: {why}", cause=Cause.WRONG_FIELD,
+            expected="a Signature over each SalesTariff by the sub-CA that issued the contract", observed=str(why),
+        ) from why  # fmt: skip
+    result.saw("signed tariffs", f"{len(tariffs)}")
+
+
+async def _signed_wrongly(tester: TesterEv, result: Result, *codes: str) -> None:
+    message = iso2.AuthorizationReq(Id=tester.stimulus.element_id, GenChallenge=tester.challenge)
+    sign = contract.signing("wrong_key")
+    assert sign is not None
+    await answer(tester, result, message, *codes, signature=sign(tester, message))
