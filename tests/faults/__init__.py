@@ -6,6 +6,7 @@
 
 from faults import (
     chains,
+    charger_blind,
     charger_follows,
     charger_memory,
     charger_messages,
@@ -37,6 +38,7 @@ __all__ = [
     "FAULTS",
     "Fault",
     "chains",
+    "charger_blind",
     "charger_follows",
     "charger_memory",
     "charger_messages",
