@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -28,6 +29,12 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def without_unit(text: str) -> str:
+    """What to do about a number with a unit, as the end of a message; "" if it is none."""
+    unit = re.match(r"^\s*[-+0-9.]+\s*([A-Za-z%]+)\s*$", text)
+    return f"; leave the unit out ({unit[1]})" if unit else ""
 
 
 PORT = whole(0, 65535)
@@ -75,7 +82,7 @@ class Parser(argparse.ArgumentParser):
             kind = next((words for kind, words in _KINDS.items() if action.type is kind), "")
             if not kind:
                 raise
-            raise argparse.ArgumentError(action, f"{arg_string!r} is not {kind}") from None
+            raise argparse.ArgumentError(action, f"{arg_string!r} is not {kind}{without_unit(arg_string)}") from None
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

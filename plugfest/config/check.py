@@ -15,6 +15,7 @@ from msgspec import inspect
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from boundary.choices import either, meant, near, unknown
+from plugfest.arguments import without_unit
 from plugfest.config import source
 
 Path = tuple[str | int, ...]
@@ -303,9 +304,8 @@ def _hint(node: Node, options: list[inspect.Type]) -> str:
     if close := near(node.value, literals):
         return close
     if node.tag == source.TEXT and any(isinstance(t, (inspect.IntType, inspect.FloatType)) for t in options):
-        unit = re.match(r"^\s*[-+0-9.]+\s*([A-Za-z%]+)\s*$", str(node.value))
-        if unit:
-            return f"; leave the unit out ({unit[1]})"
+        if unit := without_unit(str(node.value)):
+            return unit
         if node.start_mark is not None and re.match(r"^[-+0-9.]+$", str(node.value)):
             return "; without quotation marks"
     return ""

@@ -299,6 +299,7 @@ def test_the_demo_offers_no_option_that_it_refuses() -> None:
         ("demo --basic", "plugfest demo: unknown option --basic; see plugfest demo --help"),
         ("demo --durration 3", "plugfest demo: unknown option --durration; did you mean --duration?"),
         ("demo --duration abc", "plugfest demo: --duration: 'abc' is not a number"),
+        ("demo --power 50kW", "plugfest demo: --power: '50kW' is not a number; leave the unit out (kW)"),
         ("demo --seed 1.5", "plugfest demo: --seed: '1.5' is not a whole number"),
         ("demo --payment cash", "plugfest demo: --payment: unknown value 'cash'; choose from auto, contract, external"),
         ("dmo", "plugfest: unknown command 'dmo'; did you mean demo?"),
