@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import evcc.charge
 import evcc.checks
 import evcc.contract
 import evcc.din70121
@@ -165,7 +166,18 @@ vehicle("ev-energy-grows", "more energy is asked for after a pause", NEEDS,
             lambda drive: drive.vehicle.battery.missing_wh * (1.1 if drive.resume else 1.0)))])  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------
-# TLS
+# The handshake, and TLS
+
+
+async def _first_offered(drive: Drive) -> Any:
+    await _agree(drive)
+    return drive.options.protocols[0]
+
+
+_agree = evcc.charge.agree_protocol
+vehicle("ev-first-schema", "the SchemaID of the charger's choice is not looked at", SHORT[1],
+        patches=[(evcc.charge, "agree_protocol", _first_offered)])  # fmt: skip
+
 
 _check = pki.ocsp.check
 vehicle("tls-key-exchange", "the signature of the charger's key exchange is not checked", "PF_EVCC_ISO2_TLS_Params#6",

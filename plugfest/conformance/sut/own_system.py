@@ -22,11 +22,11 @@ FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_Renegoti
 
 
 def protocols_of(run: Run) -> tuple[Protocol, ...]:
-    """The protocols a role speaks for a run: a charger for DIN speaks nothing else."""
+    """The protocols a role speaks for a run: a charger for DIN speaks nothing else, a vehicle prefers ISO 15118-2."""
     chosen = spoken(run.protocol)
     if run.case.sut == "secc":
         return {ISO2: (ISO2, DIN), ISO20: (ISO20, ISO2, DIN)}.get(chosen, (chosen,))
-    return (chosen,)
+    return (ISO2, DIN) if chosen is DIN else (chosen,)
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,9 @@ from plugfest.conformance.watch.messages import STAGES, Stage
 from plugfest.conformance.watch.papers import Papers
 from plugfest.conformance.watch.violation import Violation
 from v2g import naming
-from v2g.protocols import ISO20
+from v2g.messages import appproto
+from v2g.protocols import ISO20, PROTOCOLS, meant
+from v2g.reading import TITLES
 from v2g.sequence import TABLES, Sequence, Step
 from v2g.timing import DIN, ISO2, Timing
 
@@ -48,6 +50,7 @@ class Talk:
         waits: the vehicle waits for the charger, and may give up when its timer is over.
         free: the vehicle may close the connection without SessionStopReq, whatever was answered.
         papers: what the vehicle shows.
+        agreed: schema sets of the protocol that the charger has chosen; empty: none of those that it knows.
     """
 
     schema: str = ""
@@ -61,6 +64,7 @@ class Talk:
     waits: bool = False
     free: bool = False
     papers: Papers = field(default_factory=Papers)
+    agreed: frozenset[str] = frozenset()
     _request: Any = None
     found: list[Violation] = field(default_factory=list)
 
@@ -79,6 +83,11 @@ class Talk:
         if schema in ORDERS and self.order is None:
             self.schema, self.order = schema, Sequence(ORDERS[schema])
         excused = _excused(flow)
+        if self.agreed and schema not in self.agreed and not flow.startled:
+            self._add(
+                flow, "other-protocol", f"{name} is of {TITLES.get(schema, schema)}, which the charger has not chosen",
+                "a vehicle speaks the protocol that the charger has chosen", Cause.WRONG_MESSAGE,
+            )  # fmt: skip
         if self.order is not None and not excused and self.answered and self.order.verdict(request) == "illegal":
             self._add(
                 flow, "request-order", f"{name} comes after {self.last or 'the handshake'}",
@@ -113,6 +122,8 @@ class Talk:
         if self.order is not None and naming.request(type(response).__name__) == self.last:
             self.order.advance(self._request, response)
         self.papers.hear(response)
+        if isinstance(response, appproto.supportedAppProtocolRes):
+            self.agreed = _chosen(self._request, response)
         self.answered, self.answered_at = True, flow.now
         timing = WAITS.get(self.schema, ISO20.timing)
         self.late = flow.now - self.asked_at > timing.message_timeout(self.last)
@@ -141,6 +152,13 @@ class Talk:
 
     def _add(self, flow: Flow, name: str, text: str, rule: str, cause: Cause, *, fails: bool = True) -> None:
         self.found.append(Violation(name, text, rule, f"rule {name}", cause, fails, time=flow.now))
+
+
+def _chosen(request: appproto.supportedAppProtocolReq, response: appproto.supportedAppProtocolRes) -> frozenset[str]:
+    """The schema sets of the protocol that was agreed on."""
+    entry = next((one for one in request.AppProtocol if one.SchemaID == response.SchemaID), None)
+    found = None if entry is None or not response.ResponseCode.startswith("OK") else meant(entry, PROTOCOLS.values())
+    return frozenset() if found is None else frozenset(found[0].modules)
 
 
 def _excused(flow: Flow, *, wishes: bool = True) -> bool:
