@@ -6,6 +6,7 @@ import asyncio
 import math
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import evcc.charge
 import evcc.checks
@@ -89,6 +90,23 @@ def _first_plan(right: Any) -> Any:
 _OLD_PLAN = [(evcc.iso2, name, _first_plan(getattr(evcc.iso2, name))) for name in ("charge_ac", "charge_dc")]
 vehicle("ev-plan-kept", "after a renegotiation the old schedule is followed", NEW_PLAN_AC, patches=_OLD_PLAN)
 vehicle("ev-plan-kept-dc", "the same in DC", NEW_PLAN, patches=_OLD_PLAN)
+
+
+async def _stays_closed(drive: Drive, terms: Any) -> Any:
+    """Contactors and pilot stay as they are in a renegotiation."""
+    car, safe = drive.vehicle, drive.vehicle.safe
+
+    async def unless_renegotiating(*given: Any, **more: Any) -> None:
+        if drive.ending.how != "renegotiate":
+            await safe(*given, **more)
+
+    with patch.object(car, "safe", unless_renegotiating):
+        return await _charge_dc(drive, terms)
+
+
+_charge_dc = evcc.iso2.charge_dc
+vehicle("ev-closed-renegotiating", "contactors stay closed in a renegotiation", NEW_PLAN,
+        patches=[(evcc.iso2, "charge_dc", _stays_closed)])  # fmt: skip
 vehicle("ev-plan-over", "the end of a schedule is not heeded", "PF_EVCC_ISO2_PowerFlow#6", reading=True,
         patches=[(evcc.iso2, "by_schedule", nothing)])  # fmt: skip
 

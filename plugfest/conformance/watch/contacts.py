@@ -16,6 +16,10 @@ FRESH = 0.03
 """s that a measurement at the end may be old."""
 
 
+BEFORE = (Stage.SETUP, Stage.PARAMETERS, Stage.CABLE_CHECK)
+"""Stages in which a vehicle's contactors are open."""
+
+
 def _troubled(flow: Flow) -> bool:
     """The charger has given a reason to open at once: then the load does not matter."""
     over = flow.steps.failed_at is not None or flow.steps.over_at is not None
@@ -35,9 +39,11 @@ def opened_under_load(flow: Flow, seen: Measured) -> str:
 
 @BOOK.measured("closed-early", "a vehicle closes its contactors after precharge", "IEC 61851-23", EVCC)
 def closed_early(flow: Flow, seen: Measured) -> str:
-    if flow.ac or not seen.closed or flow.request is None or flow.steps.stop_at is not None:
+    """After a renegotiation, from the next cable check on: before that, a current may still have to fall."""
+    if flow.ac or not seen.closed or flow.request is None:
         return ""
-    if flow.request.stage not in (Stage.SETUP, Stage.PARAMETERS, Stage.CABLE_CHECK):
+    before = (Stage.CABLE_CHECK,) if flow.steps.stop_at is not None else BEFORE
+    if flow.request.stage not in before:
         return ""
     return f"the vehicle's contactors are closed after {flow.request.name}, which comes before precharge"
 
