@@ -13,6 +13,7 @@ import secc.ac
 import secc.contract
 import secc.din70121
 import secc.iso2
+import secc.iso2_services
 import secc.schedule
 from faults.fault import answering, charger, deep, nothing, sending
 from faults.physics import MODULES, RUN
@@ -177,6 +178,28 @@ charger("resumed-from-the-start", "after a pause the schedule begins again", "PF
         patches=[(secc.schedule, "left", lambda plan, schedule, seconds: plan)])  # fmt: skip
 charger("meter-by-session", "the meter begins at zero in each session", f"{RUN['iso2']}{ONCE}",
         patches=[(secc.iso2, "meter_info", _session_reading)])  # fmt: skip
+
+
+listed = secc.iso2_services.service_list
+
+
+def _any_category(visit: Visit, request: iso2.ServiceDiscoveryReq) -> Any:
+    return listed(visit, msgspec.structs.replace(request, ServiceCategory=None))
+
+
+def _twice(message: Any) -> Any:
+    offered = message.PaymentOptionList
+    return replaced(message, "PaymentOptionList", iso2.PaymentOptionListType(PaymentOption=offered.PaymentOption * 2))
+
+
+DISCOVERY = "TC_SECC_CMN_VTB_ServiceDiscovery_001"
+charger("service-category", "all services are listed, whatever category is asked for",
+        "PF_SECC_ISO2_ServiceDiscovery_Category#1", "PF_SECC_ISO2_ServiceDiscovery_Category#2",
+        patches=[(secc.iso2_services, "service_list", _any_category)])  # fmt: skip
+charger("charge-category", "the charge service is of another category", DISCOVERY,
+        adjust=sending("ServiceDiscoveryRes", deep("ServiceCategory", "OtherCustom")))  # fmt: skip
+charger("payment-twice", "a payment option is offered twice", DISCOVERY,
+        adjust=sending("ServiceDiscoveryRes", _twice))  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -79,6 +79,26 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     return ""
 
 
+@hears("charge-service", "the charge service is of category EVCharging, and nothing is offered twice", SPOKEN,
+       "ServiceDiscoveryRes", cause=Cause.WRONG_FIELD)  # fmt: skip
+def charge_service(flow: Flow, log: Log, heard: Heard) -> str:
+    """In ISO 15118-2 its ServiceID is 1; in DIN SPEC 70121 chargers have any."""
+    service = getattr(heard.body, "ChargeService", None)
+    if service is None or not heard.ok or not heard.classic:
+        return ""
+    tag = getattr(service, "ServiceTag", service)
+    if str(tag.ServiceCategory) != "EVCharging":
+        return f"ServiceDiscoveryRes has a charge service of category {tag.ServiceCategory}"
+    if tag is service and service.ServiceID != 1:
+        return f"ServiceDiscoveryRes has a charge service with ServiceID {service.ServiceID}, which is 1"
+    modes = getattr(service, "SupportedEnergyTransferMode", None)
+    payments = getattr(heard.body, "PaymentOptionList", None) or getattr(heard.body, "PaymentOptions", None)
+    for listed in (getattr(modes, "EnergyTransferMode", ()), getattr(payments, "PaymentOption", ())):
+        if twice := next((one for one in listed if list(listed).count(one) > 1), None):
+            return f"ServiceDiscoveryRes offers {twice} twice"
+    return ""
+
+
 @hears("resumed-choices", "after a pause, payment and energy transfer mode are those chosen before", "V2G2-463",
        "ServiceDiscoveryRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def resumed_choices(flow: Flow, log: Log, heard: Heard) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.cause import Cause
@@ -41,6 +42,33 @@ async def not_joined(tester: TesterEv, result: Result) -> None:
         raise Failed(
             f"SessionSetupRes {arrival.code} with id {arrival.session_id.hex()} to the id of a terminated session",
             cause=Cause.WRONG_SESSION, expected="OK_NewSessionEstablished with another id", observed=arrival.code,
+        )  # fmt: skip
+
+
+CATEGORIES = ("Internet", "ContractCertificate", "OtherCustom")
+"""ServiceCategories of services besides charging."""
+
+
+@SCRIPTS.on("PF_SECC_ISO2_ServiceDiscovery_Category")
+async def by_category(tester: TesterEv, run: Run, result: Result) -> None:
+    """All services in one session, then only those of a category in the next one."""
+    await tester.until("ServiceDiscovery")
+    offered = {one.ServiceID: str(one.ServiceCategory) for one in tester.offered.services}
+    if not offered:
+        raise Inconclusive("the charger offers no service besides charging", cause=Cause.POINTLESS)
+    missing = [one for one in CATEGORIES if one not in offered.values()]
+    category = tester.rng.choice(missing if run.variant["category"] == "not offered" else sorted(offered.values()))
+    await tester.leave()
+    tester.forget()
+    await tester.until("SessionSetup")
+    await answer(tester, result, iso2.ServiceDiscoveryReq(ServiceCategory=cast(Any, category)), "OK")
+    given = sorted(one.ServiceID for one in tester.offered.services)
+    wanted = sorted(number for number, of in offered.items() if of == category)
+    result.saw(f"services of {category}: {wanted}", f"{given}")
+    if given != wanted:
+        raise Failed(
+            f"ServiceDiscoveryRes with services {given} to ServiceCategory {category}",
+            cause=Cause.WRONG_FIELD, expected=f"services {wanted}", observed=f"{given}",
         )  # fmt: skip
 
 
