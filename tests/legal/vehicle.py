@@ -93,11 +93,11 @@ vehicle(
 
 def _offer(*entries: tuple[str, int, int]) -> Any:
     def change(message: Any) -> Any:
-        own = message.AppProtocol[0]
+        own = message.AppProtocol[-1]  # the one that is spoken in the run
         made = [
-            msgspec.structs.replace(
-                own, ProtocolNamespace=name or own.ProtocolNamespace, SchemaID=number, Priority=priority
-            )
+            msgspec.structs.replace(own, Priority=priority)
+            if not name
+            else msgspec.structs.replace(own, ProtocolNamespace=name, SchemaID=number, Priority=priority)
             for name, number, priority in entries
         ]
         return appproto.supportedAppProtocolReq(AppProtocol=made)
