@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,18 +62,23 @@ THERE = re.compile(r"\bthere (is|are|was|were) no\b", re.IGNORECASE)
 """What a native speaker says too."""
 
 
-def files() -> list[Path]:
+@cache
+def texts() -> dict[str, str]:
+    """What is in the repository, without what a native speaker says too; by name."""
     listed = subprocess.run(["git", "ls-files", "*.py", "*.md", "*.yaml"], cwd=ROOT, capture_output=True, text=True)
-    return [ROOT / name for name in listed.stdout.split() if not name.startswith(("docs/campaigns", "CHANGELOG"))]
+    names = [name for name in listed.stdout.split() if not name.startswith(("docs/campaigns", "CHANGELOG"))]
+    own = Path(__file__).relative_to(ROOT).as_posix()
+    return {name: THERE.sub("", (ROOT / name).read_text(encoding="utf-8")) for name in names if name != own}
 
 
 @pytest.mark.parametrize("pattern", PHRASES)
 def test_nothing_reads_as_translated(pattern: str) -> None:
+    sought = re.compile(pattern, re.IGNORECASE)
     found = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in files()
-        if path != Path(__file__)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if re.search(pattern, THERE.sub("", line), re.IGNORECASE)
+        f"{name}:{number}: {line.strip()}"
+        for name, text in texts().items()
+        if sought.search(text)  # much faster than line by line
+        for number, line in enumerate(text.splitlines(), 1)
+        if sought.search(line)
     ]
     assert not found, f"write: {PHRASES[pattern]}"
