@@ -142,12 +142,19 @@ def _next_count(c: Context) -> object:
     message = c.frame.message
     assert isinstance(message, CM_MNBC_SOUND_IND)
     if not c.x.counts:
-        most = _wanted_sounds(c) - 1
+        most = _wanted_sounds(c)  # `_first_count` judges this one
     elif message.cnt == c.x.counts[-1] and not c.x.same_count:
         return None  # some vehicles, and mirror ports, send each frame twice
     else:
         most = max(c.x.counts[-1] - 1, 0)
     return None if message.cnt <= most and (message.cnt or not c.x.same_count) else most
+
+
+def _first_count(c: Context) -> object:
+    """The first Cnt: some vehicles count 10 down to 1, and no charger minds."""
+    message, wanted = c.frame.message, _wanted_sounds(c)
+    assert isinstance(message, CM_MNBC_SOUND_IND)
+    return None if c.x.counts or message.cnt < wanted else wanted - 1
 
 
 def _late_rule(timer: str, since: Callable[[Context], float | None]) -> Rule:
@@ -251,6 +258,7 @@ RULES: dict[type[Message], tuple[Rule, ...]] = {
         _RUN,
         _fixed("SenderID", "sender_id", ZERO_ID, Weight.VIOLATION, False),
         Rule("Cnt", "cnt", _next_count, Weight.VIOLATION, False),
+        Rule("Cnt", "cnt", _first_count, Weight.WARNING, False),
         _RESERVED,
         _TO_ALL,
         *_TYPES,

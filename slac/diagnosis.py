@@ -223,13 +223,14 @@ def _unheard(x: Exchange, now: float) -> Verdict:
 def _unacknowledged(x: Exchange, reported: list[Answerer], now: float) -> Verdict:
     """The verdict if no CM_ATTEN_CHAR.RSP followed CM_ATTEN_CHAR.IND."""
     t = x.timing
-    since = max(one.attenuation_at or 0.0 for one in reported)
+    name = "CM_ATTEN_CHAR.IND"
+    since = max(x.valid_since(name, one.mac) or one.attenuation_at or 0.0 for one in reported)
     due = Due(End.VEHICLE, "CM_ATTEN_CHAR.RSP", since, "TT_match_response", t.TT_match_response)
     limit = (t.C_EV_match_retry + 1) * t.TT_match_response
-    refused = [why for one in reported if (why := x.refused("CM_ATTEN_CHAR.IND", one.mac))]
+    refused = [why for one in reported if (why := x.refused(name, one.mac))]
     if refused and len(refused) == len(reported):
         return _refused(x, Step.ATTENUATION, refused[-1], due, now, limit, "did not answer it")
-    text = f"the vehicle did not answer CM_ATTEN_CHAR.IND of {_names(reported)}"
+    text = f"the vehicle did not answer {name} of {_names(reported)}"
     if any(one.match_asked is not None for one in reported):
         text += ", but asked for the match anyway"
         return _stopped(x, Step.ATTENUATION, text, due, now, limit, [causes.REPLY_LOST])

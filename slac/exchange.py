@@ -263,7 +263,7 @@ class Exchange:
         answerers: chargers that answered, by address.
         moves: the messages of both ends, oldest first.
         deviations: the deviations found.
-        faults: refusable deviations of each message received, by message and charger (b"" for broadcasts).
+        faults: each message received with its refusable deviations, by name and charger (b"" for broadcasts).
         odd: remarks in words.
         pilot_at: when the pilot began to offer 5 %, for the first matching after that.
         lapsed: when an offer of 5 % began and ended before this matching, without any request.
@@ -293,7 +293,7 @@ class Exchange:
     answerers: dict[bytes, Answerer] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
-    faults: dict[tuple[str, bytes], list[tuple[Deviation, ...]]] = field(default_factory=dict)
+    faults: dict[tuple[str, bytes], list[tuple[Move, tuple[Deviation, ...]]]] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
     modems: dict[bytes, ModemLog] = field(default_factory=dict)
     pilot_at: float | None = None
@@ -360,9 +360,13 @@ class Exchange:
     def refused(self, name: str, charger: bytes = b"") -> Deviation | None:
         """Why a receiver may have ignored every message of this name; None if a valid one came, or none at all."""
         all_of_them = self.faults.get((name, charger), [])
-        if not all_of_them or not all(all_of_them):
+        if not all_of_them or not all(deviations for _, deviations in all_of_them):
             return None
-        return all_of_them[-1][0]
+        return all_of_them[-1][1][0]
+
+    def valid_since(self, name: str, charger: bytes = b"") -> float | None:
+        """When the first message of this name came that a receiver may not ignore; None if none did."""
+        return next((move.time for move, deviations in self.faults.get((name, charger), []) if not deviations), None)
 
     def odd_once(self, text: str) -> None:
         if text not in self.odd and len(self.odd) < 20:

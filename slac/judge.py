@@ -265,7 +265,7 @@ class Judge:
             exchange.moves[-1] = move
         found = tuple(deviations(Context(exchange, frame, one, move.time), move))
         if len(faults := exchange.faults.setdefault((move.name, move.charger), [])) < MOST:
-            faults.append(tuple(d for d in found if d.refusable))
+            faults.append((move, tuple(d for d in found if d.refusable)))
         self._deviates(exchange, found)
 
     @staticmethod

@@ -194,9 +194,9 @@ charger("slac-long-report", "CM_ATTEN_CHAR.IND has room for 255 groups, 58 are t
 charger("slac-unpadded", "frames are not padded", CHARGER, unpadded(CM_SLAC_PARM_CNF, 44))
 charger("slac-duty-low", "5 % is 4.6 %", CHARGER, duty(4.6))
 charger("slac-duty-high", "5 % is 5.4 %", CHARGER, duty(5.4))
-charger("slac-init-21-s", "TT_EVSE_SLAC_init is 21 s", (*CHARGER, f"{_S}CmSlacParm_004"),
+charger("slac-init-21-s", "TT_EVSE_SLAC_init is 21 s", (f"{_S}CmSlacParm_004", *CHARGER),
         timing(TT_EVSE_SLAC_init=21.0))  # fmt: skip
-charger("slac-init-49-s", "TT_EVSE_SLAC_init is 49 s", (*CHARGER, f"{_S}CmSlacParm_004"),
+charger("slac-init-49-s", "TT_EVSE_SLAC_init is 49 s", (f"{_S}CmSlacParm_004", *CHARGER),
         timing(TT_EVSE_SLAC_init=49.0))  # fmt: skip
 charger("slac-ef-7-s", "E or F takes 7 s", ("TC_SECC_AC_VTB_CmSlacParm_002", *CHARGER), timing(T_step_EF=7.0))
 charger("slac-validation-failure", "it cannot validate, and says so", CHARGER, options(validation="failure"))
