@@ -11,6 +11,7 @@ from plugfest.conformance.recorded import runs as catalogue
 from plugfest.conformance.recorded.answer import Answer, Judged
 from plugfest.conformance.recorded.process import PROCESS, Side, View, messages
 from plugfest.conformance.recorded.watched import of_watch
+from plugfest.conformance.watch.content import DIFFER
 from plugfest.traces import checks
 from plugfest.traces.chain.steps import OTHER, Diagnosis, Fault
 from plugfest.traces.entries import SECC, Entry, Recording
@@ -119,7 +120,9 @@ def _cases(view: View, rows: Sequence[Judged]) -> tuple[Judged, ...]:
 
 
 def _weighed(one: Finding, diagnosis: Diagnosis) -> Finding:
-    """A finding; what made the session fail is a violation, also where it is tolerated elsewhere."""
+    """A finding; what made the session fail is a violation, even if it is tolerated elsewhere, unless it is legal."""
+    if one.rule in DIFFER:
+        return one
     decisive = diagnosis.failed and diagnosis.fault is Fault.CONTENT and diagnosis.entry == one.entry >= 0
     return replace(one, severity="violation") if decisive and diagnosis.side == one.side else one
 

@@ -132,11 +132,10 @@ ANSWERS: dict[str, Weight] = {
     "no-imd": Weight.NOTED,
     "own-limit": Weight.NOTED,
 }
-"""The same for a charger's answers in ISO 15118-2 and DIN SPEC 70121.
+"""The same for a charger's answers in ISO 15118-2 and DIN SPEC 70121; correct devices :data:`DIFFER` in others."""
 
-Left out is what right devices differ in: an isolation status or a ReceiptRequired that is not sent, and how far a
-schedule reaches, of which cases ask.
-"""
+DIFFER = ("isolation-absent", "receipt-required-missing", "schedule-coverage")
+"""Rules that correct devices may break: a run or a recording fails nobody for them, even if the other side leaves."""
 
 
 TIMED = ("stop-ignored", "target-voltage", "target-current", "vehicle-error")
