@@ -61,11 +61,11 @@ UNSENT = {
         "PreChargeReq": "PF_EVCC_DIN_PreCharge_Request",
         "PowerDeliveryReq": "PF_EVCC_DIN_PowerDelivery_Request",
         "CurrentDemandReq": "PF_EVCC_DIN_CurrentDemand_Request",
-        "WeldingDetectionReq": "PF_EVCC_DIN_WeldingDetection_Request",
         "SessionStopReq": "PF_EVCC_DIN_SessionStop",
     },
 }
-"""Requests by protocol that a vehicle never sends, and the case that sees it."""
+"""Requests by protocol that a vehicle never sends, and the case that sees it; in DIN, ours then ends without welding
+detection, as any may."""
 
 
 UNSENT_IN_SLAC = {
