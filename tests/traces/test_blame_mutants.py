@@ -13,7 +13,7 @@ from plugfest.traces.entries import EVCC, SECC
 
 
 def test_nobody_is_blamed_for_a_mistake_of_the_other_in_a_sample_of_mutants() -> None:
-    assert printed("blame_mutants", 5, 1) == []
+    assert printed("blame_mutants", 2, 1) == []
 
 
 def test_blame_of_the_other_side_is_noticed(tmp_path: Path) -> None:
