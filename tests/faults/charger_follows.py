@@ -26,7 +26,7 @@ def _only_down(output: Any, *limits: Any, right: Any = LimitedOutput.change) -> 
     right(output, *(None if new is None else min(new, old) for new, old in zip(limits, before, strict=False)))
 
 
-charger("limits-only-down", "a limit that was lowered in the loop stays low", f"{ISO20}#4", f"{ISO2}#3", f"{DIN}#3",
+charger("limits-only-down", "a limit that was lowered in the loop stays low", f"{ISO20}#4", f"{ISO2}#3",
         patches=[(LimitedOutput, "change", _only_down)], reading=True)  # fmt: skip
 
 

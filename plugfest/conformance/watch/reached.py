@@ -12,6 +12,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.messages import LIMITS, Said, Stage
+from plugfest.conformance.watch.output import SETTLES
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 
 BOOK = Book()
@@ -120,3 +121,19 @@ def limit_claimed_always(flow: Flow, said: Said) -> str:
         if len(targets) >= TIMES:
             return f"{text}; the same at {', '.join(f'{one:g} A' for one in targets[:-1])} before"
     return ""
+
+
+@on("limit-unnamed", RULE, SPOKEN, "secc", Stage.LOOP, weight=Weight.NOTED, cause=Cause.WRONG_FIELD)
+def limit_unnamed(flow: Flow, said: Said) -> str:
+    """It gives less than is asked for, for a limit of its current that is neither side's."""
+    amps, volts, asked, named = said.amps, said.volts, flow.asked.amps.value, said.most.amps
+    if amps is None or volts is None or asked is None or named is None or not said.ok or flow.steps.on_at is None:
+        return ""
+    ends = flow.steps.error_at is not None or flow.ending.wish_at is not None or flow.ending.alarm_at is not None
+    short = amps < asked - flow.terms.current(asked, flow.slack) and not flow.asked.by_charger
+    wrong = short and not ends and "Current" in said.claims and not {"Current", "Voltage"} & _near(flow, amps, volts)
+    seconds = flow.lasts("limit-unnamed", wrong)
+    if seconds <= flow.terms.reaction + asked / flow.terms.rise + SETTLES:
+        return ""
+    text = f"{said.name} has EVSECurrentLimitAchieved at {amps:.1f} A for {seconds:.1f} s"
+    return f"{text}, but names {named:g} A as its limit"

@@ -179,7 +179,7 @@ async def lower(tester: TesterEv) -> None:
     await ask(tester, amps * 0.9, volts, SETTLES)
     most = physical(tester.protocol.module, amps * tester.rng.uniform(0.2, 0.5), "A")
     await ask(tester, amps * 0.9, volts, SETTLES, EVMaximumCurrentLimit=most)
-    await ask(tester, amps * 0.9, volts, 3.0 * SETTLES)
+    await ask(tester, amps * 0.9, volts, 5.0 * SETTLES)
 
 
 @FLOWS.on("vehicle error")
