@@ -170,7 +170,7 @@ def test_a_missing_interface_is_reported_with_those_that_exist(capsys: pytest.Ca
     assert main(["doctor", "-i", "nosuch0"]) == 1
     out = capsys.readouterr().out
     assert "✘ interface    no interface nosuch0" in out
-    assert "cause: available:" in out
+    assert "try: choose from" in out
     assert "not ready: 1 error" in out
     assert main(["doctor"]) == 2
     assert "give an interface" in capsys.readouterr().err

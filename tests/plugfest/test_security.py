@@ -94,7 +94,7 @@ def test_a_mistake_is_named_with_its_line(text: str, said: str) -> None:
 
 def test_what_a_pki_directory_lacks_is_reported(tmp_path: Path) -> None:
     bench = msgspec.structs.replace(config.loads("about: x"), pki=str(tmp_path / "none"))
-    with pytest.raises(UserError, match="`plugfest pki init .*none` makes one"):
+    with pytest.raises(UserError, match="`plugfest pki init .*none` makes a PKI there"):
         security.vehicle(bench)
     (tmp_path / "empty").mkdir()
     bench = msgspec.structs.replace(bench, pki=str(tmp_path / "empty"))

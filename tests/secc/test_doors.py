@@ -43,7 +43,7 @@ def test_only_the_envelope_drives_an_output() -> None:
 
 def test_the_driver_is_not_handed_on() -> None:
     """Behind the envelope only the plant itself looks, for who couples or breaks a simulation."""
-    assert set(users({"driver"}, ("evcc", "secc", "conformance"))) <= {"secc/envelope.py", "secc/charger.py"}
+    assert set(users({"driver"}, ("evcc", "secc", "plugfest/conformance"))) <= {"secc/envelope.py", "secc/charger.py"}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from plugfest.conformance.wire import Arrival
 from secc.charger import simulated
 from secc.minimal import minimal
 from v2g import naming
-from v2g.physical import number, physical
+from v2g.physical import PRECHARGE_CURRENT, number, physical
 
 ENDS = 45.0
 """s within which a vehicle ends a session in which it cannot charge; its cable check may take this long."""
@@ -144,8 +144,9 @@ async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> N
     high = physical(tester.protocol.module, volts, "V")
     response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
     tester.answers.fixed["PreChargeReq"] = response
-    if (power := simulated(tester.evse)) is not None:
-        power.precharge(volts)
+    power = tester.evse.power
+    if power is not None and simulated(tester.evse) is not None:
+        power.bring_to(volts, PRECHARGE_CURRENT)
         if not await tester.wait_for(lambda: power.voltage > volts - NEAR, RISES):
             power.off()  # it does not get there in time: the vehicle must not see a voltage on the way
     await tester.reply(response)

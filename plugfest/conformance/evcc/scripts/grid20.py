@@ -12,10 +12,10 @@ from plugfest.conformance.evcc.scripts.steps import change_loop, charging, loop_
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.table import Table
-from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from secc.charger import simulated
 from secc.manager import constant
 from secc.plan import Plan
-from secc.simulated import SimulatedPowerSource
 from v2g.phases import given
 from v2g.physical import rational
 from v2g.rules.iso20.kinds import asked_watts
@@ -76,10 +76,10 @@ async def ramp(tester: TesterEvse, result: Result) -> None:
 @FLOWS.on("ramp of targets")
 async def ramp_of_targets(tester: TesterEvse, result: Result) -> None:
     """A DC vehicle that decides, with EVSEPowerRampLimitation: what it asks for rises no faster, from nothing on."""
-    power = tester.evse.power
-    assert power is not None
-    assert isinstance(power.driver, SimulatedPowerSource)
-    power.driver.rate(replace(power.driver.rated, ramp=RAMP))
+    power = simulated(tester.evse)
+    if power is None:
+        raise NotExecutable("only a simulated output can be given a ramp")
+    power.rate(replace(power.rated, ramp=RAMP))
     await charging(tester, ROUNDS)
     rising = [
         (one.time, watts)
@@ -87,7 +87,7 @@ async def ramp_of_targets(tester: TesterEvse, result: Result) -> None:
         if one.name == loop_name(tester) and (watts := asked_watts(one.message)) is not None
     ]
     before = [(time, 0.0) for time, _ in rising[:1]]
-    _no_steeper(result, [*before, *rising], power.driver.rated.max_power, 0.0)
+    _no_steeper(result, [*before, *rising], power.rated.max_power, 0.0)
 
 
 def _no_steeper(result: Result, rising: list[tuple[float, float]], largest: float, before: float) -> None:
