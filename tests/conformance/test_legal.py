@@ -33,14 +33,16 @@ def check(variant: Variant, *names: str) -> None:
 EACH = pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 
 
-EVERY = 5
-"""Of the variants of ISO 15118-20, every fifth is in every suite; the others are left to ``make slow``."""
+EVERY, EVERY_20 = 2, 5
+"""Of the variants, every second is in every suite, of ISO 15118-20 every fifth; the others are left to ``make slow``."""
 
 SPREAD = pytest.mark.parametrize(
     "variant",
     [
         pytest.param(
-            variant, id=variant.name, marks=pytest.mark.slow if number % EVERY and variant.name[:3] == "20-" else ()
+            variant,
+            id=variant.name,
+            marks=pytest.mark.slow if number % (EVERY_20 if variant.name[:3] == "20-" else EVERY) else (),
         )
         for number, variant in enumerate(VARIANTS)
     ],
