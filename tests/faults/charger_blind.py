@@ -15,6 +15,8 @@ import secc.din70121
 import secc.iso2
 import secc.iso2_services
 import secc.schedule
+import secc.serve
+import v2g.protocols
 from faults.fault import answering, charger, deep, nothing, sending
 from faults.physics import MODULES, RUN
 from plugfest.conformance.fields import found, replaced
@@ -27,7 +29,7 @@ from secc.power import Ceiling
 from secc.supply import AcSupply
 from secc.visit import Visit
 from v2g import signature
-from v2g.messages import iso2
+from v2g.messages import appproto, iso2
 from v2g.signed_parts import Part
 
 LIMITS, CURRENT, VOLTAGE, ONCE, POWER, SLOW, READY, RENEGOTIATED = "#9", *(f"#{number}" for number in range(12, 19))
@@ -178,6 +180,26 @@ charger("resumed-from-the-start", "after a pause the schedule begins again", "PF
         patches=[(secc.schedule, "left", lambda plan, schedule, seconds: plan)])  # fmt: skip
 charger("meter-by-session", "the meter begins at zero in each session", f"{RUN['iso2']}{ONCE}",
         patches=[(secc.iso2, "meter_info", _session_reading)])  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Before a session
+
+
+def _first_listed(request: Any, *given: Any) -> Any:
+    """The order of the list counts."""
+    numbered = [msgspec.structs.replace(one, Priority=place) for place, one in enumerate(request.AppProtocol, 1)]
+    return v2g.protocols.select(appproto.supportedAppProtocolReq(AppProtocol=numbered), *given)
+
+
+def _last_listed(request: Any, *given: Any) -> Any:
+    return _first_listed(appproto.supportedAppProtocolReq(AppProtocol=request.AppProtocol[::-1]), *given)
+
+
+charger("first-listed", "the first protocol of the list is chosen", "PF_SECC_ISO2_SAP_Priority#1",
+        "PF_SECC_ISO2_SAP_Priority#2", patches=[(secc.serve, "select", _first_listed)])  # fmt: skip
+charger("last-listed", "the last protocol of the list is chosen", "PF_SECC_ISO2_SAP_Priority#3",
+        "PF_SECC_ISO2_SAP_Priority#4", patches=[(secc.serve, "select", _last_listed)])  # fmt: skip
 
 
 listed = secc.iso2_services.service_list

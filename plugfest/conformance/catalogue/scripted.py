@@ -24,7 +24,7 @@ DOES: Mapping[str, str] = {
     "SECC_ForeignContract": "pays with a contract that is not its own, or not valid: {contract}",
     "SECC_ContractForms": "pays with a contract in an unusual form: {contract}",
     "SECC_NoReceipt": "goes on with the loop instead of sending the receipt",
-    "SECC_SAP_Priority": "offers both protocols, {first} first",
+    "SECC_SAP_Priority": "offers both protocols, {first} with Priority 1 and listed {listed}",
     "SECC_ChallengeFresh": "pays by contract, in two sessions",
     "SECC_Pause": "pauses, and wakes up {wake}",
 }

@@ -297,7 +297,7 @@ async def no_receipt(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Priority")
 async def priority(tester: TesterEv, run: Run, result: Result) -> None:
-    """ISO 15118-2 and DIN SPEC 70121 in one offer, either one first: the charger chooses the first one it supports."""
+    """ISO 15118-2 and DIN SPEC 70121 in one offer, in either order: the charger chooses the one of Priority 1."""
     first = ISO2 if run.variant["first"] == "ISO 15118-2" else DIN
     await tester.until("TCP")
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=[entry(first, 1, 1)]))
@@ -307,9 +307,8 @@ async def priority(tester: TesterEv, run: Run, result: Result) -> None:
     tester.forget()
     await tester.until("TCP")
     ids = tester.rng.sample(range(256), 2)
-    offers = [
-        entry(protocol, ids.pop(), 1 if protocol is first else 2) for protocol in tester.rng.sample([ISO2, DIN], 2)
-    ]
+    listed = sorted((ISO2, DIN), key=lambda one: (one is first) == (run.variant["listed"] == "last"))
+    offers = [entry(protocol, ids.pop(), 1 if protocol is first else 2) for protocol in listed]
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=offers))
     arrival = await tester.response("supportedAppProtocolReq")
     wanted = next(offer.SchemaID for offer in offers if offer.Priority == 1)
