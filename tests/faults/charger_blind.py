@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import secc.contract
 import secc.din70121
 import secc.iso2
 import secc.iso2_services
+import secc.outlet
 import secc.schedule
 import secc.serve
 import v2g.protocols
@@ -28,7 +30,7 @@ from secc.pauses import Paused
 from secc.power import Ceiling
 from secc.supply import AcSupply
 from secc.visit import Visit
-from v2g import signature
+from v2g import sdp, signature
 from v2g.messages import appproto, iso2
 from v2g.signed_parts import Part
 
@@ -184,6 +186,26 @@ charger("meter-by-session", "the meter begins at zero in each session", f"{RUN['
 
 # ---------------------------------------------------------------------------------------------------------------
 # Before a session
+
+
+respond = secc.outlet.Outlet._answer
+
+
+def _announcing(**wrong: Callable[[sdp.Response], Any]) -> Any:
+    """SDPRes with other fields."""
+
+    def answer(self: Any, *given: Any) -> Any:
+        right = respond(self, *given)
+        return right and dataclasses.replace(right, **{name: value(right) for name, value in wrong.items()})
+
+    return [(secc.outlet.Outlet, "_answer", answer)]
+
+
+ENDPOINTS = ("PF_SECC_ISO2_SDP_Endpoint", "PF_SECC_DIN_SDP_Endpoint")
+charger("sdp-port-off", "SDPRes announces the port beside the right one", *ENDPOINTS,
+        patches=_announcing(port=lambda right: right.port - 1))  # fmt: skip
+charger("sdp-other-security", "SDPRes announces TLS where there is none", *ENDPOINTS,
+        patches=_announcing(security=lambda right: right.security ^ sdp.NO_TLS))  # fmt: skip
 
 
 def _first_listed(request: Any, *given: Any) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import exi
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.secc.discovery import next_datagram
+from plugfest.conformance.secc.discovery import asked, next_datagram
 from plugfest.conformance.secc.scripts.steps import entry
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Wire
 from v2g import sdp, v2gtp
-from v2g.errors import RemoteError
+from v2g.errors import RemoteError, SetupError
 from v2g.messages import appproto
 from v2g.protocols import APPPROTO, DIN, ISO2
 
@@ -95,6 +96,43 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
             cause=Cause.NOT_DISCOVERED,
             expected="SDPRes to each valid request",
         )
+
+
+@SCRIPTS.on("PF_SECC_ISO2_SDP_Endpoint", "PF_SECC_DIN_SDP_Endpoint")
+async def endpoint(tester: TesterEv, run: Run, result: Result) -> None:
+    """What SDPRes announces is there: its port is open, and without TLS if it says so.
+
+    Elsewhere a charger that is not where it says to be only keeps the cases from their states.
+    """
+    await tester.until("LINK")
+    asked_for = sdp.TLS if tester.wants_tls else sdp.NO_TLS
+    with tester.system.sdp() as (send, answers):
+        data = await asked(tester, sdp.Request(asked_for).pack(), send, answers)
+    if data is None:
+        raise Inconclusive("the charger does not answer SDP requests", cause=Cause.NOT_DISCOVERED)
+    try:
+        tester.endpoint = told = sdp.parse_response(data)
+    except RemoteError as why:
+        raise Failed(
+            f"a broken SDPRes: {why}", cause=Cause.BAD_DISCOVERY, expected="an address and a port", observed=data.hex()
+        ) from why
+    where = f"port {told.port} of [{told.address}], {'with' if told.security == sdp.TLS else 'without'} TLS"
+    try:
+        wire = tester.wire = Wire(await tester.open(None), tester.observe)
+    except SetupError as why:
+        raise Failed(
+            f"SDPRes announces {where}, but nobody is there: {why}",
+            cause=Cause.BAD_DISCOVERY, expected="a connection to what is announced", observed=str(why),
+        ) from why  # fmt: skip
+    await wire.send(tester.offer())
+    arrival = await wire.next(tester.timeout("supportedAppProtocolReq") + tester.delay)
+    plain = arrival is not None and arrival.name == "supportedAppProtocolRes"
+    result.saw(where, f"supportedAppProtocolReq without TLS is {'answered' if plain else 'not answered'}")
+    if plain is (told.security == sdp.TLS) and not (plain and asked_for == sdp.TLS):
+        raise Failed(
+            f"SDPRes announces {where}, but supportedAppProtocolReq without it is {'' if plain else 'not '}answered",
+            cause=Cause.BAD_DISCOVERY, expected="the security that is announced", observed=f"{plain}",
+        )  # fmt: skip
 
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Lists")
