@@ -206,6 +206,8 @@ charger("sdp-port-off", "SDPRes announces the port beside the right one", *ENDPO
         patches=_announcing(port=lambda right: right.port - 1))  # fmt: skip
 charger("sdp-other-security", "SDPRes announces TLS where there is none", *ENDPOINTS,
         patches=_announcing(security=lambda right: right.security ^ sdp.NO_TLS))  # fmt: skip
+charger("newcomer-wins", "a second connection ends the session of the first", "PF_SECC_ISO2_SecondConnection",
+        patches=[(secc.outlet, "silence", lambda *given, **more: 0.0)], reading=True)  # fmt: skip
 
 
 def _first_listed(request: Any, *given: Any) -> Any:
