@@ -19,7 +19,7 @@ import secc.outlet
 import secc.schedule
 import secc.serve
 import v2g.protocols
-from faults.fault import answering, charger, deep, nothing, sending
+from faults.fault import answering, charger, deep, nothing, sending, timing
 from faults.physics import MODULES, RUN
 from plugfest.conformance.fields import found, replaced
 from secc.authorizer import Decision, Delayed
@@ -206,6 +206,15 @@ charger("sdp-port-off", "SDPRes announces the port beside the right one", *ENDPO
         patches=_announcing(port=lambda right: right.port - 1))  # fmt: skip
 charger("sdp-other-security", "SDPRes announces TLS where there is none", *ENDPOINTS,
         patches=_announcing(security=lambda right: right.security ^ sdp.NO_TLS))  # fmt: skip
+for _name, _seconds, _text, _variants in (
+    ("V2G_SECC_CommunicationSetup_Performance_Time", 9.0, "a vehicle has half its time to begin a session", (1, 2)),
+    ("V2G_SECC_Sequence_Timeout", 40.0, "a charger waits 40 s for the next request", (3, 4, 5, 6)),
+):
+    charger(f"impatient-{_seconds:g}", _text,
+            *(f"PF_SECC_{_protocol}_Patience#{_number}" for _protocol in ("ISO2", "DIN") for _number in _variants),
+            adjust=timing(**{_name: _seconds}))  # fmt: skip
+
+
 charger("newcomer-wins", "a second connection ends the session of the first", "PF_SECC_ISO2_SecondConnection",
         patches=[(secc.outlet, "silence", lambda *given, **more: 0.0)], reading=True)  # fmt: skip
 

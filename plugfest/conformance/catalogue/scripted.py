@@ -25,6 +25,7 @@ DOES: Mapping[str, str] = {
     "SECC_ContractForms": "pays with a contract in an unusual form: {contract}",
     "SECC_NoReceipt": "goes on with the loop instead of sending the receipt",
     "SECC_SAP_Priority": "offers both protocols, {first} with Priority 1 and listed {listed}",
+    "SECC_Patience": "waits before it sends the next request",
     "SECC_ChallengeFresh": "pays by contract, in two sessions",
     "SECC_Pause": "pauses, and wakes up {wake}",
 }
