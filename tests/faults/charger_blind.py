@@ -184,6 +184,25 @@ charger("meter-by-session", "the meter begins at zero in each session", f"{RUN['
         patches=[(secc.iso2, "meter_info", _session_reading)])  # fmt: skip
 
 
+def _once_for_all(visit: Visit, request: Any, good: Callable[[], Any]) -> Any:
+    """Whoever comes after an authorised vehicle is authorised as well."""
+    if vars(visit.evse).get("believed"):
+        visit.authorized = True
+    answer = good()
+    if visit.authorized:
+        vars(visit.evse)["believed"] = True
+        return replaced(answer, "EVSEProcessing", "Finished")
+    return answer
+
+
+for _module, _request, _case in (
+    ("iso2", "AuthorizationReq", "PF_SECC_ISO2_Authorization_NextVehicle"),
+    ("din70121", "ContractAuthenticationReq", "PF_SECC_DIN_ContractAuthentication_NextVehicle"),
+):
+    charger(f"authorised-for-all-{_module}", f"{_module}: an authorization holds for the next vehicle, too", _case,
+            adjust=answering(_request, _once_for_all, _module))  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Before a session
 

@@ -13,7 +13,7 @@ from plugfest.conformance.secc.scripts.steps import answer
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
-from v2g import signature, signed_parts
+from v2g import naming, signature, signed_parts
 from v2g.messages import iso2
 
 
@@ -80,6 +80,37 @@ async def next_session(tester: TesterEv, run: Run, result: Result) -> None:
     tester.forget()
     await tester.until("PaymentDetails")
     await _signed_wrongly(tester, result, "FAILED_SignatureError")
+
+
+ASKED = 5.0
+"""s for which a vehicle asks whether it may charge, though nobody has said so."""
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Authorization_NextVehicle", "PF_SECC_DIN_ContractAuthentication_NextVehicle")
+async def next_vehicle(tester: TesterEv, run: Run, result: Result) -> None:
+    """An authorised session, and after unplugging one that nobody authorises: it is not Finished for that.
+
+    Without unplugging the authorization may still hold: a vehicle may try again.
+    """
+    name = tester.authorization_request
+    await tester.until(naming.exchange(name))
+    await tester.leave()
+    tester.forget()
+    line = tester.kind.line
+    await tester.until(line[line.index(naming.exchange(name)) - 1])
+    if not await tester.act("never authorise"):
+        raise Inconclusive("nothing on this bench can withhold authorization", cause=Cause.NO_ACTION)
+    until = tester.now + ASKED
+    while tester.now < until:
+        arrival = await answer(tester, result, tester.make(name))
+        if not arrival.code.startswith("OK"):
+            return
+        if arrival.message.EVSEProcessing == "Finished":
+            raise Failed(
+                f"{arrival.name} {arrival.code} Finished, although only the session before was authorised",
+                cause=Cause.ACCEPTED, expected="Ongoing or FAILED", observed=f"{arrival.code} Finished",
+            )  # fmt: skip
+        await tester.pause()
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Authorization_SecondSignature")
