@@ -143,6 +143,15 @@ charger("overdraw-ignored", "a vehicle may draw more than it is offered", "PF_SE
         patches=[(secc.ac, "_cut", nothing)])  # fmt: skip
 charger("three-meters", "the meter counts three phases where one is in use", f"{AC}#4",
         patches=[(AcSupply, "power", property(lambda self: 3.0 * self.nominal_voltage * self.current))])  # fmt: skip
+async def _unwatched(visit: Visit) -> None:
+    """The answer does not wait for the contactor, which needs 2.5 s."""
+    supply = secc.ac.supply(visit)
+    vars(supply)["_close_seconds"] = 2.5
+    supply.close()
+
+
+charger("start-told-early", "PowerDelivery(Start) is answered before the contactor is closed", f"{AC}#1",
+        patches=[(secc.ac, "close_contactor", _unwatched)], reading=True)  # fmt: skip
 charger("any-mains-voltage", "EVMaxVoltage is not compared", "PF_SECC_ISO2_BrokenRule_AC#5",
         patches=[(secc.ac, "LOW_VOLTAGE", 0.0)])  # fmt: skip
 

@@ -85,6 +85,8 @@ def contactors_moved(flow: Flow, closed: bool | None) -> None:
         _opened(flow, "the vehicle's contactors opened")
     if closed is not None:
         flow.contacts.closed = closed
+    if closed:
+        flow.contacts.shut_at = flow.now
 
 
 def _opened(flow: Flow, what: str) -> None:

@@ -92,12 +92,19 @@ class Book:
         return register
 
     def measured(
-        self, name: str, rule: str, source: str, side: Side, *, cause: Cause = Cause.PHYSICS
+        self,
+        name: str,
+        rule: str,
+        source: str,
+        side: Side,
+        *,
+        weight: Weight = Weight.FAILS,
+        cause: Cause = Cause.PHYSICS,
     ) -> Callable[[Shows], Shows]:
         """Registers a judgement of what is measured."""
 
         def register(function: Shows) -> Shows:
-            self.judgements.append(Judgement(name, rule, source, side, shows=function, cause=cause))
+            self.judgements.append(Judgement(name, rule, source, side, weight=weight, shows=function, cause=cause))
             return function
 
         return register

@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
-from plugfest.conformance.watch.judgement import SPOKEN, Book, Side
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
@@ -21,6 +21,8 @@ TEST_VOLTAGE = 100.0
 CLOSES = 5.0
 """s after a refusal in which a session is closed, and the output off with it."""
 STAGES_LIVE = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING, Stage.END)
+TOLD = 0.5
+"""s after the answer to PowerDelivery(Start) by which a contactor is surely seen to be closed."""
 LEAST_AMPS, LEAST_WATTS = 6.0, 6.0 * 230.0
 """Per phase, below which a vehicle takes nothing (IEC 61851-1)."""
 GAP = 1.0
@@ -217,9 +219,11 @@ def contactor_ready(flow: Flow, seen: Measured) -> str:
     return f"the contactor is closed {for_how_long(seconds)} while the pilot is in {state.value}"
 
 
-@BOOK.measured("contactor-kept", "the contactor stays closed as long as power is agreed on", "IEC 61851-1", SECC)
-def contactor_kept(flow: Flow, seen: Measured) -> str:
-    """But for a charger that offers less than a vehicle can take, or has said that something is wrong."""
+def _owes_power(flow: Flow, seen: Measured) -> bool:
+    """AC is agreed on, the vehicle is ready, and the charger has given no reason to keep it back.
+
+    A charger may offer less than a vehicle can take, or say that something is wrong.
+    """
     granted, line = flow.facts.granted(CLOSES), flow.line_amps.value
     least = seen.phases * LEAST_WATTS
     nothing = line is None or line < LEAST_AMPS or (granted is not None and granted < least)
@@ -230,7 +234,24 @@ def contactor_kept(flow: Flow, seen: Measured) -> str:
         or flow.steps.over_at is not None
     )
     agreed = flow.ac and flow.flowing and flow.contacts.pilot in READY and flow.facts.protocol in CLASSIC
-    seconds = flow.lasts("contactor-kept", agreed and seen.closed is False and not nothing and not ended)
+    return agreed and not nothing and not ended
+
+
+@BOOK.measured("contactor-told", "PowerDelivery(Start) is answered OK once the contactor is closed",
+               "V2G2-860, V2G2-862", SECC, weight=Weight.NOTED)  # fmt: skip
+def contactor_told(flow: Flow, seen: Measured) -> str:
+    """A finding: how late a bench sees a contactor close is not declared."""
+    since = flow.steps.on_at
+    open_since = since is not None and seen.closed is False and flow.contacts.shut_at < since
+    seconds = flow.lasts("contactor-told", open_since and _owes_power(flow, seen))
+    if seconds <= TOLD + flow.terms.lag:
+        return ""
+    return f"the contactor is open {for_how_long(seconds)} after PowerDelivery(Start) was answered OK"
+
+
+@BOOK.measured("contactor-kept", "the contactor stays closed as long as power is agreed on", "IEC 61851-1", SECC)
+def contactor_kept(flow: Flow, seen: Measured) -> str:
+    seconds = flow.lasts("contactor-kept", seen.closed is False and _owes_power(flow, seen))
     if seconds <= CLOSES:
         return ""
     return (

@@ -236,7 +236,8 @@ class Contacts:
 
     Attributes:
         pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
-        ready: the pilot is in C or D; ``closed``: the vehicle's contactors are.
+        ready: the pilot is in C or D; ``closed``: the contactors of the system under test are, and were seen so last at
+            ``shut_at``.
         left_at: when the pilot last left C or D for B; None: it is there, or never was.
         opened_at: when the vehicle opened, by pilot or contactors; ``opened_what`` and ``opened_amps`` say more.
     """
@@ -246,6 +247,7 @@ class Contacts:
     pilot: State | None = None
     began_ready: bool = False
     closed: bool = False
+    shut_at: float = -math.inf
     opened_at: float | None = None
     opened_what: str = ""
     opened_amps: float = 0.0
