@@ -34,7 +34,7 @@ EACH = pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.
 
 
 EVERY, EVERY_20 = 2, 5
-"""Of the variants, every second is in every suite, of ISO 15118-20 every fifth; the others are left to ``make slow``."""
+"""Of the variants, every second is in every suite, of ISO 15118-20 every fifth; ``make slow`` has the others."""
 
 SPREAD = pytest.mark.parametrize(
     "variant",
