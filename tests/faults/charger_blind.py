@@ -143,6 +143,8 @@ charger("overdraw-ignored", "a vehicle may draw more than it is offered", "PF_SE
         patches=[(secc.ac, "_cut", nothing)])  # fmt: skip
 charger("three-meters", "the meter counts three phases where one is in use", f"{AC}#4",
         patches=[(AcSupply, "power", property(lambda self: 3.0 * self.nominal_voltage * self.current))])  # fmt: skip
+
+
 async def _unwatched(visit: Visit) -> None:
     """The answer does not wait for the contactor, which needs 2.5 s."""
     supply = secc.ac.supply(visit)
