@@ -82,9 +82,17 @@ def _passes(output: Any, right: Any = LimitedOutput.insulation.fget) -> Insulati
     return Insulation.VALID if found is Insulation.FAULT else found
 
 
+def _undecided(output: Any, right: Any = LimitedOutput.insulation.fget) -> Insulation:
+    found: Insulation = right(output)
+    return Insulation.RUNNING if found is Insulation.FAULT else found
+
+
 charger("insulation-passes", "an insulation test that finds a fault ends well", f"{CABLE}@iso15118-2",
         f"{CABLE}@din70121", f"{CABLE}@iso15118-20",
         patches=[(LimitedOutput, "insulation", property(_passes))])  # fmt: skip
+charger("insulation-undecided", "an insulation test that finds a fault never ends", f"{CABLE}@iso15118-2",
+        f"{CABLE}@din70121", reading=True, adjust=timing(V2G_SECC_CableCheck_Performance_Time=1000.0),
+        patches=[(LimitedOutput, "insulation", property(_undecided))])  # fmt: skip
 charger("din-ready-early", "a vehicle has 60 s to be ready to charge", "PF_SECC_DIN_ReadyToCharge",
         adjust=timing(V2G_SECC_ReadyToCharge_Performance_Time=60.0))  # fmt: skip
 

@@ -236,6 +236,9 @@ async def insulation(tester: TesterEv, run: Run, result: Result) -> None:
             )  # fmt: skip
         await tester.pause()
     result.saw("FAILED, or a fault", "never Finished")
+    if not tester.protocol.abilities.mutual:
+        most = timer("V2G_EVCC_CableCheck_Timeout")
+        result.find(f"the cable check is still Ongoing after {most:g} s of faulty insulation", cause=Cause.UNFINISHED)
 
 
 STEPS = ("ServiceDiscovery", "ServicePaymentSelection", "ContractAuthentication", "ChargeParameterDiscovery")
