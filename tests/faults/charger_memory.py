@@ -112,9 +112,9 @@ for _module, _types in (("iso2", iso2), ("din70121", din70121)):
             adjust=sending("PreChargeRes", deep("EVSEIsolationStatus", "Invalid"), _module))  # fmt: skip
     charger(f"asks-to-stop-{_tag}", f"{_tag}: StopCharging in each response of the loop", LOOP[_module],
             adjust=sending("CurrentDemandRes", deep("EVSENotification", "StopCharging"), _module))  # fmt: skip
-    charger(f"multiplier-when-large-{_tag}", f"{_tag}: currents above 100 A with a wrong multiplier",
+    charger(f"multiplier-when-large-{_tag}", f"{_tag}: currents above 20 A with a wrong multiplier",
             f"{_flow}{CHANGING}", f"{_flow}{ENERGY}",
-            adjust=sending("CurrentDemandRes", _above(_module, "EVSEPresentCurrent", 60.0), _module))  # fmt: skip
+            adjust=sending("CurrentDemandRes", _above(_module, "EVSEPresentCurrent", 20.0), _module))  # fmt: skip
     charger(f"own-limit-ignored-{_tag}", f"{_tag}: a limit lowered in the loop is not kept", f"{_flow}{ENERGY}",
             adjust=sending("CurrentDemandRes", _own_limit(_module), _module))  # fmt: skip
     charger(f"precharge-tenth-{_tag}", f"{_tag}: precharge overshoots by a tenth", f"{_flow}#8",

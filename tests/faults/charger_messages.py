@@ -35,6 +35,7 @@ from faults.fault import (
     unjudged,
     with_,
 )
+from plugfest.conformance.sut.own import OUTPUT
 from secc.power import Ceiling
 from v2g.messages import iso2
 from v2g.physical import amps
@@ -448,7 +449,7 @@ def _refused_if(right: Callable[[Any], bool]) -> Callable[[Any, Any, Any], Any]:
 
 
 for _number, _what, _right in (
-    (1, "EVTargetCurrent above the charger's limit", lambda m: amps(m.EVTargetCurrent) > 400),
+    (1, "EVTargetCurrent above the charger's limit", lambda m: amps(m.EVTargetCurrent) > OUTPUT.max_current),
     (4, "ChargingComplete", lambda m: m.ChargingComplete),
     (5, "a vehicle that is not ready", lambda m: not m.DC_EVStatus.EVReady),
 ):

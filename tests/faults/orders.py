@@ -138,6 +138,7 @@ DEFENDED: tuple[str, ...] = (
 """Runs whose rule is guarded where values are read as well."""
 
 TAKEN: tuple[str, ...] = (
+    "PF_SECC_ISO2_BrokenRule_AC#5",
     "PF_SECC_ISO2_BrokenRule_DC#4", "PF_SECC_ISO2_BrokenRule_DC#6", "PF_SECC_ISO2_BrokenRule_DC#8",
     "PF_SECC_ISO2_BrokenRule_AC#2", "PF_SECC_ISO2_BrokenRule_Own#3", "PF_SECC_ISO2_BrokenRule_Receipt#1",
     "PF_SECC_DIN_BrokenRule#3", "PF_SECC_DIN_BrokenRule_Own#3", "PF_SECC_ISO2_BrokenRule_DC#13",

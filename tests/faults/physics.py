@@ -230,8 +230,8 @@ for _module in MODULES:
                 f"{RUN[_module]}{CHANGING}",
                 adjust=sending("CurrentDemandRes", deep(_flag, True), _module))  # fmt: skip
     for _name, _kind in (("CurrentDemandRes", "loop"), ("ChargeParameterDiscoveryRes", "parameters")):
-        if (_kind, _module) == ("loop", "din70121"):
-            continue  # ten times what PMax allows, at most 32 kW, is what a larger charger may have
+        if _module == "din70121":
+            continue  # a larger charger may have ten times as much; the limit of the current comes first in DIN
         charger(f"rating-{_kind}-{_module}", f"{_module}: EVSEMaximumPowerLimit is ten times the right one in {_name}",
                 f"{RUN[_module]}{CHANGING}",
                 adjust=sending(_name, exponent("EVSEMaximumPowerLimit", 1), _module))  # fmt: skip
