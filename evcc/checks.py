@@ -164,7 +164,7 @@ def ac_outlet(drive: Drive, nominal: float, max_current: float) -> None:
     """
     most, least = drive.vehicle.inlet.ac_v_range[1], drive.vehicle.onboard.min_current
     if nominal > most * OVER:
-        raise Unsuitable(f"the charger supplies {nominal:g} V, the inlet takes up to {most:g} V")
+        raise Unsuitable(f"the charger supplies {nominal:g} V, the inlet takes up to {most:g} V", misfit=True)
     if max_current < least:
         text = f"the charger supplies {max_current:g} A, the onboard charger needs {least:g} A"
         raise Unsuitable(text, misfit=True)

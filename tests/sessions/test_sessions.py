@@ -9,6 +9,7 @@ import pytest
 from bench import ISO20_MODES, LOOP, MODES, Bench, message_seen
 
 from evcc import charge as evcc
+from plugfest.conformance.fields import replaced
 from plugfest.virtual import run
 from secc.authorizer import Delayed, Never
 from secc.charger import Fault
@@ -16,7 +17,7 @@ from secc.plan import Slot
 from slac.pilot import State
 from v2g.messages import appproto, din70121, iso2
 from v2g.outcome import Cause, Outcome
-from v2g.physical import number
+from v2g.physical import number, physical
 from v2g.protocols import DIN
 
 
@@ -289,6 +290,18 @@ async def test_limits_of_the_charger_are_obeyed_and_reported() -> None:
     assert all(number(m.EVSEPresentCurrent) <= 75 for m in late)
     assert number(loop[-1].EVSEMaximumCurrentLimit) == pytest.approx(70)
     assert max(number(m.EVTargetCurrent) for m in requests[-30:]) <= 70.1
+
+
+async def test_an_outlet_beyond_the_inlet_is_not_used() -> None:
+    """Neither side can help its voltage, so nobody is blamed."""
+    bench = Bench("iso2-ac")
+    bench.se.rewrite[iso2.ChargeParameterDiscoveryRes] = lambda message: replaced(
+        message, "EVSENominalVoltage", physical(iso2, 690.0, "V")
+    )
+    vehicle, _ = await bench.run()
+    assert vehicle.cause is Cause.MISFIT
+    assert vehicle.reason == "the charger supplies 690 V, the inlet takes up to 400 V"
+    assert bench.safe
 
 
 async def test_a_battery_beyond_the_charger_is_not_charged() -> None:
