@@ -21,9 +21,16 @@ class DeadlockError(RuntimeError):
 class _JumpSelector(selectors.SelectSelector):
     loop: VirtualLoop
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._registered = self.get_map()
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        at_once = timeout is not None and timeout <= 0
+        if at_once and len(self._registered) <= 1:  # only the loop's own pipe, which wakes it up: it is awake already
+            return []
         ready = super().select(0)
-        if ready or (timeout is not None and timeout <= 0):
+        if ready or at_once:
             return ready
         if timeout is None:
             raise DeadlockError("nothing is scheduled and nothing can arrive")
