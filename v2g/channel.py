@@ -149,12 +149,16 @@ class Channel:
         Raises:
             ConnectionLost: the connection is closed, or the peer does not read what we send.
         """
+        limit: asyncio.Timeout | None = None
         try:
             self._writer.write(data)
+            if not self._writer.transport.get_write_buffer_size():  # everything was taken: there is no wait to limit
+                await self._writer.drain()
+                return
             async with asyncio.timeout(MAX_TAKING) as limit:
                 await self._writer.drain()
         except _GONE as why:
-            if isinstance(why, TimeoutError) and limit.expired():
+            if limit is not None and limit.expired() and isinstance(why, TimeoutError):
                 self.abort()
                 text = f"the peer did not read what was sent to it within {MAX_TAKING:g} s"
                 raise ConnectionLost(self._why or text, Loss.UNREACHABLE) from why

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import errno
 import random
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import pytest
 from processes import until
 
-from v2g import tls, v2gtp
+from v2g import channel, tls, v2gtp
 from v2g.channel import MAX_CONNECTIONS, PORTS, Channel, connect, listening
-from v2g.errors import ConnectionLost, SetupError
+from v2g.errors import ConnectionLost, Loss, SetupError
 from v2g.interfaces import Interface
 from v2g.memory_link import memory_pair
 from v2g.trace import Event, Observe
@@ -48,10 +49,12 @@ async def test_wrong_version_is_a_header_error() -> None:
         await charger.read_frame()
 
 
-async def test_a_peer_that_takes_nothing_is_gone_after_a_while() -> None:
+async def test_a_peer_that_takes_nothing_is_gone_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a vehicle that asks and does not read would hold a charger, under voltage, for as long as it likes."""
     charger, vehicle = await memory_pair()
-    charger._streams[1].transport.get_protocol().pause_writing()  # what a full send buffer does
+    transport = charger._streams[1].transport  # with a full send buffer:
+    monkeypatch.setattr(transport, "get_write_buffer_size", lambda: 65536)
+    transport.get_protocol().pause_writing()
     began = asyncio.get_running_loop().time()
     with pytest.raises(ConnectionLost, match="not read what was sent to it within 10 s"):
         await charger.write(v2gtp.pack(0x8001, b"hello"))
@@ -59,6 +62,29 @@ async def test_a_peer_that_takes_nothing_is_gone_after_a_while() -> None:
     await vehicle.read_frame()
     with pytest.raises(ConnectionLost):
         await vehicle.read_frame()
+
+
+@pytest.mark.real_time
+async def test_a_tcp_peer_that_takes_nothing_is_gone_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's buffers fill up first."""
+    monkeypatch.setattr(channel, "MAX_TAKING", 0.05)
+
+    async def read_nothing(channel: Channel) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async with listening(LOOPBACK, read_nothing) as port:
+        vehicle = await connect("::1", port, None)
+        with pytest.raises(ConnectionLost, match="not read what was sent to it"):
+            while True:
+                await vehicle.write(bytes(65536))
+
+
+async def test_a_link_that_is_down_is_named_even_if_everything_was_taken() -> None:
+    charger, _ = await memory_pair()
+    charger._streams[0].set_exception(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+    with pytest.raises(ConnectionLost, match="Connection timed out") as lost:
+        await charger.write(v2gtp.pack(0x8001, b"hello"))
+    assert lost.value.how is Loss.UNREACHABLE
 
 
 async def test_close_between_and_inside_frames_is_told_apart() -> None:
