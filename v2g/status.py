@@ -16,6 +16,11 @@ PAUSES = ("Pause", "ServiceRenegotiation")
 """Values after which it ends the power flow, and the session goes on."""
 
 
+def refuses(code: object) -> bool:
+    """Whether a ResponseCode refuses the request: ``FAILED…``, in the handshake ``Failed_NoNegotiation``."""
+    return str(code).upper().startswith("FAILED")
+
+
 def asks_to_stop(status: Any) -> str:
     """The word with which a charger's status asks the vehicle to stop charging; "" if it does not."""
     code, notification = (str(getattr(status, name, "")) for name in ("EVSEStatusCode", "EVSENotification"))

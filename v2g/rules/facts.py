@@ -19,6 +19,7 @@ from v2g.rules.metered import LATE, Metered
 from v2g.rules.quantities import Found, odd_values
 from v2g.rules.schedule import Steps, fewest_phases, read
 from v2g.rules.stopping import StopWish
+from v2g.status import refuses
 
 
 def _amps() -> Ceiling:
@@ -211,7 +212,7 @@ class Facts:
         name = type(body).__name__
         if name.endswith("Req"):
             self.request = body
-        elif str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed")):
+        elif refuses(getattr(body, "ResponseCode", "")):
             return
         else:
             self.stop.take(body, self.now)

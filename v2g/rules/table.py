@@ -12,6 +12,7 @@ from v2g.rules.iso20 import delivery, limits, outputs, parking, schedules, servi
 from v2g.rules.iso20 import loop as loop20
 from v2g.rules.iso20 import status as status20
 from v2g.rules.rule import CLASSIC, EVCC, SECC, Breach, Rule
+from v2g.status import refuses
 
 RULES: tuple[Rule, ...] = (
     *handshake.BOOK.rules,
@@ -47,7 +48,7 @@ def _rules_for(name: str, protocol: str, failed: bool) -> tuple[Rule, ...]:
 
 def judge(facts: Facts, body: Any) -> Sequence[Breach]:
     """The rules that a message breaks, given the messages before it. ``facts`` already has its time and protocol."""
-    failed = str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed"))
+    failed = refuses(getattr(body, "ResponseCode", ""))
     found = []
     for rule in _rules_for(type(body).__name__, facts.protocol, failed):
         text = rule.judge(facts, body)

@@ -29,6 +29,7 @@ from v2g import naming
 from v2g.errors import ConnectionLost
 from v2g.physical import physical, rational
 from v2g.protocols import ISO20
+from v2g.status import refuses
 
 VERBS: Table[Callable[[Step], Action]] = Table()
 
@@ -158,7 +159,7 @@ def reply(step: Step) -> Action:
         tester, request = course.tester, await course.hold("" if wrong else naming.request(name))
         if wrong:
             response = made(tester, name)
-        elif code.startswith(("FAILED", "Failed")):
+        elif refuses(code):
             response = await refused(tester, request, name, code)
         else:
             response = await tester.good(request)

@@ -19,6 +19,7 @@ from plugfest.traces.entries import Entry, Recording
 from plugfest.traces.series import series
 from plugfest.traces.talks import Talk, code_of, talks
 from v2g.physical import number
+from v2g.status import refuses
 
 FLOWS = 0.5
 """A: from here on a current counts as charging."""
@@ -120,7 +121,7 @@ class Port:
             progress = getattr(entry.body, "ChargeProgress", None)
             word = str(getattr(progress, "value", progress) or "")
             step = step_of(entry.name, word)
-            if step is not None and not code_of(entry).upper().startswith("FAILED"):
+            if step is not None and not refuses(code_of(entry)):
                 yield step, entry
 
     def reached(self, phase: str, start: float, end: float) -> Entry | None:

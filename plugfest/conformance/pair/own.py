@@ -34,6 +34,7 @@ from v2g.messages import appproto, din70121, iso2
 from v2g.outcome import Outcome
 from v2g.physical import number, physical
 from v2g.reading import body_of
+from v2g.status import refuses
 from v2g.trace import Event, Observe, fan_out
 
 CARD_PATIENCE = 120.0
@@ -166,7 +167,7 @@ class OwnPair:
             body = body_of(event.message) if event.message is not None else None
             code = str(getattr(body, "ResponseCode", "") or "")
             step = step_of(event.name)
-            if step is None or code.upper().startswith("FAILED"):
+            if step is None or refuses(code):
                 return
             if step is Step.CHARGING and not _says_current(body):
                 return

@@ -22,6 +22,7 @@ from plugfest.traces.talks import code_of, talks
 from v2g.reading import header_of
 from v2g.rules.rule import CLASSIC, Rule
 from v2g.rules.table import RULES
+from v2g.status import refuses
 
 STAMPS = "time-stamps"
 """Name of the rule on TimeStamp."""
@@ -271,7 +272,7 @@ def _judged(rule: Rule, seen: dict[tuple[str, str], list[Entry]]) -> Iterator[En
         if schema not in (rule.protocols or CLASSIC) or (rule.messages and name not in rule.messages):
             continue
         for entry in entries:
-            if rule.failed or not code_of(entry).startswith(("FAILED", "Failed")):
+            if rule.failed or not refuses(code_of(entry)):
                 yield entry
 
 

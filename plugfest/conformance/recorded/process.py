@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from plugfest.traces.chain.steps import WHO
 from plugfest.traces.entries import EVCC, SECC, Entry, Recording
 from plugfest.traces.talks import Talk, code_of
+from v2g.status import refuses
 
 Side = str
 """``evcc`` or ``secc``."""
@@ -71,7 +72,7 @@ def handshake(view: View) -> str:
 
 
 def refusal(view: View) -> str:
-    refused = any(code_of(entry).startswith(("FAILED", "Failed")) for entry in view.entries)
+    refused = any(refuses(code_of(entry)) for entry in view.entries)
     return messages(view) or ("" if refused else "nothing was refused")
 
 

@@ -21,6 +21,7 @@ from plugfest.conformance.recorded.told import differs, told
 from plugfest.traces.entries import SECC
 from plugfest.traces.talks import Exchange, Talk, code_of
 from v2g import naming
+from v2g.status import refuses
 
 STIMULUS = "needs a tester: its stimulus does not occur by itself"
 UNSEEN = "needs a tester: what it expects is not in a recording"
@@ -180,7 +181,7 @@ def _seen(view: View, talk: Talk, one: Wanted) -> bool:
         return any(entry.name == word for entry in view.layer("sdp"))
     if one.asked is None:
         own = [entry for entry in talk.entries if entry.name == one.name and entry.body is not None]
-        return any(_has(entry.body, one.fields) and not code_of(entry).upper().startswith("FAILED") for entry in own)
+        return any(_has(entry.body, one.fields) and not refuses(code_of(entry)) for entry in own)
     before = ""
     for exchange in talk.exchanges:
         stem = naming.exchange(exchange.name)
@@ -196,7 +197,7 @@ def _answers(exchange: Exchange, one: Wanted, talk: Talk) -> bool:
     if request is None or response is None or request.body is None or response.body is None:
         return False
     code = code_of(response)
-    good = code in one.codes if one.codes else not code.upper().startswith("FAILED")
+    good = code in one.codes if one.codes else not refuses(code)
     fits = _has(request.body, one.asked or ()) and _has(response.body, one.fields)
     named = (one.name, f"{talk.mode}_{one.name}")  # the catalogue has one name for both energies
     return response.name in named and good and fits

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from v2g.status import refuses
+
 CLASSIC = ("iso2", "din70121")
 """Schema sets of ISO 15118-2 and DIN SPEC 70121."""
 
@@ -48,7 +50,7 @@ class Heard:
     @property
     def ok(self) -> bool:
         """It does not refuse."""
-        return not self.code.upper().startswith("FAILED")
+        return not refuses(self.code)
 
     @property
     def classic(self) -> bool:

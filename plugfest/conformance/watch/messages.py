@@ -16,6 +16,7 @@ from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import progress
 from v2g.rules.status import OUTAGES
+from v2g.status import refuses
 
 
 class Stage(enum.Enum):
@@ -235,7 +236,7 @@ class Said:
     @property
     def ok(self) -> bool:
         """A request, or a response that does not refuse."""
-        return not self.code.upper().startswith("FAILED")
+        return not refuses(self.code)
 
     @property
     def alarm(self) -> str:

@@ -21,7 +21,7 @@ from v2g.messages.iso20.types import MeterInfoType
 from v2g.protocols import PROTOCOLS
 from v2g.rules.iso20.kinds import total
 from v2g.sequence import Sequence
-from v2g.status import ENDINGS, PAUSES, STOPS, of_charger, of_vehicle
+from v2g.status import ENDINGS, PAUSES, STOPS, of_charger, of_vehicle, refuses
 from v2g.timing import Timing
 
 WAITING = 20
@@ -295,7 +295,7 @@ class Session:
             late = entry.time - request.time > self.timing.message_timeout(request.name)
             self.overdue = (request, entry) if late else None
         code = code_of(entry)
-        if code.startswith(("FAILED", "Failed")):
+        if refuses(code):
             self.refusal, self.refused_in = (request, entry), self.step
         elif request is None:
             self._reach(step_of(entry.name), entry)  # the recording starts in the middle, or has only this side

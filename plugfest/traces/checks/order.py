@@ -13,6 +13,7 @@ from plugfest.traces.talks import ORDERS, Exchange, Talk, code_of
 from v2g import naming
 from v2g.protocols import PROTOCOLS
 from v2g.sequence import START, Sequence
+from v2g.status import refuses
 
 _ISO2 = {
     (START, ""): "V2G2-543",
@@ -121,7 +122,7 @@ def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | No
         text = f"{response.name} in answer to {request.name}"
         yield about(response, "violation", SECC, "response-type", text, requirement(Topic.RESPONSE, talk.protocol))
     code = code_of(response)
-    if code.startswith(("FAILED", "Failed")):
+    if refuses(code):
         yield about(response, "warning", SECC, "refused", f"{response.name} {code}")
         if code == "FAILED_SequenceError" and legal:
             ask = requirement(Topic.SEQUENCE_ERROR, talk.protocol)
