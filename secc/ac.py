@@ -19,10 +19,7 @@ from secc.supply import AcSupply
 from secc.visit import Refusal, Visit
 from slac.pilot import DUTY_CHANGE, READY
 from v2g.messages import iso2
-from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number, ramp
-
-LOW_VOLTAGE = 0.9
-"""Fraction of the nominal voltage that EVMaxVoltage must reach: the permitted deviation of a grid."""
+from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, LOW_GRID, number, ramp
 
 FOLLOWS = 1.0
 """Time for which a vehicle may draw too much without a report, s: it follows a change in its next messages."""
@@ -44,7 +41,7 @@ def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
     """
     nominal = supply(visit).nominal_voltage
     voltage = number(parameter.EVMaxVoltage)
-    if voltage < nominal * LOW_VOLTAGE:
+    if voltage < nominal * LOW_GRID:
         text = f"EVMaxVoltage of {voltage:g} V at an outlet of {nominal:g} V [V2G2-477]"
         raise Refusal("FAILED_WrongChargeParameter", text, misfit=True)
     visit.line.max_current = most = number(parameter.EVMaxCurrent)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from secc.authorizer import Decision
 from secc.dc import ISOLATION, accept_limits, follow, insulation_tested, output, precharge, switch_off
-from secc.visit import AnswerTable, Refusal, StatusCode, Visit
+from secc.visit import AnswerTable, Refusal, StatusCode, Visit, disclosing
 from v2g.messages import din70121 as din
 from v2g.physical import Quantities
 
@@ -91,7 +91,6 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
     visit.mode = request.EVRequestedEnergyTransferType
     parameter = request.EVChargeParameter
     assert isinstance(parameter, din.DC_EVChargeParameterType)  # other types have been refused
-    accept_limits(visit, parameter)
     limits = output(visit).limits
     offer = din.DC_EVSEChargeParameterType(
         DC_EVSEStatus=status(visit, "EVSE_NotReady"),
@@ -103,6 +102,8 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
         EVSECurrentRegulationTolerance=ampere(limits.tolerance),
         EVSEPeakCurrentRipple=ampere(limits.ripple),
     )
+    with disclosing(EVSEChargeParameter=offer):
+        accept_limits(visit, parameter)
     slots = visit.offer_schedule(None, MAX_ENTRIES)
     tuple_id = visit.evse.tuple_ids[0]
     visit.terms.schedule, visit.terms.tuple_id, visit.terms.offered_at = {tuple_id: slots}, tuple_id, visit.session.now

@@ -17,7 +17,7 @@ from secc.dc import accept_limits, follow, insulation_tested, output, precharge,
 from secc.pauses import Paused
 from secc.power import Insulation
 from secc.services import CHARGE_SERVICE
-from secc.visit import AnswerTable, Refusal, StatusCode, Visit
+from secc.visit import AnswerTable, Refusal, StatusCode, Visit, disclosing
 from v2g.messages import iso2
 from v2g.physical import Quantities
 
@@ -156,10 +156,11 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
     if mode.startswith("DC") != visit.dc:
         raise Refusal("FAILED_WrongEnergyTransferMode", f"{mode}, which this outlet does not offer [V2G2-476]")
     visit.mode = mode
-    if isinstance(parameter, iso2.DC_EVChargeParameterType):
-        accept_limits(visit, parameter)
-    elif isinstance(parameter, iso2.AC_EVChargeParameterType):
-        ac.accept(visit, parameter)
+    with disclosing(EVSEChargeParameter=dc_parameters(visit) if visit.dc else ac_parameters(visit)):
+        if isinstance(parameter, iso2.DC_EVChargeParameterType):
+            accept_limits(visit, parameter)
+        elif isinstance(parameter, iso2.AC_EVChargeParameterType):
+            ac.accept(visit, parameter)
     limits = dc_parameters(visit) if visit.dc else ac_parameters(visit)
     if not visit.planned():
         return iso2.ChargeParameterDiscoveryRes(ResponseCode="OK", EVSEProcessing="Ongoing", EVSEChargeParameter=limits)

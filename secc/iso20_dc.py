@@ -14,7 +14,7 @@ from secc.iso20_profile import loop_code
 from secc.iso20_schedule import chosen, needs
 from secc.iso20_status import able, evse_status, meter_info
 from secc.power import Ceiling
-from secc.visit import AnswerTable, Refusal, Visit
+from secc.visit import AnswerTable, Refusal, Visit, disclosing
 from v2g.members import dc_members
 from v2g.messages.iso20 import dc, types
 from v2g.physical import PRECHARGE_CURRENT, magnitude, number, ramp, rational, signed
@@ -91,30 +91,29 @@ def charge_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) 
         text = f"{type(parameter).__name__} for service {control.service.title}"
         raise Refusal("FAILED_WrongChargeParameter", text)
     limits = output(visit).limits
-    if number(parameter.EVMinimumVoltage) > limits.max_voltage:
-        least = number(parameter.EVMinimumVoltage)
-        text = f"the vehicle needs {least:g} V or more, this charger supplies up to {limits.max_voltage:g} V"
-        raise Refusal("FAILED_WrongChargeParameter", text, misfit=True)
-    accept(visit, limits_of(parameter), "V2G20")
-    flows = output(visit).voltage * output(visit).current
-    visit.ramp = Ramp(ramp(limits.ramp, limits.max_power), flows)
-    visit.mode = "DC_extended"
     discharge = discharge_limits(visit, limits.ceiling.discharge_power)
     if discharge:
         discharge["EVSEMinimumDischargeCurrent"] = ampere(0.0)
-    return dc.DC_ChargeParameterDiscoveryRes(
-        ResponseCode="OK",
-        DC_CPDResEnergyTransferMode=dc_members(control).offers(
-            EVSEMaximumChargePower=watt(limits.max_power),
-            EVSEMinimumChargePower=watt(0.0),
-            EVSEMaximumChargeCurrent=ampere(limits.max_current),
-            EVSEMinimumChargeCurrent=ampere(limits.min_current),
-            EVSEMaximumVoltage=volt(limits.max_voltage),
-            EVSEMinimumVoltage=volt(limits.min_voltage),
-            EVSEPowerRampLimitation=None if limits.ramp is None else rational(limits.ramp, -1, down=True),
-            **discharge,
-        ),
+    offer = dc_members(control).offers(
+        EVSEMaximumChargePower=watt(limits.max_power),
+        EVSEMinimumChargePower=watt(0.0),
+        EVSEMaximumChargeCurrent=ampere(limits.max_current),
+        EVSEMinimumChargeCurrent=ampere(limits.min_current),
+        EVSEMaximumVoltage=volt(limits.max_voltage),
+        EVSEMinimumVoltage=volt(limits.min_voltage),
+        EVSEPowerRampLimitation=None if limits.ramp is None else rational(limits.ramp, -1, down=True),
+        **discharge,
     )
+    with disclosing(DC_CPDResEnergyTransferMode=offer):
+        if number(parameter.EVMinimumVoltage) > limits.max_voltage:
+            least = number(parameter.EVMinimumVoltage)
+            text = f"the vehicle needs {least:g} V or more, this charger supplies up to {limits.max_voltage:g} V"
+            raise Refusal("FAILED_WrongChargeParameter", text, misfit=True)
+        accept(visit, limits_of(parameter), "V2G20")
+    flows = output(visit).voltage * output(visit).current
+    visit.ramp = Ramp(ramp(limits.ramp, limits.max_power), flows)
+    visit.mode = "DC_extended"
+    return dc.DC_ChargeParameterDiscoveryRes(ResponseCode="OK", DC_CPDResEnergyTransferMode=offer)
 
 
 @on(dc.DC_CableCheckReq)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,6 +40,17 @@ class Refusal(RemoteError):
         super().__init__(text, code, misfit=misfit)
         self.survivable = survivable
         self.fields = fields
+
+
+@contextmanager
+def disclosing(**limits: Any) -> Iterator[None]:
+    """A refusal because limits do not fit carries the charger's own, so that the vehicle, or a reader, sees why."""
+    try:
+        yield
+    except Refusal as why:
+        if why.misfit:
+            why.fields = {**limits, **why.fields}
+        raise
 
 
 Notice = Literal["None", "StopCharging", "ReNegotiation"]

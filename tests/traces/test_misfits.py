@@ -33,6 +33,11 @@ def weak(bench: Bench) -> None:
     bench.supply.max_current = 4.0
 
 
+def grid(bench: Bench) -> None:
+    assert bench.supply is not None
+    bench.supply.nominal_voltage = 690.0
+
+
 CASES: dict[str, tuple[str, Change, str, str]] = {
     "volts in -2": ("iso2-dc", rated(max_voltage=250.0, min_voltage=50.0), "", "at most 250 V, the vehicle accepts up"),
     "volts in DIN": ("din", rated(max_voltage=250.0, min_voltage=50.0), "", "at most 250 V, the vehicle accepts up"),
@@ -66,6 +71,37 @@ def test_what_does_not_fit_is_named(case: str) -> None:
         found = judge(from_events(events, role=role)).diagnosis
         assert (found.side, found.outcome is Verdict.CHARGED) == (side, False)
         assert text in found.sentence
+
+
+HIGH = rated(max_voltage=1000.0, min_voltage=900.0)
+REFUSED: dict[str, tuple[str, Change, str]] = {
+    "a grid beyond the inlet": ("iso2-ac", grid, "the outlet supplies 690 V, the vehicle accepts at most"),
+    "output in DIN": ("din", HIGH, "the charger supplies 900 V or more, the vehicle accepts at most"),
+    "output in -2": ("iso2-dc", HIGH, "the charger supplies 900 V or more, the vehicle accepts at most"),
+    "output in -20": ("iso20-dc", HIGH, "the charger supplies at least 900 V, the vehicle accepts at most"),
+    "battery in -20": ("iso20-dc", rated(max_voltage=100.0), "the charger supplies at most 100 V, the vehicle needs"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_charger_may_refuse_what_does_not_fit(case: str) -> None:
+    """Its answer carries its limits, so that a recording shows them: nobody is blamed for the refusal."""
+    mode, change, text = REFUSED[case]
+
+    async def one() -> Bench:
+        bench = Bench(mode, duration=3.0)
+        change(bench)
+        await bench.run()
+        return bench
+
+    bench = run(one())
+    for events, role in ((bench.events["ev"], "evcc"), (bench.events["se"], "secc")):
+        report = judge(from_events(events, role=role))
+        found = report.diagnosis
+        assert (found.side, found.outcome) == ("", Verdict.FAILED)
+        assert found.sentence.startswith(f"{text[0].upper()}{text[1:]}")
+        assert "ChargeParameterDiscoveryReq with FAILED_WrongChargeParameter" in found.sentence
+        assert {one.rule for one in report.findings if one.severity == "violation"} <= {"tls"}  # -20 on a bare bench
 
 
 @pytest.mark.parametrize("mode", ["din", "iso2-dc", "iso20-dc"])

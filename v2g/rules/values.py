@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from v2g.physical import NEARLY_ZERO, number
+from v2g.physical import LOW_GRID, NEARLY_ZERO, number
 from v2g.rules.facts import Facts
 from v2g.rules.rule import DIN, EVCC, ISO2, SECC, Book, Live
+from v2g.status import refuses
 
 BOOK = Book()
 rule = BOOK.rule
@@ -136,6 +137,11 @@ def ripple(facts: Facts, body: Any) -> str:
     )
 
 
+def _stated(body: Any, value: Any) -> bool:
+    """Whether a response says this; the zeros of a refusal say nothing [V2G2-736]."""
+    return value is not None and (number(value) > 0 or not refuses(body.ResponseCode))
+
+
 class _Nothing:
     Value, Multiplier = 0, 0
 
@@ -160,7 +166,7 @@ def bulk(facts: Facts, body: Any) -> str:
 
 
 @rule("limits-apart", "vehicle and charger have voltages and currents in common", "", "ChargeParameterDiscoveryRes",
-      severity="note", live=Live.UNSEEN)  # fmt: skip
+      severity="note", live=Live.UNSEEN, failed=True)  # fmt: skip
 def limits_apart(facts: Facts, body: Any) -> str:
     part, own = body.EVSEChargeParameter, getattr(facts.request, "EVChargeParameter", None)
     for least, ceiling, unit in (
@@ -170,8 +176,11 @@ def limits_apart(facts: Facts, body: Any) -> str:
         given, most = getattr(part, least, None), ceiling.at(facts.now)
         if given is not None and most is not None and number(given) > most:
             return f"the charger supplies {number(given):g} {unit} or more, the vehicle accepts at most {most:g} {unit}"
+    nominal, accepted = getattr(part, "EVSENominalVoltage", None), getattr(own, "EVMaxVoltage", None)
+    if nominal is not None and accepted is not None and number(accepted) < number(nominal) * LOW_GRID:
+        return f"the outlet supplies {number(nominal):g} V, the vehicle accepts at most {number(accepted):g} V"
     needed, most_amps = getattr(own, "EVMinCurrent", None), getattr(part, "EVSEMaxCurrent", None)
-    if needed is not None and most_amps is not None and number(needed) > number(most_amps):
+    if needed is not None and _stated(body, most_amps) and number(needed) > number(most_amps):
         return f"the charger supplies at most {number(most_amps):g} A, the vehicle needs {number(needed):g} A or more"
     return ""
 

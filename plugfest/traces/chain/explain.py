@@ -13,6 +13,7 @@ from dataclasses import replace
 from plugfest.traces.chain import pilot
 from plugfest.traces.chain.codes import meaning
 from plugfest.traces.chain.reasons import (
+    APART,
     OF_PAIRING,
     Around,
     Move,
@@ -79,6 +80,9 @@ def _refused(s: Session, around: Around) -> Diagnosis:
             return by_finding(common, tls, f"the charger answered {code}")
         text = f"vehicle and charger have no protocol in common: the vehicle offered {offers}, and the charger answered"
         return replace(common, side="", fault=Fault.NOT_NEGOTIATED, sentence=f"the {text} {code}")
+    if apart := around.misfit(response, APART):
+        text = f"{apart}; so the charger refused {name} with {code}"
+        return replace(common, side="", severity="warning", sentence=text)
     if request is not None:
         cause = around.about(EVCC, request.index, request.index)
         doubled = around.doubled(request.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -33,8 +33,10 @@ _OF_BYTES = {"v2gtp", "undecodable", "not-a-message"}
 
 _TICK = 0.05
 """s by which a role may report a time-out early or late."""
-_MISFITS = {"limits-apart", "power-apart", "limits-below"}
-"""Rules whose breach keeps a vehicle from charging although neither side is wrong."""
+APART = frozenset({"limits-apart", "power-apart"})
+"""Rules whose breach lets neither side charge, although neither is wrong."""
+_MISFITS = APART | {"limits-below"}
+"""Those, and what may keep a vehicle from charging: its battery may need more than the charger reaches."""
 OF_PAIRING = {"unasked", "response-type", "order"}
 """Rules that are broken when requests and answers no longer match, for example after a surplus one."""
 
@@ -87,9 +89,9 @@ class Around:
                         return one
         return None
 
-    def misfit(self, entry: Entry) -> str:
+    def misfit(self, entry: Entry, rules: Set[str] = _MISFITS) -> str:
         """Why vehicle and charger do not fit together, by an answer with the charger's limits; "" if they do."""
-        return next((f.text for f in self.findings if f.rule in _MISFITS and f.entry == entry.index), "")
+        return next((f.text for f in self.findings if f.rule in rules and f.entry == entry.index), "")
 
     def doubled(self, last: int) -> Finding | None:
         """The first message that was sent twice."""

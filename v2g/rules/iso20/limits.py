@@ -11,6 +11,7 @@ from v2g.rules.iso20.facts import DECLARED_DC, POWERS
 from v2g.rules.iso20.kinds import kind_of, per_phase, total
 from v2g.rules.quantities import MOST_AMPS, MOST_VOLTS, MOST_WATTS
 from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
+from v2g.status import refuses
 
 BOOK = Book()
 rule = BOOK.rule
@@ -115,13 +116,18 @@ _APART = (
 
 
 @rule("limits-apart", "vehicle and charger have voltages and currents in common", "", "DC_ChargeParameterDiscoveryRes",
-      severity="note", live=Live.UNSEEN, only=(DC20,))  # fmt: skip
+      severity="note", live=Live.UNSEEN, only=(DC20,), failed=True)  # fmt: skip
 def limits_apart(facts: Facts, body: Any) -> str:
     asked = getattr(facts.request, "DC_CPDReqEnergyTransferMode", None)
     for least, most, unit in _APART:
         given, accepted = total(_member(body), least), total(asked, most)
         if given is not None and accepted is not None and given > accepted:
             return f"the charger supplies at least {given:g} {unit}, the vehicle accepts at most {accepted:g} {unit}"
+    needed, most_volts = total(asked, "EVMinimumVoltage"), total(_member(body), "EVSEMaximumVoltage")
+    if refuses(body.ResponseCode) and not most_volts:
+        return ""  # the zeros of a refusal say nothing
+    if needed is not None and most_volts is not None and needed > most_volts:
+        return f"the charger supplies at most {most_volts:g} V, the vehicle needs {needed:g} V or more"
     return ""
 
 
