@@ -32,14 +32,14 @@ def parse(text: str, name: str) -> MappingNode:
         name: prefix of each error, usually the file's name.
 
     Raises:
-        UserError: it is not YAML, or not a mapping; one line with the place.
+        UserError: it is not YAML, not a mapping, or empty (``{}`` is a bench of defaults); one line with the place.
     """
     try:
         root = compose_yaml(text, name)
     except InputError as why:
         raise UserError(str(why)) from why
     if root is None:
-        return MappingNode("tag:yaml.org,2002:map", [])
+        raise UserError(f"{name}: it has no keys; write at least the role, as in 'role: both'")
     if not isinstance(root, MappingNode):
         raise UserError(f"{name}:1: keys and values are needed, as in 'role: evcc'")
     return root

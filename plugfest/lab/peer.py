@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
+import subprocess
+from pathlib import Path
 
 import msgspec
 
@@ -26,6 +29,37 @@ SETTLES = 1.0
 """s that a program has to end by itself, once our role is done."""
 GRACE = 3.0
 """s that a program has to end after SIGTERM."""
+SHELL = ("sh", "-c")
+SPECIAL = frozenset("$`\"'\\|&;<>()*?[#~%!{}=\n")
+"""Characters of a first word that only the shell can interpret."""
+
+
+def check(command: str) -> None:
+    """Refuses a command that cannot start, before anything is set up for it.
+
+    The first word is looked up if it is a plain one; what comes later, only the shell can tell.
+
+    Raises:
+        UserError: one line that says what to do.
+    """
+    read = subprocess.run(["sh", "-n", "-c", command], capture_output=True, text=True, check=False)
+    if read.returncode:
+        raise UserError(f"--peer {command}: {read.stderr.strip().removeprefix('sh: 1: ')}")
+    words = command.split()
+    if not words:
+        raise UserError("--peer is empty: give a program and its arguments, such as --peer bash")
+    name = words[0]
+    if SPECIAL & set(name):
+        return
+    if "/" not in name:
+        known = subprocess.run([*SHELL, f"command -v -- {shlex.quote(name)}"], capture_output=True, check=False)
+        if known.returncode:
+            where = f"./{name}" if Path(name).is_file() else f"/path/to/{name}"
+            raise UserError(f"--peer {name}: not found in PATH (sudo has its own); give its path, such as {where}")
+    elif not Path(name).is_file():
+        raise UserError(f"--peer {name}: there is no such file, seen from {Path.cwd()}")
+    elif not os.access(name, os.X_OK):
+        raise UserError(f"--peer {name}: not executable; `chmod +x {name}`, or name its interpreter first")
 
 
 async def run(bench: Bench, network: Network, cable: Cable, command: str, end: str, ready_after: float) -> int:
@@ -56,8 +90,6 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
                     async with asyncio.timeout(SETTLES):
                         await program.wait()
                 return role.result()
-            if program.returncode == 127:
-                raise UserError(f"--peer {command}: the shell does not find it")
             if ours == "vehicle":  # the charger has gone: the vehicle says what it makes of that
                 return await role
             if program.returncode:
@@ -71,7 +103,7 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
 
 
 async def _started(command: str, namespace: str) -> asyncio.subprocess.Process:
-    words = ("ip", "netns", "exec", namespace, "sh", "-c", command)
+    words = ("ip", "netns", "exec", namespace, *SHELL, command)
     environment = {**os.environ, "PLUGFEST_INTERFACE": INTERFACE}
     return await asyncio.create_subprocess_exec(*words, env=environment)
 

@@ -22,6 +22,8 @@ def run(args: argparse.Namespace) -> int:
     for option in ("peer_end", "ready_after"):
         if hasattr(args, option) and not hasattr(args, "peer"):
             raise UserError(f"--{option.replace('_', '-')} is for the program of --peer COMMAND, which is missing")
+    if hasattr(args, "peer"):
+        peer.check(args.peer)
     bench = demo.bench_of(args)
     place = network.Network(args.place, bench.slac)
     cable = both.Cable(args.attenuation, args.loss)

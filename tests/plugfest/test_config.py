@@ -81,6 +81,8 @@ MISTAKES = [
     ("timeline:\n- {do: needs, minimum: 9, target: 8}\n", r"timeline\[1\].minimum: 9 % is above the target of 8 %"),
     ("charger: {needs: {minimum: 9, target: 8}}\n", r"charger.needs.minimum: 9 % is above the target of 8 %"),
     ("protocol: iso20\ntls: required\nservice: MCS\n", r"bench:3: service: MCS does not go with connector ccs2; add"),
+    ("", r"bench: it has no keys; write at least the role, as in 'role: both'"),
+    ("# role: secc\n", r"bench: it has no keys"),
     ("bpt: true\n", r"bench:1: bpt: only ISO 15118-20 has that; add iso20 to protocol"),
     ("protocol: din\n\ndynamic: true\n", r"bench:3: dynamic: only ISO 15118-20 has that"),
     ("protocol: iso20\ntls: required\ndynamic: true\nscheduled: true\n", r"bench:4: scheduled: conflicts with dyn"),
@@ -222,7 +224,7 @@ def test_set_goes_on_top() -> None:
     bench = loads("vehicle: {soc: 30}\n", settings={"vehicle.soc": "40", "vehicle.max-current": "60"})
     assert (bench.vehicle.soc, bench.vehicle.max_current) == (40, 60)
     with pytest.raises(ConfigError, match=r"^--set: vehicle.socc: unknown key; did you mean soc\?$"):
-        loads("", settings={"vehicle.socc": "40"})
+        loads("{}", settings={"vehicle.socc": "40"})
 
 
 # ---------------------------------------------------------------------------------------------------------------

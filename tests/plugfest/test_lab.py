@@ -19,7 +19,7 @@ from processes import PATIENT, PLUGFEST, run, started
 
 from boundary import namespaces
 from plugfest import cli
-from plugfest.lab import network, words
+from plugfest.lab import network, peer, words
 from v2g import interfaces
 from v2g.discovery import answering
 from v2g.errors import SetupError
@@ -146,6 +146,35 @@ def test_wrong_arguments_make_nothing(words: Sequence[str], capsys: pytest.Captu
     """One line, which names the argument."""
     assert cli.main(["lab", *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("./nosuch --x", "--peer ./nosuch: there is no such file, seen from {here}"),
+        ("nosuch", "--peer nosuch: not found in PATH (sudo has its own); give its path, such as /path/to/nosuch"),
+        ("my-car", "--peer my-car: not found in PATH (sudo has its own); give its path, such as ./my-car"),
+        ("./my-car", "--peer ./my-car: not executable; `chmod +x ./my-car`, or name its interpreter first"),
+        ("  ", "--peer is empty: give a program and its arguments, such as --peer bash"),
+        ("echo 'a", "--peer echo 'a: Syntax error: Unterminated quoted string"),
+    ],
+)
+def test_a_program_that_cannot_start_is_one_line_and_makes_nothing(
+    command: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The line says what to do."""
+    monkeypatch.chdir(tmp_path)
+    Path("my-car").touch(mode=0o644)
+    assert cli.main(["lab", "--name", NAME, "--no-slac", "--peer", command]) == 2
+    assert capfd.readouterr().err == f"plugfest: {text.format(here=tmp_path)}\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["exit 5", "sleep 1 | cat", "A=1 nosuch", "$HOME/x", "(true)", "/bin/sh", "if true; then :; fi"]
+)
+def test_what_only_the_shell_can_tell_is_left_to_it(command: str) -> None:
+    """Builtins, pipes, variables and the like."""
+    peer.check(command)
 
 
 def test_what_to_type_next_names_the_lab() -> None:
