@@ -8,6 +8,7 @@ code (:func:`check`).
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import sys
@@ -134,12 +135,29 @@ def check() -> None:
 
 
 def prepare() -> None:
-    """Resets the console. Standard output and error then escape characters that their encoding lacks instead of
-    failing."""
+    """Resets the console. Where the encoding of standard output or error lacks a character, nothing fails: `STAND_INS`
+    replace our own, and others are escaped."""
     _lost.clear()
+    codecs.register_error("plugfest", _without)
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors="plugfest")
+
+
+STAND_INS = {
+    **dict.fromkeys("│┤", "|"), "─": "-", **dict.fromkeys("┌┐└┘", "+"), "▶": ">", "◀": "<", "→": "->",
+    "✔": "+", "✘": "x", "·": ".", "×": "x", "–": "-", "…": "...", "≥": ">=", "Ω": "ohm", "²": "^2",
+    **dict(zip("▁▂▃▄▅▆▇█░", "__..--=#.", strict=True)),
+}  # fmt: skip
+"""For each character beyond ASCII that commands print themselves: what an ASCII terminal shows."""
+
+
+def _without(why: UnicodeError) -> tuple[str | bytes, int]:
+    """The error handler of an encoding that lacks a character. JSON gets escapes, so it reads back unchanged."""
+    if isinstance(why, UnicodeEncodeError) and not why.object.startswith(("{", "[", '"')):
+        lacking = why.object[why.start : why.end]
+        return "".join(STAND_INS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking), why.end
+    return codecs.backslashreplace_errors(why)
 
 
 def finish() -> None:
