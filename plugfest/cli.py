@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -41,7 +42,9 @@ COMMANDS = (
 USER_ERROR = 2
 """Exit code when the command could not start because of its arguments or environment."""
 
-ELSEWHERE = ("exi", "explain", "trace", "report", "pki", "conformance list", "conformance show")
+ELSEWHERE = (
+    "exi", "explain", "trace", "report", "pki", "config", "conformance list", "conformance show", "conformance judge"
+)  # fmt: skip
 """Commands that run on any system."""
 
 _LINUX = ("fcntl", "termios", "resource", "pwd", "grp")
@@ -137,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as why:
         if why.name not in _LINUX:
             raise
-        complain(f"plugfest: {given[0]} needs Linux (no {why.name} here); {', '.join(ELSEWHERE)} run anywhere")
+        named = " ".join(itertools.takewhile(lambda word: not word.startswith("-"), given[:2]))
+        complain(f"plugfest: {named} needs Linux (no {why.name} here); {', '.join(ELSEWHERE)} run anywhere")
         return USER_ERROR
     except BrokenPipeError:  # the reader of our output has gone, as `plugfest ... | head` does
         console.give_up()

@@ -52,7 +52,7 @@ def _add_judge(inner: Any) -> None:
         "--roots", metavar="PATH", type=Path, action="append", default=[],
         help="trusted roots: a file or a PKI directory (repeatable)",
     )  # fmt: skip
-    parser.set_defaults(run="plugfest.tasks.conformance:judge_recording")
+    parser.set_defaults(run="plugfest.tasks.judge:judge_recording")
 
 
 def _add_run(inner: Any) -> None:

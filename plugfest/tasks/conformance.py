@@ -1,4 +1,4 @@
-"""Conformance cases and campaigns: listed, run, reported; recordings judged."""
+"""Conformance campaigns: run, reported, properties declared."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from boundary.console import complain, say, to_the_end
-from boundary.text import counted, dumps
-from plugfest.certificates import roots
+from boundary.console import complain, say
+from boundary.text import counted
 from plugfest.conformance.campaign import ask, campaign, outcome, probe, report, setup, storage
 from plugfest.conformance.campaign.campaign import AGAIN, Campaign
 from plugfest.conformance.campaign.storage import read_results
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
-from plugfest.conformance.recorded.judge import judge
-from plugfest.conformance.recorded.page import lines
 from plugfest.conformance.stimulus import SEEDS
 from plugfest.conformance.sut.reach import Reach, try_pilot
 from plugfest.conformance.verdict import Result
@@ -30,23 +27,11 @@ from plugfest.errors import UserError
 from plugfest.progress import Show, left
 from plugfest.tasks import pairs
 from plugfest.tasks.cases import chosen, protocol_names
-from plugfest.tasks.trace import read
 from plugfest.web.campaign import CampaignPanel
 from slac.pilot_board import PilotError
 from v2g.errors import SetupError
 
 UNDER_TEST = {"secc": "charger", "evcc": "vehicle", "pair": "vehicle and charger"}
-
-
-@to_the_end()
-def judge_recording(args: argparse.Namespace) -> int:
-    found = judge(read(args.file, args.key_log), args.sut, roots.of(args.roots))
-    if args.json:
-        say(dumps(found.to_json()))
-    else:
-        for line in lines(found):
-            say(line)
-    return 0 if found.ok else 1
 
 
 def _reach(args: argparse.Namespace) -> Any:
