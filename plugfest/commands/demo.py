@@ -24,6 +24,6 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--pnc",
         action="store_true",
-        help="Plug & Charge: makes the PKI (--pki, default ./pki) if missing, installs a contract, signs receipts",
+        help="Plug & Charge: makes the PKI (--pki, default ./test-pki) if missing, installs a contract, signs receipts",
     )
     parser.set_defaults(run="plugfest.tasks.demo:run")

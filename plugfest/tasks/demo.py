@@ -52,6 +52,8 @@ MILLENNIUM = 946_684_800.0
 """Unix time of 2000-01-01: start of virtual time if the unit of its time stamps is recognised by their size."""
 
 
+PKI = "test-pki"
+"""Directory of the PKI unless the bench names one; a checkout of plugfest has a package `pki`."""
 RECEIPTS = 5.0
 """s between requests for receipts with ``--pnc``."""
 
@@ -70,7 +72,7 @@ def bench_of(args: argparse.Namespace, **defaults: Any) -> Bench:
         UserError: a value is invalid.
     """
     if hasattr(args, "pnc"):
-        defaults |= {"pki": "pki", "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
+        defaults |= {"pki": PKI, "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
         if "iso20" in str(getattr(args, "protocol", "")):
             defaults["emaids"] = list(CONTRACTS)
     back = hasattr(args, "bpt") or getattr(args, "service", "").endswith("_BPT")
@@ -98,7 +100,7 @@ def make_pki(bench: Bench) -> None:
     """
     from plugfest import pnc  # see session_options
 
-    directory = Path(bench.pki or "pki")
+    directory = Path(bench.pki or PKI)
     newest = any(protocol.abilities.mutual for protocol in named.protocols(bench))
     parts = [(directory / suite).is_dir() for suite in ("iso2", "iso20")]
     if directory.is_dir() and not any(parts):
@@ -106,7 +108,7 @@ def make_pki(bench: Bench) -> None:
             pnc.open_store(directory)
         except UserError as why:
             raise UserError(
-                f"{directory} exists, but holds no PKI: choose another directory, such as --pki my-pki"
+                f"{directory} exists, but holds no PKI: choose another directory, such as --pki other-pki"
             ) from why
     if not directory.is_dir() or (newest and parts == [True, False]):
         seed = None if bench.seed is None else str(bench.seed)

@@ -45,7 +45,7 @@ def test_a_demo_out_of_an_empty_directory(capsys: pytest.CaptureFixture[str]) ->
     receipts = re.findall(r"^  \d\d:\d\d:\d\d  PLUGFEST-1 +\d+ Wh  [0-9a-f]{24}\.\.\.  signature valid$", said, re.M)
     assert len(receipts) >= 2
     assert "CertificateInstallationReq" in names("t.jsonl")
-    kept = Store(Path("pki"))["contract-installed"]
+    kept = Store(Path("test-pki"))["contract-installed"]
     assert kept.has_key
     assert kept.key_path is not None
     assert kept.key_path.stat().st_mode & 0o777 == 0o600
@@ -61,8 +61,8 @@ def test_the_kept_contract_pays_the_next_time() -> None:
 
 
 def test_what_the_pki_revokes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["pki", "init", "pki"]) == 0
-    store = Store(Path("pki"))
+    assert main(["pki", "init", "test-pki"]) == 0
+    store = Store(Path("test-pki"))
     Revocations.of(store).revoke(store["contract"], datetime.datetime.now(datetime.UTC))
     assert demo("--contract", "contract", "--set", "vehicle.install=false") == 5
     assert "PaymentDetailsRes FAILED_CertificateRevoked" in capsys.readouterr().out
@@ -83,8 +83,8 @@ def test_revocation_lists_count_wherever_a_certificate_is_presented(
     revoked: str, contract: str, said: str, newest: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The PKI itself knows of no revocation: only a list from elsewhere does."""
-    assert main(["pki", "init", "pki", "--profile", "both"]) == 0
-    store, now = Store(Path("pki"), "iso20" if newest else "iso2"), datetime.datetime.now(datetime.UTC)
+    assert main(["pki", "init", "test-pki", "--profile", "both"]) == 0
+    store, now = Store(Path("test-pki"), "iso20" if newest else "iso2"), datetime.datetime.now(datetime.UTC)
     known = Revocations()
     known.revoke(store[revoked], now)
     issuer = store[revoked].issuer
@@ -98,7 +98,7 @@ def test_revocation_lists_count_wherever_a_certificate_is_presented(
 
 def test_a_contract_that_the_operator_canceled(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo() == 0
-    emaid = Store(Path("pki"))["contract"].common_name
+    emaid = Store(Path("test-pki"))["contract"].common_name
     code = demo("--set", f"charger.verdicts={{{emaid}: FAILED_ContractCanceled}}")
     assert code == 5
     assert "AuthorizationRes FAILED_ContractCanceled" in capsys.readouterr().out
@@ -114,7 +114,7 @@ def test_tariffs_and_services_of_a_bench_file(capsys: pytest.CaptureFixture[str]
         """
 role: both
 fast: true
-pki: pki
+pki: test-pki
 payment: contract
 tls: required
 trace: t.jsonl
@@ -133,7 +133,7 @@ charger:
       prices: [{start: 0, level: 3, percent: 150}, {start: 3600, level: 1, percent: 60, carbon: 120}]
 """
     )
-    assert main(["pki", "init", "pki"]) == 0
+    assert main(["pki", "init", "test-pki"]) == 0
     assert main(["run", "bench.yaml"]) == 0
     lines = [json.loads(line) for line in Path("t.jsonl").read_text().splitlines()]
     by_name = {line["name"]: line["message"] for line in lines if line.get("layer") == "message"}
@@ -149,7 +149,7 @@ charger:
     ("arguments", "text"),
     [
         (["--pki", "nowhere", "--payment", "contract"], "nowhere"),
-        (["--payment", "contract"], "a contract needs a PKI: pki is missing"),
+        (["--payment", "contract"], "a contract needs a PKI: test-pki is missing"),
         (["--pki", ".", "--payment", "contract", "--set", "tls=none"], "a contract needs TLS: tls is none"),
         (["--set", "charger.verdicts={DEPLFC00000001: FAILED_Canceled}"], "unknown ResponseCode 'FAILED_Canceled'"),
         (["--set", "charger.plans=[{prices: [{start: 5, level: 1}]}]"], "the first start is 0"),
@@ -165,7 +165,7 @@ def test_mistakes_are_one_line(arguments: list[str], text: str, capsys: pytest.C
 
 
 def test_a_missing_entry_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["pki", "init", "pki"]) == 0
+    assert main(["pki", "init", "test-pki"]) == 0
     assert demo("--contract", "contract-7") == 2
     assert "has no contract-7" in capsys.readouterr().err
 
@@ -203,7 +203,7 @@ def test_a_demo_of_iso20_out_of_an_empty_directory(capsys: pytest.CaptureFixture
     assert re.findall(r"contract installation of (DE\w{12})", said) == ["DEPLFC00000001", "DEXYZC00000002"]
     assert re.search(r"signature AuthorizationReq by contract DEPLFC\w+: ecdsa-sha512, [0-9a-f]{24}\.\.\.", said)
     assert names("t.jsonl").count("CertificateInstallationReq") == 2
-    store = Store(Path("pki"), "iso20")
+    store = Store(Path("test-pki"), "iso20")
     for name in ("contract-installed", "contract-installed-2"):
         path = store[name].key_path
         assert path is not None
@@ -211,7 +211,7 @@ def test_a_demo_of_iso20_out_of_an_empty_directory(capsys: pytest.CaptureFixture
     assert newest("--set", "vehicle.install=false", "--trace", "u.jsonl") == 0
     assert "CertificateInstallationReq" not in names("u.jsonl")
     assert newest() == 0  # installed again, they replace the previous ones
-    assert sorted(name for name in Store(Path("pki"), "iso20") if name.startswith("contract-")) == [
+    assert sorted(name for name in Store(Path("test-pki"), "iso20") if name.startswith("contract-")) == [
         "contract-installed", "contract-installed-2",
     ]  # fmt: skip
 
@@ -233,7 +233,9 @@ def test_keys_of_iso20_reach_the_roles(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_verdict_of_iso20_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     assert newest() == 0
-    emaids = [Store(Path("pki"), "iso20")[name].common_name for name in ("contract-installed", "contract-installed-2")]
+    emaids = [
+        Store(Path("test-pki"), "iso20")[name].common_name for name in ("contract-installed", "contract-installed-2")
+    ]
     verdicts = ", ".join(f"{emaid}: WARNING_eMSPUnknown" for emaid in emaids)
     assert newest("--set", f"charger.verdicts={{{verdicts}}}") == 5
     assert "payment by contract is not possible: the charger refuses DEPLFC" in capsys.readouterr().out
@@ -261,12 +263,12 @@ def test_a_provisioning_service_needs_http_and_real_time(
 
 
 def test_a_directory_of_other_things_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    """As a checkout of plugfest has one under the default name."""
-    Path("pki").mkdir()
-    Path("pki/notes.txt").write_text("mine")
+    """The PKI goes nowhere else unasked."""
+    Path("test-pki").mkdir()
+    Path("test-pki/notes.txt").write_text("mine")
     assert demo() == 2
     assert (
         capsys.readouterr().err
-        == "plugfest: pki exists, but holds no PKI: choose another directory, such as --pki my-pki\n"
+        == "plugfest: test-pki exists, but holds no PKI: choose another directory, such as --pki other-pki\n"
     )
-    assert [path.name for path in Path("pki").iterdir()] == ["notes.txt"]
+    assert [path.name for path in Path("test-pki").iterdir()] == ["notes.txt"]
