@@ -34,7 +34,7 @@ def printed(text: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> str:
     ],
 )
 def test_an_ascii_terminal_shows_drawings(text: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no drawing of ours is escaped, and JSON stays what it was."""
+    """Other characters are escaped, and JSON reads back unchanged."""
     assert printed(text, "ascii", monkeypatch) == shown
 
 

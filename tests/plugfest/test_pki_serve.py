@@ -297,8 +297,20 @@ def test_a_charger_asks_the_service_over_http(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["pki", "init", "pki", "--profile", "iso20"]) == 0
-    words = [sys.executable, "-u", "-m", "plugfest", "pki", "serve", "pki", "--port", "0", "--emaid", "DEXYZC00000002"]
+    assert main(["pki", "init", "test-pki", "--profile", "iso20"]) == 0
+    words = [
+        sys.executable,
+        "-u",
+        "-m",
+        "plugfest",
+        "pki",
+        "serve",
+        "test-pki",
+        "--port",
+        "0",
+        "--emaid",
+        "DEXYZC00000002",
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

@@ -149,7 +149,7 @@ charger:
     ("arguments", "text"),
     [
         (["--pki", "nowhere", "--payment", "contract"], "nowhere"),
-        (["--payment", "contract"], "a contract needs a PKI: test-pki is missing"),
+        (["--payment", "contract"], "a contract needs a PKI: pki is missing"),
         (["--pki", ".", "--payment", "contract", "--set", "tls=none"], "a contract needs TLS: tls is none"),
         (["--set", "charger.verdicts={DEPLFC00000001: FAILED_Canceled}"], "unknown ResponseCode 'FAILED_Canceled'"),
         (["--set", "charger.plans=[{prices: [{start: 5, level: 1}]}]"], "the first start is 0"),
