@@ -184,7 +184,7 @@ charger(
 charger(
     "20-tolerance",
     "schedules have a PowerTolerance",
-    SCHEDULED,
+    (*SCHEDULED, f"{PF}PowerFlow_AC#1", f"{PF}PowerFlow_DC#1", f"{PF}PowerFlow_BPT#2"),
     plant(plans=[Plan(tolerance=500.0)]),
     declared={"PIXIT_SECC_ISO20_PowerTolerance": True},
 )

@@ -240,8 +240,17 @@ def most_power(tester: TesterEv) -> float:
     return AC_WATTS if pics.ac else float(pics["par_EVMaximumVoltage"] * pics["par_EVMaximumCurrent"])
 
 
+def tolerated(tester: TesterEv) -> bool:
+    """Whether the chosen schedule has a PowerTolerance, which its charging part states for both directions."""
+    schedule = None if control(tester).dynamic else tester.offered.schedule
+    return schedule is not None and schedule.ChargingSchedule.PowerSchedule.PowerTolerance is not None
+
+
 def profile(tester: TesterEv) -> common.EVPowerProfileType:
-    """Scheduled: the steps of the chosen schedule, limited to what the tester can take. Dynamic: an expectation."""
+    """Scheduled: the steps of the chosen schedule, limited to what the tester can take. Dynamic: an expectation.
+
+    While the tester gives, its powers are negative, whatever the sign in the charger's schedule.
+    """
     chosen, anchor, most = control(tester), tester.connection.session.clock(), most_power(tester)
     if chosen.dynamic:
         return common.EVPowerProfileType(
@@ -253,18 +262,18 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
         anchor -= round(tester.now - tester.offered_at)
     schedule = tester.offered.schedule
     powers = schedule.ChargingSchedule.PowerSchedule if schedule is not None else None
-    if tester.gives and schedule is not None and schedule.DischargingSchedule is not None:
+    back = tester.gives and schedule is not None and schedule.DischargingSchedule is not None
+    if back:
         powers, most = schedule.DischargingSchedule.PowerSchedule, tester.back.watts
     steps = [
-        (entry.Duration, max(min(total(entry, "Power"), most), -tester.back.watts))
+        (entry.Duration, -min(abs(total(entry, "Power")), most) if back else min(total(entry, "Power"), most))
         for entry in (powers.PowerScheduleEntries.PowerScheduleEntry if powers is not None else ())
     ]
-    tolerated = powers is not None and powers.PowerTolerance is not None
     return common.EVPowerProfileType(
         TimeAnchor=anchor,
         Scheduled_EVPPTControlMode=common.Scheduled_EVPPTControlModeType(
             SelectedScheduleTupleID=tester.offered.tuple_id,
-            PowerToleranceAcceptance="PowerToleranceConfirmed" if tolerated else None,
+            PowerToleranceAcceptance="PowerToleranceConfirmed" if tolerated(tester) else None,
         ),
         EVPowerProfileEntries=_entries(steps or [(DAY, most)]),
     )

@@ -14,6 +14,7 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20
+from plugfest.conformance.secc.answered import wrong
 from plugfest.conformance.secc.back import Back
 from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, HIGH_VOLTAGE, LONG, SETTLES, larger
@@ -21,6 +22,7 @@ from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Result
+from plugfest.conformance.wire import Arrival
 from v2g.physical import number, signed
 from v2g.protocols.iso20 import RENEGOTIATION
 
@@ -55,8 +57,16 @@ async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     if flow == "power of the charger":
         tester.pics = tester.pics.with_(par_EVMaximumVoltage=HIGH_VOLTAGE)
     await tester.until("DC_CableCheck" if flow in FROM_CABLE_CHECK else "PowerDelivery.Start")
-    await FLOWS[flow](tester)
-    result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop")
+    held = ""
+    try:
+        await FLOWS[flow](tester)
+    except _HeldToProfileError:
+        held = ", until the charger, which offered a PowerTolerance, refused the deviation from the profile"
+    result.saw(f"power flow: {flow}", f"{counted(tester.loops, 'round')} of the loop{held}")
+
+
+class _HeldToProfileError(Exception):
+    """The charger enforces the profile whose tolerance the tester confirmed; a flow leaves it, so that it ends here."""
 
 
 def _limits(tester: TesterEv, which: str = "Charge") -> tuple[float, float]:
@@ -82,11 +92,21 @@ async def _ask(tester: TesterEv, amps: float | None, volts: float, seconds: floa
             message = replaced(message, name, value)
         await tester.send(message)
         arrival = await tester.response("DC_ChargeLoopReq")
+        _watched(tester, arrival)
         if arrival.name != "DC_ChargeLoopRes" or not arrival.code.startswith(("OK", "WARNING")):
             return False
         tester.loops += 1
         await tester.pause()
     return True
+
+
+def _watched(tester: TesterEv, arrival: Arrival) -> bool:
+    """Whether the charger warns that the tester left a profile whose tolerance it confirmed, as it may."""
+    if not iso20.tolerated(tester):
+        return False
+    if arrival.code == "FAILED_EVPowerProfileViolation":
+        raise _HeldToProfileError
+    return arrival.code == "WARNING_EVPowerProfileViolation"
 
 
 async def _end(tester: TesterEv) -> None:
@@ -387,7 +407,11 @@ async def _rounds(tester: TesterEv, seconds: float, **fields: Any) -> None:
         message = tester.make(tester.loop_request)
         for name, value in fields.items():
             message = replaced(message, name, value)
-        await tester.exchange(tester.loop_request, message)
+        await tester.send(message)
+        arrival = await tester.response(tester.loop_request)
+        failed = wrong(arrival, tester.loop_request, tester.session_id)
+        if failed is not None and not _watched(tester, arrival):
+            raise failed
         tester.loops += 1
         await tester.pause()
 
@@ -406,8 +430,6 @@ async def lower_alternating(tester: TesterEv) -> None:
 @FLOWS.on("alternating current")
 async def alternating(tester: TesterEv) -> None:
     """The loop for a long time, then the end, and the contactor after it."""
-    until = tester.now + LONG / 3.0
-    while tester.now < until:
-        await tester.charge(1)
+    await _rounds(tester, LONG / 3.0)
     await _end(tester)
     await asyncio.sleep(DEAD)
