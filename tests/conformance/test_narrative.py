@@ -51,6 +51,24 @@ def test_each_state_has_words() -> None:
             "repeats it while EVSEProcessing is Ongoing, for at most V2G_EVCC_CableCheck_Timeout (40 s)",
         ),
         (
+            "PF_EVCC_ISO20_CutExi_Metering#1",
+            "A response whose EXI is cut in half. The tester sends MeteringConfirmationRes with bad EXI (cut)",
+        ),
+        (
+            "PF_EVCC_ISO20_Connection_Lost#3",
+            "The connection breaks (tcp RST). The tester waits for ScheduleExchangeReq, then resets TCP",
+        ),
+        (
+            "PF_SECC_ISO20_Profile_AC_Invalid#3",
+            "Power profiles that a charger must refuse, AC. After ScheduleExchange, the tester sends PowerDeliveryReq "
+            "with profile negative",
+        ),
+        (
+            "PF_SECC_ISO20_Tolerance_NotConfirmed",
+            "A tolerance that the vehicle does not confirm. After ScheduleExchange (AC) or DC_PreCharge (DC), the "
+            "tester sends PowerDeliveryReq with PowerToleranceAcceptance PowerToleranceNotConfirmed",
+        ),
+        (
             "PF_SECC_ISO2_WrongRequest_DC#22",
             "Request that the state forbids, by seed (place 1). After PreCharge, "
             "the tester sends a request that is not due",

@@ -76,6 +76,9 @@ WITHIN = {
 EITHER = "AC: first, DC: second"
 """The setup of a case with a precondition for each energy."""
 
+PRE_CHARGE = "DC_PreCharge"
+"""What comes before PowerDelivery; with AC, that is ScheduleExchange."""
+
 EXPECTED = ("ev", "then", "tls", "not_before")
 """Names of variants that say what is expected."""
 
@@ -128,14 +131,19 @@ def course(case: Case, stimulus: Steps, most: int | None = None) -> str:
 
 
 def _later(case: Case, stimulus: Steps) -> bool:
-    """Whether the stimulus waits in a session that only begins where the case does: for any response but the first."""
-    answer = str(stimulus[0].get("reply", "")) if stimulus else ""
+    """Whether the stimulus waits, in a session that only begins where the case does, for any message but the first."""
+    first = stimulus[0] if stimulus else {}
+    message = str(first.get("reply") or first.get("of") or first.get("await", ""))
     begins = [one.rpartition(".")[2] for one in case.preconditions] == ["SAP"]
-    return begins and answer.endswith("Res") and answer != "SessionSetupRes"
+    return begins and message.endswith(("Req", "Res")) and not message.startswith("SessionSetupRe")
 
 
 def _stands(case: Case) -> str:
     """Where the session stands, with what is special about it."""
+    if case.preconditions and case.preconditions[0].endswith(f".{PRE_CHARGE}") and case.mode.energy != "dc":
+        before = case.preconditions[0].replace(PRE_CHARGE, "ScheduleExchange")
+        setup = EITHER if case.mode.energy == "any" else case.setup
+        return _stands(replace(case, preconditions=(before, *case.preconditions), setup=setup))
     if case.setup == EITHER:
         ac, dc = map(state, case.preconditions)
         return f"{ac} (AC) or {dc.removeprefix('after ')} (DC)"

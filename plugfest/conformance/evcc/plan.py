@@ -98,7 +98,7 @@ _SETUPS: Mapping[str, Mapping[str, Any]] = {
     "with a VAS (ServiceID 62001) offered": {"offers": True},
     "with a VAS (ServiceID 62002) offered": {"offers": True},
     "with ReceiptRequired true": {"receipts": True},
-    "with ReceiptRequired": {"receipts": True},
+    "with MeteringConfirmation asked for": {"receipts": True},
     "dynamic": {},
 }
 
