@@ -25,6 +25,12 @@ LIMITS = "PF_EVCC_ISO2_CurrentDemand_Limits#1"
     [
         ("ev-zero-session", "PF_EVCC_ISO2_PowerFlow#2", Cause.WRONG_SESSION, "has the session id 0000000000000000"),
         ("ev-no-session-stop", "PF_EVCC_ISO2_RequestOrder", Cause.CLOSED, "the vehicle closes the connection after"),
+        (
+            "20-closes-at-metering",
+            "PF_EVCC_ISO20_MeteringConfirmation_Request",
+            Cause.CLOSED,
+            "the vehicle closed the connection before MeteringConfirmationReq",
+        ),
         ("ev-c-early", "PF_EVCC_DIN_SessionStop", Cause.PILOT_STATE, "nothing has been agreed yet"),
         ("ev-other-emaid", "PF_EVCC_ISO2_PaymentDetails_Failed#1", Cause.WRONG_FIELD, "but the certificate is for"),
         ("ev-never-c", "PF_EVCC_ISO2_LowerLimit_AC", Cause.REFUSED, "a charger refuses PowerDeliveryReq"),

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 import evcc.iso20_ac
+import evcc.iso20_metering
 import secc.iso20_parking
 from faults.fault import charger, deep, late, nothing, sending, unjudged, vehicle, with_
 from plugfest.conformance.fields import found, replaced
@@ -43,6 +44,19 @@ vehicle("20-check-out-back", "a check-out goes back to its beginning", f"{EV}Par
         )(message), "iso20"))  # fmt: skip
 vehicle("20-check-out-relative", "CheckOutTime counts from now", f"{EV}Parking#1", f"{EV}Parking#3",
         adjust=sending("VehicleCheckOutReq", with_(CheckOutTime=600), "iso20"))  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Metering
+
+
+def _closes(drive: Any, *, dynamic: bool) -> None:
+    drive.session.channel.abort()
+
+
+vehicle("20-closes-at-metering", "the connection is closed when a metering confirmation is asked for",
+        f"{EV}MeteringConfirmation_Request", f"{EV}Notifications_Metering#1",
+        patches=[(evcc.iso20_metering, "confirm", _closes)])  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------

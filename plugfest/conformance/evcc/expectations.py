@@ -281,12 +281,10 @@ def recv(step: Step, expect: Steps) -> Action:
             went_on = any(one.name == "SessionStopReq" for one in tester.requests[course.position :])
             if optional(tester.pics, name) and went_on:
                 raise Inconclusive(f"the vehicle leaves out {name}, as it may", cause=Cause.NOT_DECLARED)
-            raise Failed(
-                f"no {wanted} came within {seconds:g} s",
-                expected=wanted,
-                observed=seen,
-                cause=Cause.NO_REQUEST,
-            )
+            text, cause = f"no {wanted} came within {seconds:g} s", Cause.NO_REQUEST
+            if tester.hung_up:
+                text, cause = f"the vehicle closed the connection before {wanted}", Cause.CLOSED
+            raise Failed(text, expected=wanted, observed=seen, cause=cause)
         arrival = right()[0]
         course.position = tester.requests.index(arrival) + 1
         wrong = [
