@@ -43,6 +43,8 @@ def _of_leaf(chain: Any, roots: Any, role: Any, at: Any, *, suite: str = "iso2",
 
 charger("chain-leaf-asked", "revocation is asked for the leaf alone", f"{TWENTY}#11",
         patches=[(pki.path, "validate", _of_leaf)])  # fmt: skip
+charger("chain-leaf-asked-2", "in ISO 15118-2, revocation is asked for the leaf alone", f"{TWO}#21", reading=True,
+        patches=[(pki.path, "validate", _of_leaf)])  # fmt: skip
 
 FORMS = "PF_SECC_ISO2_ContractForms"
 charger("emaid-literal", "the eMAID has to be letter by letter that of the certificate", f"{FORMS}#1", f"{FORMS}#3",

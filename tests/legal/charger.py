@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -404,8 +405,27 @@ charger(
 charger(
     "slow-ramp",
     "the voltage rises by 100 V/s",
-    (*DC, "TC_SECC_DC_VTB_PreCharge_001", "PF_SECC_DIN_PreCharge_OK"),
+    (
+        "PF_SECC_ISO2_PowerFlow#19",
+        *DC,
+        "TC_SECC_DC_VTB_PreCharge_001",
+        "PF_SECC_DIN_PreCharge_OK",
+        "PF_SECC_DIN_PowerFlow#18",
+    ),
     dynamics(volts_per_second=100.0),
+)
+
+
+def _coarse(system: Any) -> None:
+    if system.power is not None:
+        system.power.rate(dataclasses.replace(system.power.limits, tolerance=10.0, ripple=9.0))
+
+
+charger(
+    "coarse-supply",
+    "a large DC supply with a tolerance of 10 A and a ripple of 9 A",
+    ("PF_SECC_ISO2_PowerFlow#7", *DC, "PF_SECC_DIN_PowerFlow#7"),
+    _coarse,
 )
 charger("slow-setup", "SessionSetupRes after 1.4 s", ALL, saying(SessionSetupRes=late(1.4)))
 charger(

@@ -16,6 +16,8 @@ rule = BOOK.rule
 DAY = 86400
 SHORTEST = 4
 """s: a schedule that ends sooner allows no charging; with one, a vehicle would only renegotiate."""
+ROUNDED = 2
+"""s by which a tariff may end after its schedule."""
 DIN_ENTRIES = 12
 """The most entries of a PMaxSchedule [V2G-DC-329]."""
 
@@ -189,6 +191,25 @@ def tariff(facts: Facts, body: Any) -> str:
             if lasts is not None and begins + lasts > after.TimeInterval.start:
                 name, until = f"tariff {one.SalesTariff.SalesTariffID}", begins + lasts
                 return f"{name} has an entry until {until} s, and the next one begins at {after.TimeInterval.start} s"
+    return ""
+
+
+@rule("tariff-other", "a tariff has an id of its own, counts its levels from 1, and ends with its schedule", SECC,
+      "ChargeParameterDiscoveryRes", severity="note", live=Live.UNSEEN, only=(ISO2,))  # fmt: skip
+def tariff_other(facts: Facts, body: Any) -> str:
+    """One that ends sooner has no price for the rest: the vehicle may read only so many entries."""
+    tariffs = [(one, one.SalesTariff) for one in _tuples(body) if one.SalesTariff is not None]
+    known: dict[int, Any] = {}
+    for schedule, given in tariffs:
+        number, entries = given.SalesTariffID, given.SalesTariffEntry
+        if known.setdefault(number, entries) != entries:
+            return f"tariff {number} is there twice, with other entries"
+        if any(entry.EPriceLevel == 0 for entry in entries):
+            return f"tariff {number} has level 0"
+        last, until = entries[-1].TimeInterval, _end(schedule)
+        ends = getattr(last, "start", 0) + (getattr(last, "duration", None) or 0)
+        if until is not None and ends > until + ROUNDED:
+            return f"tariff {number} lasts until {ends} s, and its schedule until {until} s"
     return ""
 
 

@@ -304,9 +304,13 @@ PROVISIONING: Mapping[str, Maker] = {
 # Benches, and what is made with them
 
 
-@cache
 def in_memory(protocol: Protocol = ISO2) -> Certificates:
-    """The certificates of in-memory benches, for sessions of a protocol."""
+    """The certificates of in-memory benches, for sessions of a protocol: the same ones on both sides."""
+    return _in_memory(SUITE_OF.get(protocol.name, ISO2.name))
+
+
+@cache
+def _in_memory(suite: str) -> Certificates:
 
     def now() -> datetime.datetime:
         try:
@@ -314,7 +318,7 @@ def in_memory(protocol: Protocol = ISO2) -> Certificates:
         except RuntimeError:
             return MEMORY_NOW
 
-    return Certificates(_store("conformance", SUITE_OF.get(protocol.name, ISO2.name)), now)
+    return Certificates(_store("conformance", suite), now)
 
 
 IN_DIRECTORIES: Mapping[str, tuple[str, ...]] = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448", "iso2")}

@@ -195,6 +195,32 @@ def _challenge(body: Any) -> bytes | None:
     return given
 
 
+SEALED = ("CertificateInstallationRes", "CertificateUpdateRes")
+
+
+@hears("sealing-key-fresh", "each contract is sealed with an ephemeral key of its own", "V2G2-819", *SEALED,
+       cause=Cause.WRONG_FIELD)  # fmt: skip
+def sealing_key_fresh(flow: Flow, log: Log, heard: Heard) -> str:
+    """The same answer again, as from a store of a back end, is not judged."""
+    key, sealed = _sealed(heard)
+    kept = [part.get(name) for one in log.sessions for part in (one.first, one.last) for name in SEALED]
+    before = [_sealed(one) for one in kept if one is not None]
+    if not key or not any(old == key and other != sealed for old, other in before):
+        return ""
+    return f"{heard.name} has the ephemeral key {key[:9].hex()}... again, for another sealed key"
+
+
+def _sealed(heard: Heard) -> tuple[bytes, bytes]:
+    """Ephemeral public key and sealed private key; both empty where nothing is delivered yet."""
+    body = heard.body
+    if not heard.ok or str(getattr(body, "EVSEProcessing", "Finished")) != "Finished":
+        return b"", b""
+    if (data := getattr(body, "SignedInstallationData", None)) is None:
+        return bytes(body.DHpublickey.value), bytes(body.ContractSignatureEncryptedPrivateKey.value)
+    kinds = (data.SECP521_EncryptedPrivateKey, data.X448_EncryptedPrivateKey, data.TPM_EncryptedPrivateKey)
+    return bytes(data.DHPublicKey), next((bytes(one) for one in kinds if one), b"")
+
+
 @hears("evse-id-one", "an outlet has one EVSEID", SPOKEN, "SessionSetupRes", *LOOP, cause=Cause.WRONG_FIELD)
 def evse_id_one(flow: Flow, log: Log, heard: Heard) -> str:
     before, given = log.last("SessionSetupRes"), getattr(heard.body, "EVSEID", None)

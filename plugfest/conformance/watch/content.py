@@ -120,6 +120,7 @@ ANSWERS: dict[str, Weight] = {
     "schedule-entries": Weight.FAILS,
     "schedule-echo": Weight.FAILS,
     "tariff": Weight.FAILS,
+    "tariff-other": Weight.NOTED,
     "pmax-negative": Weight.FAILS,
     "not-in-din": Weight.FAILS,
     "contract-in-din": Weight.FAILS,

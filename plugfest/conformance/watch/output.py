@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import SPOKEN, Book
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
 
@@ -116,6 +116,18 @@ def power_agreed(flow: Flow, said: Said) -> str:
         f"{said.name} reports {given:.0f} W {for_how_long(seconds)} where PMax of the chosen schedule is {watts:.9g} W "
         f"({most:.0f} W with tolerance)"
     )
+
+
+@on("power-unplanned", "no power flows where PMax of the chosen schedule is 0 W", SPOKEN, "secc", Stage.LOOP,
+    weight=Weight.NOTED, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def power_unplanned(flow: Flow, said: Said) -> str:
+    """A finding: chargers in the field have a schedule of 0 W, plan nothing by it, and deliver."""
+    watts, amps = flow.facts.scheduled(flow.terms.reaction + SETTLES), said.amps
+    wrong = watts == 0.0 and amps is not None and amps > SMALL_CURRENT and said.ok
+    seconds = flow.lasts("power-unplanned", wrong)
+    if seconds < LASTS:
+        return ""
+    return f"{said.name} reports {amps:.1f} A {for_how_long(seconds)} where PMax of the chosen schedule is 0 W"
 
 
 @on("voltage-limit", "an output stays within the lower of both sides' voltage limits", "IEC 61851-23", "secc",

@@ -7,6 +7,7 @@ from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
+from v2g.physical import number
 from v2g.rules.iso20.kinds import total
 from v2g.rules.rule import CLASSIC
 
@@ -22,6 +23,10 @@ NAMES = {
 """Limits of voltage, current and power, in DIN SPEC 70121 and ISO 15118-2, and in ISO 15118-20."""
 TWICE = 2.0
 """Factor above which a current that was offered is not the one that came."""
+COARSE, COARSE_PART = 10.0, 0.1
+"""A, and part of the highest current: twice what IEC 61851-23 allows a large current to be off by, or more."""
+RIPPLES = 18.0
+"""A from peak to peak: twice the most that IEC 61851-23 allows at any frequency."""
 PHASES, LINE_VOLTS = 3, 277.0
 """Most phases and volts of an AC outlet; a power beyond its rated current times these cannot come out of it."""
 
@@ -76,6 +81,32 @@ def line_offered(flow: Flow, said: Said) -> str:
     if watts < most or (profile is not None and profile < watts) or old < new * TWICE:
         return ""
     return f"{said.name} has EVSEMaxCurrent {new:g} A at {watts:.9g} W, but ChargeParameterDiscoveryRes had {old:g} A"
+
+
+@BOOK.hears("regulation-coarse", "tolerance and ripple of the current are those of a DC supply", "IEC 61851-23",
+            "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def regulation_coarse(flow: Flow, log: Log, heard: Heard) -> str:
+    """In DIN SPEC 70121 and ISO 15118-2. They only inform, so that it is a finding."""
+    part = getattr(heard.body, "EVSEChargeParameter", None)
+    highest = getattr(part, "EVSEMaximumCurrentLimit", None)
+    if highest is None or not heard.ok:
+        return ""
+    for name, most in (
+        ("EVSECurrentRegulationTolerance", max(COARSE, number(highest) * COARSE_PART)),
+        ("EVSEPeakCurrentRipple", RIPPLES),
+    ):
+        given = getattr(part, name, None)
+        if given is not None and number(given) > most:
+            return f"{heard.name} has {name} {number(given):g} A, with EVSEMaximumCurrentLimit {number(highest):g} A"
+    return ""
+
+
+@BOOK.on("voltage-from-zero", "a DC supply has a lowest voltage", SPOKEN, "secc", Stage.PARAMETERS, weight=Weight.SEEN,
+         cause=Cause.WRONG_FIELD)  # fmt: skip
+def voltage_from_zero(flow: Flow, said: Said) -> str:
+    if said.lowest.volts != 0.0 or not said.ok or not said.most.volts:
+        return ""
+    return f"{said.name} has a lowest voltage of 0 V, at which no supply charges"
 
 
 @BOOK.hears("schedule-rated", "a schedule offers no more power than the charger's rating", SPOKEN,

@@ -12,8 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import instances, roots, seeded
 
+from secc.minimal import minimal
 from v2g.messages import din70121, iso2
+from v2g.physical import physical
+from v2g.protocols import ISO2
 from v2g.reading import body_of
+from v2g.rules import parameters
 from v2g.rules.facts import Facts
 from v2g.rules.page import page
 from v2g.rules.quantities import FIELDS, physical_values
@@ -96,6 +100,38 @@ def test_a_schedule_whose_entries_have_no_start_says_nothing() -> None:
     entry = din70121.PMaxScheduleEntryType(TimeInterval=din70121.IntervalType(), PMax=11)
     pmax = din70121.PMaxScheduleType(PMaxScheduleID=1, PMaxScheduleEntry=[entry])
     assert read(din70121.SAScheduleTupleType(SAScheduleTupleID=1, PMaxSchedule=pmax)).steps == ()
+
+
+def _tariff(level: int, ends: int, number: int = 1) -> iso2.SAScheduleTupleType:
+    entry = iso2.SalesTariffEntryType(
+        TimeInterval=iso2.RelativeTimeIntervalType(start=0, duration=ends), EPriceLevel=level
+    )
+    pmax = iso2.PMaxScheduleEntryType(
+        TimeInterval=iso2.RelativeTimeIntervalType(start=0, duration=3600), PMax=physical(iso2, 11_000.0, "W")
+    )
+    return iso2.SAScheduleTupleType(
+        SAScheduleTupleID=number,
+        PMaxSchedule=iso2.PMaxScheduleType(PMaxScheduleEntry=[pmax]),
+        SalesTariff=iso2.SalesTariffType(SalesTariffID=1, NumEPriceLevels=3, SalesTariffEntry=[entry]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedules", "said"),
+    [
+        ([_tariff(1, 3600)], ""),
+        ([_tariff(1, 1800)], ""),
+        ([_tariff(1, 3600), _tariff(1, 3600, 2)], ""),
+        ([_tariff(0, 3600)], "tariff 1 has level 0"),
+        ([_tariff(1, 4800)], "tariff 1 lasts until 4800 s, and its schedule until 3600 s"),
+        ([_tariff(1, 3600), _tariff(2, 3600, 2)], "tariff 1 is there twice, with other entries"),
+    ],
+)
+def test_a_tariff_is_one_of_its_own_and_fits_its_schedule(schedules: list[Any], said: str) -> None:
+    """A tariff may end sooner: the vehicle may read only so many entries."""
+    offer = iso2.SAScheduleListType(SAScheduleTuple=schedules)
+    body = minimal(ISO2.schema, iso2.ChargeParameterDiscoveryRes, dc=True, SASchedules=offer)
+    assert parameters.tariff_other(Facts(), body) == said
 
 
 @pytest.mark.parametrize(

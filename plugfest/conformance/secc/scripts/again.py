@@ -72,6 +72,16 @@ async def by_category(tester: TesterEv, run: Run, result: Result) -> None:
         )  # fmt: skip
 
 
+@SCRIPTS.on("PF_SECC_ISO2_CertificateInstallation_NextSession")
+async def installed_again(tester: TesterEv, run: Run, result: Result) -> None:
+    """A contract in one session, and another one in the next: each is sealed with a key of its own."""
+    await tester.until("CertificateInstallation")
+    await tester.leave()
+    tester.forget()
+    await tester.until("CertificateInstallation")
+    result.saw("contracts in two sessions", "two")
+
+
 @SCRIPTS.on("PF_SECC_ISO2_Authorization_NextSession")
 async def next_session(tester: TesterEv, run: Run, result: Result) -> None:
     """A session with a right signature, then one with a wrong one: what was proven before proves nothing."""

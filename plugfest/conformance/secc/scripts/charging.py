@@ -268,3 +268,29 @@ async def slow(tester: TesterEv, run: Run, result: Result) -> None:
                 expected=f"a session for at least {READY:.0f} s", observed=str(why),
             ) from why  # fmt: skip
     result.saw("power after a slow way to it", f"after {tester.now - began:.0f} s")
+
+
+LATE = 45.0
+"""s before each of the same steps, within the time-out between two requests, and altogether more than 150 s."""
+
+
+@SCRIPTS.on("PF_SECC_DIN_ReadyToCharge_Late")
+async def too_slow(tester: TesterEv, run: Run, result: Result) -> None:
+    """A vehicle that takes longer than that: the charger ends the session, since the vehicle has to as well."""
+    await tester.until("SessionSetup")
+    began = tester.now
+    for state in (*STEPS, "PowerDelivery.Start"):
+        if state in STEPS:
+            await asyncio.sleep(LATE)
+        try:
+            await tester.until(state)
+        except Inconclusive:
+            if tester.now - began < READY:
+                raise
+            result.saw("the session ends", f"after {tester.now - began:.0f} s")
+            return
+    result.find(
+        f"power is delivered {tester.now - began:.0f} s after SessionSetupRes; a vehicle that keeps"
+        f" V2G_EVCC_ReadyToCharge_Timeout is gone after {timer('V2G_EVCC_ReadyToCharge_Timeout'):g} s",
+        cause=Cause.UNFINISHED,
+    )  # fmt: skip

@@ -24,7 +24,8 @@ FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 """Variant -> what the vehicle asks for."""
 
 BEGINS = {
-    "precharge": "CableCheck", "power of the charger": "CableCheck", "never ready": "ChargeParameterDiscovery",
+    "precharge": "CableCheck", "precharge in steps": "CableCheck", "power of the charger": "CableCheck",
+    "never ready": "ChargeParameterDiscovery",
     "current of the charger": "CableCheck", "voltage of the charger": "CableCheck", "slow steps": "SessionSetup",
     **dict.fromkeys(("limits told once", "power told once", "second session", "one phase", "less power"), "LINK"),
 }  # fmt: skip

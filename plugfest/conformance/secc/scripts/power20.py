@@ -18,6 +18,7 @@ from plugfest.conformance.secc.answered import wrong
 from plugfest.conformance.secc.back import Back
 from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, HIGH_VOLTAGE, LONG, SETTLES, larger
+from plugfest.conformance.secc.scripts.power_limits import two_steps
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.table import Table
@@ -338,6 +339,18 @@ async def precharge(tester: TesterEv) -> None:
             await tester.pause()
 
 
+@FLOWS.on("precharge in steps")
+async def in_steps(tester: TesterEv) -> None:
+    """A voltage, and once it is reached, a higher one."""
+    own = tester.responses["DC_ChargeParameterDiscoveryRes"].DC_CPDResEnergyTransferMode
+
+    def request(volts: float) -> Any:
+        message = replaced(tester.make("DC_PreChargeReq"), "EVTargetVoltage", iso20.volt(volts))
+        return replaced(message, "EVProcessing", "Ongoing")
+
+    await two_steps(tester, number(own.EVSEMinimumVoltage), _limits(tester)[1], request)
+
+
 @FLOWS.on("giving back")
 async def giving(tester: TesterEv) -> None:
     """A negative target, held long enough that it must be reached, then another one."""
@@ -385,7 +398,7 @@ GIVING = (
 """Flows with a discharge profile."""
 LARGE = ("limits of the charger", "power of the charger", "limits of the charger back")
 """Flows of a vehicle that only the charger limits."""
-FROM_CABLE_CHECK = ("precharge", "power of the charger")
+FROM_CABLE_CHECK = ("precharge", "precharge in steps", "power of the charger")
 """Flows that begin before precharge."""
 
 

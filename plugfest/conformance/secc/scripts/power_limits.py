@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc.scripts.power import (
     CALM,
     FAR_BELOW,
@@ -18,7 +21,7 @@ from plugfest.conformance.secc.scripts.power import (
     limits,
 )
 from plugfest.conformance.secc.tester import TesterEv
-from plugfest.conformance.verdict import Inconclusive
+from plugfest.conformance.verdict import Failed, Inconclusive
 from v2g.physical import number, physical
 from v2g.rules.schedule import read
 
@@ -36,6 +39,56 @@ METERED = 3.0
 """s between two requests of a loop, so that a meter shows more than its first reading."""
 WAITS = 2.0
 """s that a slow vehicle waits: long enough for an output that is wrongly on to be seen."""
+
+FIRST, WHOLE = 2.0, 4.8
+"""s that an output has to reach the first of two precharge voltages, and s for both: the vehicle waits 7 s in all."""
+STUCK = 2.0
+"""s for which it stays at the first before that counts."""
+REACHED, APART = 20.0, 80.0
+"""V by which a voltage is reached, and by which both differ at least."""
+
+
+@FLOWS.on("precharge in steps")
+async def in_steps(tester: TesterEv) -> None:
+    """See :func:`two_steps`."""
+    own, module = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter, tester.protocol.module
+    _, highest = limits(tester)
+
+    def request(volts: float) -> Any:
+        return replaced(tester.make("PreChargeReq"), "EVTargetVoltage", physical(module, volts, "V"))
+
+    await two_steps(tester, number(own.EVSEMinimumVoltageLimit), highest, request)
+
+
+async def two_steps(tester: TesterEv, least: float, highest: float, request: Callable[[float], Any]) -> None:
+    """A precharge voltage, and once it is reached, a higher one: the output leaves the first.
+
+    A charger may refuse the second, or end a precharge that takes so long; one that is slow is not judged.
+
+    Raises:
+        Failed: the output was fast to reach the first voltage, and stays there.
+    """
+    low, high = max(least, 150.0) + LEAST_ABOVE, highest * 0.9
+    low += (high - low) * tester.rng.uniform(0.1, 0.3)
+    began, reached, target = tester.now, None, low
+    while tester.now < began + WHOLE and high - low >= APART:
+        message = request(target)
+        await tester.send(message)
+        arrival = await tester.response(type(message).__name__)
+        if not arrival.code.startswith("OK"):
+            return
+        volts = number(arrival.message.EVSEPresentVoltage)
+        if reached is None and abs(volts - low) <= REACHED:
+            reached, target = tester.now, high
+        elif (reached is None and tester.now > began + FIRST) or (reached is not None and abs(volts - low) > REACHED):
+            return
+        await tester.pause()
+    if reached is not None and tester.now - reached >= STUCK:
+        raise Failed(
+            f"the output stays at {volts:.0f} V, {tester.now - reached:.1f} s after {high:.0f} V was asked for",
+            cause=Cause.PHYSICS, expected=f"a voltage that goes from {low:.0f} V to {high:.0f} V",
+            observed=f"{volts:.0f} V",
+        )  # fmt: skip
 
 
 @FLOWS.on("current of the charger")
