@@ -226,11 +226,24 @@ FLOWING = {"CurrentDemand", "ChargingStatus", "PreCharge", "PowerDelivery", "Wel
 DRIVES = ("secc.dc", "secc.ac", "secc.envelope", "secc.power", "secc.agreed", "secc.outlet", "secc.pauses")
 
 
+STEM = 4
+"""Letters of a word that stay at least when its ending goes."""
+
+
+def _stem(word: str) -> str:
+    """A word without the letters in which its forms differ."""
+    return re.sub(f"(?<=.{{{STEM}}})(e|es|s|ing|ed|ation)$", "", word)
+
+
 def _about(change: Site | Entry) -> list[str]:
-    """Words of the names of cases that are about what is changed: ``PreCharge``, ``CmSlacParm``, ``PowerFlow``."""
+    """Words of the names of cases that are about what is changed: ``PreCharge``, ``CmSlacParm``, ``PowerFlow``.
+
+    Of a function and its module, the stems: ``_renegotiate`` is about Renegotiation, ``iso20_prices`` about prices.
+    """
     if isinstance(change, Site):
-        name = change.function.rpartition(".")[2].strip("_")
-        return [name.title().replace("_", ""), *(("PowerFlow", "Pause") if change.module in DRIVES else ())]
+        module, name = change.module.rpartition("_")[2], change.function.rpartition(".")[2].strip("_")
+        words = [_stem(name.title().replace("_", ""))] + ([_stem(module.title())] if "_" in change.module else [])
+        return words + (["PowerFlow", "Pause"] if change.module in DRIVES else [])
     names = [name.partition(".")[0] for name in change.messages]
     flows = ["PowerFlow"] if FLOWING & {name[:-3] for name in names} else []
     return flows + [
