@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ import pytest
 from hypothesis import settings
 
 from plugfest.virtual import VirtualLoop
+
+# Schemas, tables and thousands of tests live as long as the run: to look for garbage among them takes a tenth of it.
+gc.set_threshold(100_000, 20, 100)
 
 # Started in the background of a shell, Ctrl-C is ignored, and so it is by the commands that tests start and stop.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,6 +32,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     from sharing import Scheduling
 
     return Scheduling(config, log)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
