@@ -14,9 +14,13 @@ import secc.iso20_prices
 import secc.iso20_profile
 import secc.iso20_schedule
 import v2g.session
+import v2g.signature
 from faults.fault import async_nothing, charger, late, nothing, refusing, sending, timing, vehicle, with_
+from pki.profiles import Role
+from plugfest.conformance.sut.certificates import in_memory
 from v2g import signed_parts
 from v2g.errors import Refused, RemoteError
+from v2g.protocols import ISO20
 
 PF, EV = "PF_SECC_ISO20_", "PF_EVCC_ISO20_"
 LOOPS = (f"{PF}Loop_DC_scheduled", f"{PF}Loop_DC_dynamic")
@@ -114,6 +118,19 @@ vehicle("20-prices-end", "a session ends where prices are unproven", f"{EV}Price
 
 vehicle("20-prices-believed", "prices are believed whoever signed them", f"{EV}PriceSignature#3",
         f"{EV}PriceSignature#4", patches=[(evcc.iso20_prices, "_without", lambda res: res)], reading=True)  # fmt: skip
+
+
+def _of_any_sub(message: Any, given: Any, issuer: Any, *rest: Any) -> Any:
+    """The sub-CA 1 above the issuer counts, too."""
+    try:
+        return _examine(message, given, issuer, *rest)
+    except RemoteError:
+        return _examine(message, given, in_memory(ISO20).store.of_role(Role.MO_SUB1)[0].der, *rest)
+
+
+_examine = v2g.signature.examine_message
+vehicle("20-prices-of-sub1", "prices are believed that any sub-CA of contracts has signed", f"{EV}PriceSignature#6",
+        patches=[(v2g.signature, "examine_message", _of_any_sub)], reading=True)  # fmt: skip
 
 # Delivery and loop
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.evcc.scripts.steps import delivers, goes_on, hold
@@ -18,7 +19,7 @@ from v2g.physical import rational
 from v2g.prices import Rule, Stack, Tariff
 
 SET = "iso20-common"
-UNPROVEN = ("changed after signing", "signed by another key", "signed in part")
+UNPROVEN = ("changed after signing", "signed by another key", "signed in part", "signed by the sub-CA above")
 """Prices that a vehicle should not believe."""
 DEAR, CHEAP = 0.35, 0.01
 """Per kWh."""
@@ -56,6 +57,11 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
         case "signed by another key":
             other = credential(tester.certificates.other["mo-sub2"]).key
             signed = signature.sign_message(cheap, other, SET, tester.pics.grammar)
+        case "signed by the sub-CA above":  # of the contract's chain, but not its issuer
+            above = next(iter(tester.certificates.store.of_role(Role.MO_SUB1)), None)
+            if above is None:
+                raise Inconclusive("this PKI has no sub-CA 1 of contracts", cause=Cause.NO_CERTIFICATES)
+            signed = signature.sign_message(cheap, credential(above).key, SET, tester.pics.grammar)
         case _:
             raise NotExecutable(f"prices {what!r}")
     caught = tester.catch(lambda one: delivers(one, "Start") and one.message.EVPowerProfile is not None)
