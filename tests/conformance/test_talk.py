@@ -87,3 +87,18 @@ def test_a_vehicle_may_close_when_the_answer_came_too_late(seconds: float, found
     talk.found.clear()
     talk.closed(flow)
     assert [one.name for one in talk.found] == found
+
+
+@pytest.mark.parametrize(("required", "found"), [(True, ["receipt-due"]), (False, [])])
+def test_a_receipt_that_is_left_out_is_named_once(required: bool, found: list[str]) -> None:
+    """The next round of the loop is out of order then, too; the receipt says more."""
+    flow, talk = Flow(Terms.of(Pics())), Talk()
+    status = iso2.AC_EVSEStatusType(NotificationMaxDelay=0, EVSENotification="None", RCD=False)
+    response = iso2.ChargingStatusRes(
+        ResponseCode="OK", EVSEID="ZZ00000", SAScheduleTupleID=1, ReceiptRequired=required, AC_EVSEStatus=status
+    )
+    talk.asked(flow, "iso2", iso2.ChargingStatusReq(), bytes(8), None, contract=True)
+    talk.replied(flow, response)
+    talk.found.clear()
+    talk.asked(flow, "iso2", iso2.ChargingStatusReq(), bytes(8), None, contract=True)
+    assert [one.name for one in talk.found] == found

@@ -88,7 +88,9 @@ class Talk:
                 flow, "other-protocol", f"{name} is of {TITLES.get(schema, schema)}, which the charger has not chosen",
                 "a vehicle speaks the protocol that the charger has chosen", Cause.WRONG_MESSAGE,
             )  # fmt: skip
-        if self.order is not None and not excused and self.answered and self.order.verdict(request) == "illegal":
+        due = self.receipt and contract and not excused and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST)
+        ordered = self.order is None or excused or not self.answered or self.order.verdict(request) != "illegal"
+        if self.order is not None and not ordered and not due:
             self._add(
                 flow, "request-order", f"{name} comes after {self.last or 'the handshake'}",
                 f"requests come in order: {self.order.expected()} is due", Cause.WRONG_MESSAGE,
@@ -106,8 +108,7 @@ class Talk:
             )  # fmt: skip
         for one in self.papers.show(request):
             self._add(flow, one.name, one.text, one.rule, one.cause, fails=one.fails)
-        due = self.receipt and contract and not excused
-        if due and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST):
+        if due:
             self._add(
                 flow, "receipt-due", f"{name} comes although ReceiptRequired was true and payment is by contract",
                 RECEIPT, Cause.WRONG_MESSAGE,
