@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import secc.agreed
-from faults.fault import charger, deep, sending, timing
+from faults.fault import charger, deep, sending, timing, with_
 from pki import delivery
 from secc.agreed import Agreed
 from secc.envelope import LimitedOutput
@@ -117,3 +117,14 @@ for _name, _text, _change in (
 ):
     charger(f"tariff-{_name}", _text, TARIFFS, reading=True,
             adjust=sending("ChargeParameterDiscoveryRes", _tariffs(_change)))  # fmt: skip
+
+# The handshake
+
+
+def _zero_is_none(message: Any) -> Any:
+    return with_(SchemaID=message.SchemaID or None)(message)
+
+
+charger("schema-id-zero", "a SchemaID of 0 counts as none", "PF_SECC_ISO2_SAP_Priority#1",
+        "PF_SECC_ISO2_SAP_Priority#2",
+        adjust=sending("supportedAppProtocolRes", _zero_is_none, "appproto"))  # fmt: skip

@@ -305,7 +305,10 @@ async def no_receipt(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Priority")
 async def priority(tester: TesterEv, run: Run, result: Result) -> None:
-    """ISO 15118-2 and DIN SPEC 70121 in one offer, in either order: the charger chooses the one of Priority 1."""
+    """ISO 15118-2 and DIN SPEC 70121 in one offer, in either order: the charger chooses the one of Priority 1.
+
+    Where that one is listed last, it has the SchemaID 0, which is a number like any other.
+    """
     first = ISO2 if run.variant["first"] == "ISO 15118-2" else DIN
     await tester.until("TCP")
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=[entry(first, 1, 1)]))
@@ -314,7 +317,9 @@ async def priority(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.leave()
     tester.forget()
     await tester.until("TCP")
-    ids = tester.rng.sample(range(256), 2)
+    ids = tester.rng.sample(range(1, 256), 2)
+    if run.variant["listed"] == "last":
+        ids[0] = 0
     listed = sorted((ISO2, DIN), key=lambda one: (one is first) == (run.variant["listed"] == "last"))
     offers = [entry(protocol, ids.pop(), 1 if protocol is first else 2) for protocol in listed]
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=offers))
