@@ -53,7 +53,10 @@ def list_cases(args: argparse.Namespace) -> int:
         raise UserError("no case matches --sut, --protocol and -k; see plugfest conformance list")
     if args.count:
         counts = collections.Counter(case.file for case in found)
-        runs = collections.Counter({file: sum(1 for c in found if c.file == file for _ in c.runs()) for file in counts})
+        protocols = protocol_names(args.protocol)
+        runs = collections.Counter(
+            case.file for case in found for run in case.runs() if protocols is None or run.protocol in protocols
+        )
         for file, number in counts.items():
             say(f"{number:5} cases {runs[file]:5} runs  {file}")
         say(f"{len(found):5} cases {runs.total():5} runs")
