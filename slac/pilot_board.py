@@ -56,7 +56,7 @@ def report_of(said: Mapping[str, object]) -> Report:
     """A board's report from its keys and values (text or numbers). Keys that are not known are passed over.
 
     Raises:
-        PilotError: neither state nor level, or a value that is none.
+        PilotError: neither state nor level, or an invalid value.
     """
     if "state" not in said and "high" not in said:
         raise PilotError("a report needs state or high")

@@ -101,7 +101,7 @@ def offline(path: Path) -> list[list[str]]:
 def test_the_commands_of_a_page_work_one_after_the_other(
     path: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one directory, as somebody who follows the page has it; demos in virtual time."""
+    """In one directory, as for somebody who follows the page; demos in virtual time."""
     for name in folder.iterdir():
         (tmp_path / name.name).symlink_to(name)
     if "pki import" in path.read_text(encoding="utf-8"):

@@ -54,6 +54,11 @@ PHRASES = {
     r"\b(cannot|can|to) be spoken\b": "be used, be negotiated",
     r"\bsaid a word\b": "has sent nothing",
     r"\b(session|phase|run|vehicle|charger|message|packet|frame|step)\(s\)": "boundary.text.counted",
+    r"\bas (an?|the|[a-z]+s)? ?[a-z ]{0,40}\bha(s|ve) it\b": "as the page writes it, as on the page",
+    r"\bthat there (are|is)\b(?= *([,.:;'\"]|$))": "existing",
+    r"\b(that|which) (is|are) none\b": "invalid, unusable",
+    r"\bunder a name (of its own|that no other has)\b": "with a unique name",
+    r"\btold (once for|in one line)\b": "reported",
     r"\bexpected=f?['\"]that\b": "the rule itself: the sentence says 'expected: ...'",
 }
 """Pattern -> what to write instead."""

@@ -84,7 +84,7 @@ def of_failures(mode: str, ways: Sequence[Way], typical: Sequence[str]) -> list[
 
 
 def _captures_as_written() -> list[str]:
-    """The table of recordings as the page has it: they are not here, and nobody can say what they come to."""
+    """The table of recordings as it is on the page, for a machine that does not have the recordings."""
     lines = PAGE.read_text(encoding="utf-8").partition(CAPTURES)[2].splitlines()
     begin = next((place for place, line in enumerate(lines) if line.startswith("|")), 0)
     end = next((place for place in range(begin, len(lines)) if not lines[place].startswith("|")), begin)

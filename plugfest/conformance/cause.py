@@ -26,7 +26,7 @@ class Severity(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """As reports and the catalogue have it."""
+        """As reports and the catalogue write it."""
         return self.name.lower()
 
     @property

@@ -14,7 +14,7 @@ class Page:
     Attributes:
         title: of the page.
         lines: for people.
-        data: the same for programs, as JSON has it.
+        data: the same for programs, to be written as JSON.
     """
 
     title: str

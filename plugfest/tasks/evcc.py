@@ -104,7 +104,7 @@ class Trip:
         )
 
     async def run(self, pilot: VehiclePilot, controls: Controls, stack: contextlib.AsyncExitStack) -> Outcome:
-        """Starts at the control pilot, as the bench has it: without messages, with SLAC, or on a plain cable."""
+        """Starts at the control pilot, as the bench says: without messages, with SLAC, or on a plain cable."""
         if self.bench.vehicle.basic:
             return await handoff.charge_basic(pilot, controls, self.nominal, self.looks.say)
         if not self.bench.slac:

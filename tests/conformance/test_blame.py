@@ -38,7 +38,7 @@ def test_a_vehicle_that_goes_on_does_so_after_what_it_ignored(run: str, answered
 
 
 def test_a_vehicle_that_waits_too_long_is_told_how_long() -> None:
-    """With the time that it had."""
+    """Its verdict says how much time it had."""
     reason = one(RUNS["PF_EVCC_ISO20_PreCharge_Never"], Fault("x", "x", "evcc", (), _patient, (), False)).reason
     found = re.search(
         r"went on with DC_PreChargeReq after ([\d.]+) s \(.*no further request once ([\d.]+) s are", reason
@@ -52,7 +52,7 @@ def _patient(system: Any) -> None:
 
 
 def test_a_vehicle_that_takes_what_it_must_not_read_has_not_given_up() -> None:
-    """It goes on at once, long before the timer of what it should have waited for."""
+    """It goes on at once, long before the timer that it should have waited for."""
     right, greeted = Channel.read_frame, set[int]()
 
     async def read_frame(self: Channel) -> tuple[int, bytes]:

@@ -35,7 +35,7 @@ EXPECTED = {run.id for run in runs() if "SECC_DIN_SessionSetup" in run.id}
 
 
 def run_pytest(folder: Path, *options: str, before: tuple[str, ...] = ()) -> tuple[int, str]:
-    """pytest in a process and a folder of its own, not as one of several processes."""
+    """pytest in its own process and folder, not as one of several workers."""
     command = [
         *before,
         sys.executable,
@@ -68,7 +68,7 @@ def lines(folder: Path) -> dict[str, int]:
 
 @pytest.mark.slow  # three processes, and a campaign that is run twice
 def test_two_processes_fill_one_campaign(tmp_path: Path) -> None:
-    """Each writes its own results; the report is of all; what passed is not run again, what failed is."""
+    """Each writes its own results; the report covers all of them; only what failed is run again."""
     script(tmp_path, DIN)
     code, output = run_pytest(tmp_path, "-n", "2", "--sut-campaign", "monday")
     folder = tmp_path / "monday"
@@ -125,7 +125,7 @@ MISTAKES = {
 
 
 def test_a_marker_with_mistakes(tmp_path: Path) -> None:
-    """Says what there is, without our frames."""
+    """The error says what to write, and shows none of our frames."""
     for number, words in enumerate(MISTAKES):
         script(tmp_path, words, str(number))
     code, output = run_pytest(tmp_path)

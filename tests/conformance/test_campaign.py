@@ -103,7 +103,7 @@ def test_what_failed_is_run_again(tmp_path: Path) -> None:
 
 
 def test_shards_are_disjoint_and_merge(tmp_path: Path) -> None:
-    """Two halves in two folders are the whole; the report is of both."""
+    """Two halves in two folders make the whole; the report covers both."""
     for number in (1, 2):
         own(tmp_path / str(number), shard=Shard(number, 2)).run(RUNS)
     assert not set(storage.read_results(tmp_path / "1")) & set(storage.read_results(tmp_path / "2"))
@@ -116,7 +116,7 @@ def test_shards_are_disjoint_and_merge(tmp_path: Path) -> None:
 
 
 def test_the_latest_result_counts_whoever_wrote_it(tmp_path: Path) -> None:
-    """A shard's later result stands before that of the whole campaign, and is its second attempt."""
+    """A shard's later result replaces that of the whole campaign, and counts as its second attempt."""
     for part, started, verdict in (("-1-of-2", "2026-03-02T10:00:00+00:00", "pass"),
                                    ("", "2026-03-01T10:00:00+00:00", "fail")):  # fmt: skip
         line = {"run": "X", "verdict": verdict, "started": started}
@@ -129,7 +129,7 @@ def test_the_latest_result_counts_whoever_wrote_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
 def test_no_shard(text: str) -> None:
-    """Words that name no shard."""
+    """Text that does not name a shard."""
     with pytest.raises(ValueError, match="a shard is I/N"):
         Shard.parse(text)
 
@@ -155,7 +155,7 @@ def test_evidence(tmp_path: Path) -> None:
 
 @needs_browser
 def test_a_report_fits_the_width_of_a_phone(tmp_path: Path) -> None:
-    """Its tables scroll by themselves; and what did not happen has no colour."""
+    """Its tables scroll on their own, and a count of zero has no colour."""
     own(tmp_path).run(RUNS[:1])
     page, _, _ = report.write(tmp_path)
     with chromium() as browser:
@@ -212,7 +212,7 @@ def test_merged_folders_know_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_system_that_cannot_be_opened_is_an_error_of_each_run(tmp_path: Path) -> None:
-    """The campaign goes on to its end, and says why."""
+    """The campaign runs to its end, and says why."""
     results = own(tmp_path, opener=_dead).run(RUNS)
     assert {(r.verdict, r.reason) for r in results.values()} == {(Verdict.ERROR, "OSError: the system is gone")}
 
@@ -274,7 +274,7 @@ def _silence() -> Any:
 
 
 def test_a_program_that_dies_is_noticed(tmp_path: Path) -> None:
-    """A simulator that ends at once, one that takes its time, and one that does not want to end."""
+    """A simulator that ends at once, one that takes its time, and one that has to be killed."""
 
     async def check() -> None:
         dying = Program("exit 3")
@@ -303,7 +303,7 @@ def test_command_line_against_our_own_charger(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_fresh_deletes_a_campaign_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder of somebody else's is refused, also what is beside a campaign stays."""
+    """A folder with other files is refused, and files beside a campaign stay."""
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup_OK", "--fresh", "--out", str(tmp_path)]
     (tmp_path / "thesis.txt").write_text("mine")
     assert main(words) == 2
@@ -319,7 +319,7 @@ def test_fresh_deletes_a_campaign_and_nothing_else(tmp_path: Path, capsys: pytes
 
 
 def test_two_campaigns_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The second one is told so; as another shard it may."""
+    """The second one is refused, unless it runs another shard."""
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup_OK", "--out", str(tmp_path)]
     with storage.alone(tmp_path):
         assert main(words) == 2
@@ -329,7 +329,7 @@ def test_two_campaigns_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A campaign in which nothing could reach its point is not a good one."""
+    """A campaign in which nothing reached its point does not succeed."""
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup", "--out", str(tmp_path), "--fresh"]
     for verdicts, code in (
         ([Verdict.INCONC], 3),
@@ -345,7 +345,7 @@ def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_progress_on_a_terminal_and_in_a_pipe() -> None:
-    """A pipe gets whole lines; a terminal a last line that fits it, and colours."""
+    """A pipe gets whole lines; a terminal gets colours, and a last line that fits its width."""
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -390,7 +390,7 @@ def test_a_bench_without_vehicle_certificates_makes_other_ones(tmp_path: Path) -
 
 
 def test_each_run_of_a_campaign_has_tls_of_its_own(tmp_path: Path) -> None:
-    """What one run spoils of certificates and options is right again in the next one."""
+    """Certificates and options that one run spoils are restored for the next one."""
     export.josev(good(), tmp_path / "pki", "12345")
     reach = Reach(address="::1", port=50000)
     made = setup.campaign(tmp_path / "out", "secc", Pics(), reach=reach, pki=tmp_path / "pki")
@@ -438,7 +438,7 @@ def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
 
 
 def test_a_silent_system_is_reported_while_the_campaign_runs(tmp_path: Path) -> None:
-    """Once, after some cases: overnight nobody looks, in the evening somebody does."""
+    """Once, after some cases, while somebody may still be watching."""
     notes: list[str] = []
     made = own(tmp_path, tell=lambda progress: notes.append(progress.note))
     made.one = lambda run: Result(  # type: ignore[method-assign]  # the test stands in for it
@@ -482,7 +482,7 @@ def test_pics_by_questions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "PICS_CMN_CMN_NoSuchThing: 3\n"])
 def test_a_pics_file_with_mistakes(tmp_path: Path, text: str) -> None:
-    """Each is an error of its own, which names the file."""
+    """Each is an error that names the file."""
     (tmp_path / "pics.yaml").write_text(text)
     with pytest.raises(PicsError, match=r"pics\.yaml"):
         load(tmp_path / "pics.yaml")

@@ -17,7 +17,7 @@ ALL = cases()
 
 
 def test_every_entry_parses_under_an_id_of_its_own() -> None:
-    """1174 cases or more, no id twice among them nor among their runs."""
+    """1174 cases or more; ids of cases and of runs are unique."""
     assert len(ALL) >= 1174
     ids = [run.id for run in runs()]
     assert len(ids) >= 1629
@@ -41,7 +41,7 @@ def test_every_name_is_defined() -> None:
 
 
 def test_every_script_and_check_belongs_to_the_catalogue() -> None:
-    """One under a name that no case has would never run."""
+    """One under an unknown name would never run."""
     ids = {case.id for case in ALL}
     assert {*charger_scripts.SCRIPTS, *vehicle_scripts.SCRIPTS} - ids == set()
     assert {*charger_checks.CHECKS, *vehicle_checks.CHECKS} - set(words()["checks"]) == set()
@@ -85,7 +85,7 @@ def test_bad_expressions_say_so(expression: str, capsys: pytest.CaptureFixture[s
 
 
 def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
-    """A case found by list is told by show, with its steps and rules."""
+    """A case that `list` finds is described by `show`, with its steps and rules."""
     assert main(["conformance", "list", "--sut", "secc", "--protocol", "iso2", "-k", "VTB_SDP_001"]) == 0
     assert capsys.readouterr().out.split()[0] == "TC_SECC_CMN_VTB_SDP_001"
     assert main(["conformance", "show", "TC_SECC_CMN_VTB_SDP_001"]) == 0

@@ -27,7 +27,7 @@ PAGE = Path(__file__).parents[2] / "docs/faults.md"
 
 
 def test_there_are_at_least_sixty() -> None:
-    """Sixty faults of different kinds, each under a name of its own."""
+    """Sixty faults of different kinds, each with a unique name."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
     assert all(fault.caught_by for fault in FAULTS)
 
@@ -104,7 +104,7 @@ close = Channel.close
     "name", ["PF_EVCC_DIN_SessionStop", "TC_EVCC_CMN_VTB_SessionStop_001", "TC_SECC_CMN_VTB_ServiceDiscovery_002"]
 )
 def test_a_declared_delay_is_tolerated_at_every_limit(name: str) -> None:
-    """Whatever is under test: a connection that is closed after 6.5 s instead of 5 passes where that is declared."""
+    """On either side, a connection that is closed after 6.5 s instead of 5 passes where that is declared."""
     run = BY_ID[name]
     fault = Fault("", "", run.case.sut, (), patches=((Channel, "close", closing_very_late),))
     assert one(run, fault).verdict is Verdict.FAIL
@@ -112,7 +112,7 @@ def test_a_declared_delay_is_tolerated_at_every_limit(name: str) -> None:
 
 
 def test_a_charger_that_takes_one_grammar_of_signed_info_passes_where_that_is_declared() -> None:
-    """Implementations of ISO 15118-20 disagree in it; ours takes both, others take xmldsig alone."""
+    """Implementations of ISO 15118-20 disagree about it; ours accepts both, others accept xmldsig alone."""
     run = BY_ID["PF_SECC_ISO20_Authorization_PnC"]
     fault = Fault("", "", "secc", (), patches=((signature, "GRAMMARS", {"iso20-common": ("xmldsig",)}),))
     assert one(run, fault).verdict is Verdict.FAIL
@@ -146,7 +146,7 @@ async def answering_on_the_main_stream(session: Session, message: Any, **more: A
 
 
 def test_an_answer_on_another_stream_is_reported_as_that() -> None:
-    """It came, if not where it was awaited."""
+    """It came, although not where it was expected."""
     fault = Fault("", "", "secc", (), patches=((Session, "send", answering_on_the_main_stream),))
     result = one(BY_ID["PF_SECC_ISO20_Renegotiation_Order_DC#2"], fault)
     assert result.judged is not None
@@ -155,7 +155,7 @@ def test_an_answer_on_another_stream_is_reported_as_that() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS[1::30], ids=lambda fault: fault.name)
 def test_the_sentence_of_a_verdict_stands_alone(fault: Fault) -> None:
-    """It has its parts: what was done, what was expected by which rule, what came; and a cause."""
+    """It says what was done, what was expected by which rule, and what came; and it names a cause."""
     result = one(BY_ID[fault.caught_by[0]], fault)
     assert caught(result, fault)
     if result.verdict is not Verdict.FAIL:

@@ -13,13 +13,13 @@ BY_ID = {run.id: run for run in runs()}
 
 
 def test_there_are_enough() -> None:
-    """At least forty, each under a name of its own, and each in runs that there are."""
+    """At least forty, each with a unique name, and each in existing runs."""
     assert len({variant.name for variant in VARIANTS}) == len(VARIANTS) >= 40
     assert [name for variant in VARIANTS for name in variant.runs if name not in BY_ID] == []
 
 
 def check(variant: Variant, *names: str) -> None:
-    """Each of these runs passes, without findings but those that are for the reader."""
+    """Each of these runs passes, with no findings other than notes for the reader."""
     results = {name: one(BY_ID[name], variant.as_fault, **variant.declared) for name in names}
     blamed = {
         name: (result.verdict.word, result.reason, list(map(str, result.findings)))

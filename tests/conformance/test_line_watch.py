@@ -24,7 +24,7 @@ MATCH = "TC_EVCC_CMN_VTB_CmSlacMatch_001"
 
 
 def test_judgements_have_names_of_their_own() -> None:
-    """Each judges messages or the pilot, under a name that no other has."""
+    """Each judges messages or the pilot, and has a unique name."""
     assert len({rule.name for rule in RULES}) == len(RULES)
     assert all((rule.hears is None) is not (rule.looks is None) for rule in RULES)
     assert all(bool(rule.kinds) is (rule.hears is not None) for rule in RULES)
@@ -38,7 +38,7 @@ def test_a_run_about_something_else_fails() -> None:
 
 
 def test_a_car_as_they_are_on_the_road_is_a_finding() -> None:
-    """A first START after 0.22 s is more than the standard allows, and what cars do: the run passes with a finding."""
+    """A first START after 0.22 s is later than the standard allows, but cars do it: the run passes with a finding."""
     result = one(RUNS[MATCH], Fault("", "", "evcc", (), patches=((slac.ev_run, "_QUIET_PART", 2.2),)))
     assert result.verdict is Verdict.PASS
     assert ["the first START comes" in str(finding) for finding in result.findings] == [True]

@@ -36,7 +36,7 @@ def test_a_line_is_a_measurement_or_nothing(line: str, measured: Measured | None
 
 
 def test_the_last_line_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines that are none, or too long, do not stop it; before the first one nothing is measured."""
+    """Lines that are not measurements, or too long, do not stop it; before the first measurement there is none."""
     monkeypatch.setattr(meter, "FRESH", math.inf)
     command = "printf '400 10\\nnonsense\\n'; head -c 2000 /dev/zero | tr '\\0' x; printf '\\n401.5 62 closed\\n'"
 

@@ -28,7 +28,7 @@ def test_there_are_at_least_450_seeded_faults() -> None:
 
 
 def test_areas_name_what_is_there() -> None:
-    """A module, a function or a message that was renamed would silently be left out."""
+    """A renamed module, function or message would silently be left out."""
     missing = []
     for area in AREAS:
         functions = {module: {site.function for site in source.sites(module)} for module in area.modules}
@@ -46,7 +46,7 @@ def test_areas_name_what_is_there() -> None:
 
 
 def test_each_module_of_a_role_is_mutated_or_says_why_not() -> None:
-    """A new module, or one that was parted, would silently be left out."""
+    """A new module, or one that was split, would silently be left out."""
     named = {module for area in AREAS for module in area.modules}
     there = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -78,7 +78,7 @@ def test_a_mutant_differs_in_one_place() -> None:
 
 
 def test_a_function_belongs_to_one_area_of_a_role() -> None:
-    """So that a mutant counts once."""
+    """Otherwise a mutant would count twice."""
     assert area_of("secc.iso2", "cable_check", "secc") is AREAS[0]
     assert area_of("secc.iso2", "session_setup", "secc") is not AREAS[0]
     assert area_of("evcc.iso2", "cable_check", "secc") is None
@@ -91,7 +91,7 @@ def test_table_mutants_are_told_apart() -> None:
 
 
 def test_reasons_are_sentences() -> None:
-    """Whoever writes why a mutant remains says it."""
+    """Each reason for a mutant that remains is in words."""
     assert all(isinstance(why, str) and len(why) > 20 for why in reasons().values())
 
 

@@ -116,6 +116,6 @@ def test_what_a_run_expects_in_words() -> None:
 
 
 def test_a_verdict_says_nothing_twice() -> None:
-    """Neither what was observed, nor the rule, if the sentence has it already."""
+    """Observation and rule are left out if the sentence says them already."""
     text = str(Judged("Title", "XRes came with FAILED", "X within T (2 s)", "T", "XRes FAILED", "1 s after XReq"))
     assert text == "Title: XRes came with FAILED (1 s after XReq); expected: X within T (2 s)"

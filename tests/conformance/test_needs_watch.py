@@ -21,7 +21,7 @@ CAPACITY = 100_000.0
 
 @dataclass
 class Car:
-    """Charges at 400 V and tells what it likes, once a second.
+    """Charges at 400 V and reports what it is given, once a second.
 
     Attributes:
         amps: that flow.
@@ -139,7 +139,7 @@ def test_a_vehicle_that_tells_little_is_right() -> None:
     ],
 )  # fmt: skip
 def test_what_no_counting_gives_is_blamed(told: Any, name: str) -> None:
-    """Jumps, values that stand, and energies of another battery than the SoC shows."""
+    """Jumps, values that do not change, and energies that do not fit the SoC."""
     car = Car()
     car.begin()
     for second, soc in enumerate(car.seconds(150)):
@@ -180,7 +180,7 @@ def test_an_soc_that_stands_is_blamed() -> None:
 
 @pytest.mark.parametrize("offset", [0.0, -15.0, 15.0])
 def test_a_cable_has_two_ends(offset: float) -> None:
-    """The inlet differs from the output by what falls off at the cable, and by two meters."""
+    """The inlet differs from the output by the drop along the cable and by the error of two meters."""
     car = Car()
     car.begin()
     for second, _ in enumerate(car.seconds(60)):

@@ -193,7 +193,7 @@ def test_evidence_of_tls_can_be_read(pics: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_probing_a_charger_with_tls(tmp_path: Path) -> None:
-    """TLS is found out first, and the session is then over it; a charger that is not there is said, not declared."""
+    """TLS is detected first, and then used for the session; a charger that is absent is reported, not declared."""
     out = tmp_path / "pics.yaml"
     with netns.link("cfp") as link:
         probing = link.command("evcc", sys.executable, "-m", "plugfest", "conformance", "pics", str(out), "-i",

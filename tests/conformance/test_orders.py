@@ -36,7 +36,7 @@ def test_payment_and_energy_matter() -> None:
     ("name", "protocol"), [("PF_SECC_ISO2_WrongRequest_DC", ISO2), ("PF_SECC_DIN_WrongRequest", DIN)]
 )
 def test_over_all_states_each_request_comes(name: str, protocol: Protocol, seed: int) -> None:
-    """Whatever the seed; and never one that the state allows, nor one twice in a state."""
+    """For every seed; never one that the state allows, and none twice in a state."""
     variants = case(name).variants
     places = max(int(variant["place"]) for variant in variants)
     choices = {str(variant["state"]): forbidden(protocol, str(variant["state"])) for variant in variants}

@@ -56,7 +56,7 @@ def test_the_catalogue_has_every_scenario() -> None:
 
 
 def test_every_word_of_the_vocabulary_is_used() -> None:
-    """An act, a look or a question that no scenario has would be dead."""
+    """An act, a look or a question that no scenario uses would be dead code."""
     used = [scenario(one) for one in SCENARIOS]
     assert {step.act for made in used for step in made.steps if hasattr(step, "act")} == set(ACTS)
     assert {expected.verb for made in used for expected in made.expected} == set(LOOKS)
@@ -67,7 +67,7 @@ def test_every_word_of_the_vocabulary_is_used() -> None:
 
 @pytest.mark.parametrize("one", UNATTENDED, ids=lambda one: one.id)
 def test_our_own_roles_pass(one: Case) -> None:
-    """Every scenario that an emulator fits is carried out and judged; nothing is left open."""
+    """Every scenario that suits an emulator is carried out and judged; nothing is left open."""
     assert impossible(scenario(one)) == ""
     result = run(one)
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
@@ -99,7 +99,7 @@ def _always_authorises(pair: OwnPair) -> None:
 
 
 def _does_nothing(*acts: str) -> Callable[[OwnPair], None]:
-    """One side does not do what it is told to."""
+    """One side ignores an instruction."""
     return lambda pair: pair.deaf.update(acts)
 
 
@@ -123,7 +123,7 @@ def _trusts_all(pair: OwnPair) -> None:
 
 
 def _forgets_paused(pair: OwnPair) -> None:
-    """A charger that does not know paused sessions any more."""
+    """A charger that has forgotten paused sessions."""
 
     class Forgetful(dict[Any, Any]):
         def __setitem__(self, key: Any, value: Any) -> None:

@@ -91,7 +91,7 @@ def test_a_mistake_in_the_answers_is_one_line(
 
 
 def empty(folder: Path) -> Path:
-    """A file of answers without any."""
+    """A file without answers."""
     path = folder / "empty.yaml"
     path.write_text("{}\n")
     return path
@@ -129,7 +129,7 @@ def test_a_recording_that_is_handed_in_gets_the_verdict_of_the_run(name: str, tm
 
 
 def test_what_nothing_measures_is_reported(tmp_path: Path) -> None:
-    """That the current is gone is the charger's word, where only the line is recorded."""
+    """If only the line is recorded, it is the charger that says that no current flows."""
     save(tmp_path / "answers.yaml", {"ITP-01-04-019": recorded(tmp_path / "line", "ITP-01-04-019")})
     assert main([*RUN, "--answers", str(tmp_path / "answers.yaml"), "--out", str(tmp_path / "out")]) == 0
     (told,) = result(tmp_path / "out")["not_observed"]
@@ -137,7 +137,7 @@ def test_what_nothing_measures_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_same_recording_fails_under_another_scenario(tmp_path: Path) -> None:
-    """A card that never came: the session of a charger that wants none is against that, and the charger is blamed."""
+    """The card was never presented: a charger that starts the session without it is blamed."""
     answered = recorded(tmp_path / "line", "ITP-01-04-008")
     answered.ended = answered.done["plug"] + 150.0
     save(tmp_path / "answers.yaml", {"ITP-01-01-004": answered})
@@ -214,7 +214,7 @@ def test_a_person_is_led_through_a_scenario(tmp_path: Path) -> None:
 
 
 def test_a_person_may_skip_and_stop(tmp_path: Path) -> None:
-    """Skipped is inconclusive; stopped is gone on with later."""
+    """A skipped scenario is inconclusive; a stopped one is continued later."""
     words = [*RUN, "--guide", "-k", "ITP-01-01-001 or ITP-01-01-002", "--out", str(tmp_path / "out")]
     code, said = dialogue(words, [("ready?", "s"), ("is all of this prepared?", "q")])
     assert code == 7, said

@@ -58,13 +58,13 @@ def test_a_foreign_pair_is_recorded_and_passes(link: netns.Link, tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_foreign_charger_that_lacks_a_protocol_is_blamed(link: netns.Link, tmp_path: Path) -> None:
-    """It speaks DIN only, where the vehicle prefers ISO 15118-2 and the charger was to have it."""
+    """It speaks DIN only, although the vehicle prefers ISO 15118-2 and the charger should support it."""
     result = judged(link, tmp_path, "ITP-01-01-010", ["--protocol", "din"], ["--protocol", "iso2,din"])
     assert (result["verdict"], result["blamed"], result["exit"]) == ("fail", "secc", 1), result
 
 
 def test_our_vehicle_meets_a_foreign_charger(link: netns.Link, tmp_path: Path) -> None:
-    """What is done at the vehicle plugfest does itself; the person plugs in."""
+    """plugfest performs the steps at the vehicle itself; the person plugs in."""
     foreign = link.command("secc", *PLUGFEST, "secc", "-i", link.secc_if, "--no-slac", "--plain")
     with started(foreign, until="charger ready"):
         result = campaign(

@@ -1,4 +1,4 @@
-"""The pytest plugin: its examples run, a wrong system fails them, and whoever does not use it pays nothing."""
+"""The pytest plugin: its examples run, a wrong system fails them, and it costs nothing if it is not used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "conformance"
 
 
 def run_pytest(folder: Path, *options: str) -> tuple[int, str]:
-    """pytest in a process and a folder of its own."""
+    """pytest in its own process and folder."""
     words = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""A recording alone: what it proves of a side is said rule by rule, and never of the wrong side."""
+"""A recording alone: what it proves about a side is listed rule by rule, and never for the wrong side."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ MADE = {"iso2-dc": (WAYS, TYPICAL[1:5:2]), "iso20-dc": (WAYS_20, TYPICAL_20[1:3]
 
 @pytest.mark.parametrize("mode", MADE)
 def test_the_side_that_was_not_made_to_fail_fails_nothing(mode: str, tmp_path: Path) -> None:
-    """Whatever one side does wrong, the other one keeps its rules; and of the culprit something is said."""
+    """Whatever one side does wrong, the other one passes, and the culprit gets at least a finding."""
     ways, stems = MADE[mode]
     wrong, made = [], 0
     for way in ways:
@@ -90,7 +90,7 @@ def test_the_side_that_was_not_made_to_fail_fails_nothing(mode: str, tmp_path: P
 
 
 def test_each_process_rule_is_one_of_the_checks() -> None:
-    """The table names rules that there are, and each side has some."""
+    """The table names existing rules, and each side has some."""
     assert set(PROCESS) <= set(RULES)
     for side in SIDES:
         assert sum(side in row.sides for row in PROCESS.values()) > 15
@@ -100,7 +100,7 @@ REPORTS = Path(__file__).parents[1] / "data" / "reports"
 
 
 def test_what_is_not_there_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
-    """A matching that nobody answered says nothing of a charger, and the exit code says that nothing was proven."""
+    """A matching that nobody answered proves nothing about a charger, and the exit code says so."""
     assert main(["conformance", "judge", str(REPORTS / "one-request-unanswered.pcap"), "--sut", "secc"]) == 1
     assert capsys.readouterr().out.startswith("Not judged: no ")
 
@@ -119,7 +119,7 @@ def test_machines_get_every_rule_with_its_verdict(capsys: pytest.CaptureFixture[
 
 
 def test_each_judgement_counts_in_some_way() -> None:
-    """The tables name judgements that there are, and rows that a judgement refers to are rows of their own."""
+    """The tables name existing judgements, and every row that a judgement refers to exists."""
     names, lines = {(one.side, one.name) for one in JUDGEMENTS}, {(one.side, one.name) for one in LINE}
     assert (set(SESSION) - names, set(MATCHING) - lines) == (set(), set())
     known = {*PROCESS, *(rule.name for rule in CONTENT), "times"}
@@ -190,7 +190,7 @@ def test_cases_are_those_of_the_session_that_was_recorded(name: str) -> None:
 
 
 def test_a_capture_without_addresses_blames_nobody_for_them() -> None:
-    """A "cooked" capture has no addresses: where a frame went cannot be told."""
+    """A "cooked" capture has no addresses: it does not show where a frame went."""
     found = judge(load(REPORTS / "cooked-capture.pcap"), SECC)
     assert found.of(Answer.FAIL) == []
 

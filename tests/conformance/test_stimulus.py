@@ -1,4 +1,4 @@
-"""What cases leave open is drawn by seed: legal, repeatable, and told."""
+"""What cases leave open is drawn by seed: legal, repeatable, and reported."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ HARD_CODED = [
 
 @pytest.mark.parametrize("fault", HARD_CODED, ids=lambda fault: fault.name)
 def test_a_hard_coded_value_does_not_pass(fault: Fault) -> None:
-    """A device that always says what the tester used to say is found out."""
+    """A device that always repeats what the tester used to say is caught."""
     result = one(BY_ID[fault.caught_by[0]], fault)
     assert caught(result, fault) or result.verdict is Verdict.INCONC, result.reason
 
@@ -156,7 +156,7 @@ def test_the_seed_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_foreign_id_differs_in_one_octet_anywhere() -> None:
-    """So that a device which compares any part of an id is found out by some of the runs."""
+    """Some of the runs catch a device that compares only part of an id."""
     right, places = bytes(range(8)), set()
     for seed in range(200):
         given = other_octets(random.Random(seed), right)

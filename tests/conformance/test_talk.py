@@ -67,7 +67,7 @@ def test_what_is_declared_and_left_out_fails() -> None:
 def test_a_vehicle_may_give_up_on_a_charger_that_is_at_work(
     processing: Literal["Ongoing", "Finished"], found: list[str]
 ) -> None:
-    """It closes when its timer is over, without SessionStopReq; from a charger that is done it takes leave."""
+    """It closes without SessionStopReq when its timer expires; a charger that is done gets SessionStopReq first."""
     flow, talk = Flow(Terms.of(Pics())), Talk()
     response = iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing=processing)
     talk.asked(flow, "iso2", iso2.AuthorizationReq(), bytes(8), None)

@@ -105,7 +105,7 @@ def test_a_common_cause_is_named_once_and_does_not_end_well() -> None:
 
 
 def test_several_causes_have_nothing_in_common() -> None:
-    """Then each run says its own."""
+    """Then each run gives its own cause."""
     results = _results((3, Verdict.INCONC, Cause.NO_PILOT), (3, Verdict.INCONC, Cause.NO_ACTION))
     assert common_cause(results) is None
     assert exit_code(results) is Exit.OPEN
@@ -188,7 +188,7 @@ def test_no_rule_broken_hides_another() -> None:
 
 
 def test_a_rule_that_many_runs_break_is_named_once() -> None:
-    """With how many of them have passed but for it; what one run alone breaks is told there."""
+    """It says how many of them would have passed otherwise; what only one run breaks is reported there."""
     each = (_broken(), _broken("twin"))
     runs = [
         *[_watched(*each) for _ in range(3)],

@@ -38,7 +38,7 @@ def unmeasured(system: Any) -> None:
 
 
 def test_judgements_have_names_of_their_own() -> None:
-    """Each judges messages, measurements, answers or the pilot, under a name that no other has."""
+    """Each judges messages, measurements, answers or the pilot, and has a unique name."""
     assert len({one.name for one in JUDGEMENTS}) == len(JUDGEMENTS)
     assert all(sum(how is not None for how in (one.speaks, one.shows, one.hears, one.sees)) == 1 for one in JUDGEMENTS)
     assert all(bool(one.stages) is (one.speaks is not None) for one in JUDGEMENTS)
@@ -124,7 +124,7 @@ def test_a_violation_says_all_in_one_sentence() -> None:
 
 
 def soc_jumps(message: str, module: str) -> Callable[[Any], None]:
-    """An SoC that is 20 % and 60 % in turns."""
+    """An SoC that alternates between 20 % and 60 %."""
     field = "PresentSOC" if module.startswith("iso20") else "EVRESSSOC"
     socs = itertools.cycle((20, 60))
     return sending(message, lambda one: deep(field, next(socs))(one), module)

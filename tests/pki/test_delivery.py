@@ -41,7 +41,7 @@ def sealed() -> delivery.Sealed:
 
 
 def test_sealing_gives_the_known_octets() -> None:
-    """KDF, cipher, padding and point format: every octet as independent implementations have it."""
+    """KDF, cipher, padding and point format: every octet as independent implementations produce it."""
     assert sealed() == delivery.Sealed(FIELD, PUBLIC)
 
 

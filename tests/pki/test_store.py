@@ -129,7 +129,7 @@ def test_a_key_of_another_certificate_is_noticed(tmp_path: Path) -> None:
 def test_a_directory_edited_by_hand_is_read_as_far_as_it_goes(
     damage: Callable[[Path], object], text: str, tmp_path: Path
 ) -> None:
-    """What is gone or damaged is told in one line, and the rest works."""
+    """What is gone or damaged is reported in one line, and the rest works."""
     make("iso2").save(tmp_path)
     damage(tmp_path / "iso2")
     store = Store(tmp_path, "iso2" if (tmp_path / "iso2/index.json").is_file() else None)

@@ -325,7 +325,7 @@ def test_a_wrong_argument_is_one_line(arguments: str, said: str, capsys: pytest.
 
 
 def test_what_is_typed_is_made_harmless(capsys: pytest.CaptureFixture[str]) -> None:
-    """An option that nobody knows, with an escape and a line of its own in it."""
+    """An unknown option that contains an escape sequence and a line break."""
     with pytest.raises(SystemExit):
         main(["demo", "--\x1b[31m\nplugfest: all is well"])
     assert r"unknown option --\x1b[31m\nplugfest: all is well" in capsys.readouterr().err

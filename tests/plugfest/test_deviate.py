@@ -1,4 +1,4 @@
-"""`do: deviate`: the next message of a name is another one than it should be, and those after it are not."""
+"""`do: deviate`: the next message of a name deviates, and those after it do not."""
 
 from __future__ import annotations
 

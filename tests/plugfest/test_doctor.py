@@ -208,7 +208,7 @@ def test_a_key_of_another_certificate_is_reported(tmp_path: Path, capsys: pytest
 
 
 def make_certificate(directory: Path, first: int, last: int) -> tuple[Path, Path]:
-    """A charger's certificate and key, valid from and to so many days from now."""
+    """A charger's certificate and key, valid from and to these numbers of days from now."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -1,4 +1,4 @@
-"""Keys, deviations and actions that do nothing are told; pause and resume with both roles in one bench."""
+"""Keys, deviations and actions that do nothing are reported; pause and resume with both roles in one bench."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_what_never_happened_is_told_at_the_end(tmp_path: Path, capsys: pytest.C
 
 
 def test_lists_count_from_one() -> None:
-    """Index 0 is none, and is said before the session; one beyond the end is said in it."""
+    """Index 0 is refused before the session."""
     text = (
         "role: both\ndeviations: [{message: ChargeParameterDiscoveryRes, set:"
         " {SASchedules.SAScheduleTuple.0.SAScheduleTupleID: 3}}]"

@@ -1,4 +1,4 @@
-"""``plugfest explain``: pages of the tables, for people and as JSON, and one line for what nobody knows."""
+"""``plugfest explain``: pages of the tables, for people and as JSON, and one line for unknown names."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_every_message_deviates_and_triggers_an_action(name: str, directory: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_is_known_and_what_cannot_come_is_reported(name: str) -> None:
-    """Services that are not spoken, and messages of the other energy, have no effect, which is told."""
+    """Services that are not used, and messages of the other energy, have no effect, which is reported."""
     ac = name.startswith("AC_")
     text = bench(ac, [f"{{at: {name}, do: stop}}"], [f"{{message: {name}, stream: 0x8101}}"])
     told = without_effect(loads(text))
@@ -101,7 +101,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "stream"), WRONG)
 def test_a_message_on_the_wrong_stream_is_skipped_and_ends_the_session(name: str, stream: int, tmp_path: Path) -> None:
-    """It is told, and the side that waits for it goes safe by its timer."""
+    """It is reported, and the side that waits for it becomes safe when its timer expires."""
     file, trace = tmp_path / "bench.yaml", tmp_path / "trace.jsonl"
     file.write_text(bench(False, [], [f"{{message: {name}, stream: {stream}}}"]))
     code = main(["run", str(file), "--fast", "--quiet", "--trace", str(trace)])

@@ -83,7 +83,7 @@ def test_ctrl_c_ends_charging_and_takes_everything_away() -> None:
 @needs_namespaces
 @pytest.mark.parametrize("end", ["vehicle", "charger"])
 def test_a_program_takes_the_place_of_an_end(end: str) -> None:
-    """Here the program is ours; it has the interface of its end, and its end is that of the lab."""
+    """Here the program is ours; it gets the interface of its end, and the lab ends with it."""
     role = {"vehicle": ["evcc", "--duration", "1"], "charger": ["secc", "--sessions", "1"]}[end]
     command = [*PLUGFEST, role[0], "-i", "$PLUGFEST_INTERFACE", "--no-slac", *role[1:], *PATIENT]
     own = ["--duration", "1"] if end == "charger" else []
@@ -97,7 +97,7 @@ def test_a_program_takes_the_place_of_an_end(end: str) -> None:
 @pytest.mark.netns
 @needs_namespaces
 def test_the_exit_code_is_that_of_the_program() -> None:
-    """As a program that reports failed tests has it."""
+    """So that a test program can report failures."""
     assert run(lab("--no-slac", "--peer", "exit 5")).returncode == 5
     assert left() == []
 
@@ -122,7 +122,7 @@ def test_a_second_charger_on_an_interface_is_refused() -> None:
 @needs_namespaces
 @pytest.mark.real_time
 async def test_two_programs_do_not_answer_on_one_interface() -> None:
-    """Whoever the other one is; on two interfaces of one host they do."""
+    """Whichever program the other one is; on two interfaces of one host they do."""
     with link("pfsdp") as made:
         one = interfaces.find(f"{made.secc}/{made.secc_if}")
         async with answering(one, lambda request: None):
@@ -188,7 +188,7 @@ def test_what_to_type_next_names_the_lab() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")
 def test_the_unit_of_a_charger_is_right(tmp_path: Path) -> None:
-    """systemd finds nothing to say about it, once the program is where it says."""
+    """systemd accepts it, once the program is where the unit says."""
     text = (EXAMPLES / "plugfest-charger.service").read_text()
     unit = tmp_path / "plugfest-charger.service"
     unit.write_text(text.replace("/opt/plugfest/bin/plugfest", sys.executable))

@@ -260,7 +260,7 @@ class _Gone:
 
 
 async def test_ctrl_c_stops_the_vehicle_even_if_nobody_reads_that() -> None:
-    """The wish counts before it is told."""
+    """The wish takes effect before it is reported."""
     bench = Bench("iso2-dc")
     trip = Trip(
         cast(Any, None), cast(Any, None), bench.vehicle, bench.ev, cast(Any, None), cast(Any, _Gone()), cast(Any, None)

@@ -39,7 +39,7 @@ BROKERS = [
 
 
 class Observer:
-    """Another client: what it has heard, by topic."""
+    """Another client: what it received, by topic."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self.client = client

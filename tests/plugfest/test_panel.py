@@ -123,7 +123,7 @@ def picture(page: Page, name: str, tmp_path: Path, **options: Any) -> None:
 def test_a_session_is_watched_and_changed_by_two_viewers(
     session: tuple[Started, str], page: Page, browser: Browser, tmp_path: Path
 ) -> None:
-    """Limits, state of charge and a deviation change the session; what one does the other sees; text stays text."""
+    """Limits, state of charge and a deviation change the session; viewers see each other's; text stays text."""
     running, url = session
     charging(page, url)
     with browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark") as other:
@@ -449,7 +449,7 @@ def test_evidence_stays_within_its_folder(tmp_path: Path) -> None:
 @needs_web
 @pytest.mark.netns
 def test_off_loopback_the_token_is_needed() -> None:
-    """In the URL first, then in a cookie; a wrong one is none."""
+    """In the URL first, then in a cookie; a wrong one is refused."""
     from plugfest.web.server import Server
 
     server = Server(Address.parse("0.0.0.0:0"), Hub({"title": "test"}))
@@ -469,7 +469,7 @@ def test_off_loopback_the_token_is_needed() -> None:
 @needs_web
 @pytest.mark.netns
 def test_a_viewer_that_does_not_read_is_dropped(served: tuple[Any, Hub, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much there is to tell, the hub takes it at once and keeps a bounded part; another viewer gets it."""
+    """The hub accepts any number of events at once, and keeps a bounded part; another viewer gets it."""
     from plugfest.web import app
 
     monkeypatch.setattr(app, "STALLED", 0.2)
@@ -519,7 +519,7 @@ def test_an_invalid_address_is_one_line(text: str) -> None:
     ],
 )  # fmt: skip
 def test_addresses(text: str, host: str, port: int, token: bool) -> None:
-    """Only on the loopback interface nothing else is asked for."""
+    """Only the loopback interface needs no token."""
     made = Address.parse(text)
     assert (made.host, made.port, bool(made.token)) == (host, port, token)
 

@@ -1,4 +1,4 @@
-"""Ready cars and stations: each runs, does all it is said to do, and looks like the recording it was made after."""
+"""Ready cars and stations: each runs, does what is claimed for it, and looks like the recording that it imitates."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_lists_from_elsewhere_count_if_an_authority_signed_them(
 
 
 def test_the_responder_serves_until_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command answers for today's PKI, and ends in order on Ctrl-C."""
+    """The command answers for today's PKI, and ends normally on Ctrl-C."""
     where = tmp_path / "pki"
     words = [sys.executable, "-u", "-m", "plugfest", "pki", "ocsp", str(where), "--port", "0"]
     with subprocess.Popen([*words], stdout=subprocess.PIPE, text=True) as refused:

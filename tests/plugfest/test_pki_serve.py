@@ -58,7 +58,7 @@ def remote(served: Desk) -> Remote:
 
 @pytest.mark.parametrize("suite", ["iso20", "iso20-ed448"])
 async def test_contracts_of_iso20_one_after_the_other(pki: Path, suite: str) -> None:
-    """Whoever asks again in the same session gets the next one, with the kind of key that its vehicle has."""
+    """A second request in the same session gets the next one, with the kind of key that its vehicle has."""
     bench = PncBench20(suite=suite, tolerant=False)
     bench.installs()
     served = made(pki, "DEPLFC00000001", "DEXYZC00000002")
@@ -73,7 +73,7 @@ async def test_contracts_of_iso20_one_after_the_other(pki: Path, suite: str) -> 
 
 @pytest.mark.parametrize("profile", ["bench", "strict-guess, filler=none"])
 async def test_a_profile_beyond_the_schema_is_for_tolerant_vehicles(pki: Path, profile: str) -> None:
-    """An Ed448 key as a whole, or a DHPublicKey of 56 octets: sent as asked for, with a word to the user."""
+    """An Ed448 key as a whole, or a DHPublicKey of 56 octets: sent as requested, with a note for the user."""
     bench = PncBench20(suite="iso20-ed448")
     bench.installs()
     served = desk(pki, lambda: NOW, ["DEPLFC00000001"], scheme=profile, grammar="common")

@@ -1,4 +1,4 @@
-"""Plug & Charge from the command line: a PKI out of nothing, contracts kept in files, refusals and exit codes."""
+"""Plug & Charge from the command line: a new PKI, contracts kept in files, refusals and exit codes."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_a_provisioning_service_needs_http_and_real_time(
 
 
 def test_a_directory_of_other_things_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    """The PKI goes nowhere else unasked."""
+    """Nor is another directory chosen silently."""
     Path("test-pki").mkdir()
     Path("test-pki/notes.txt").write_text("mine")
     assert demo() == 2

@@ -110,7 +110,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_pki_without_certificates_for_iso20_is_named_before_the_handshake(tmp_path: Path) -> None:
-    """Certificates on P-256 alone cannot sign as ISO 15118-20 wants it: what to do stands in the line."""
+    """Certificates on P-256 alone cannot sign as ISO 15118-20 wants it: the line says what to do."""
     assert main(["pki", "init", str(tmp_path / "pki"), "--profile", "iso2"]) == 0
     bench = config.loads(f"protocol: iso20\ntls: required\npki: {tmp_path / 'pki'}")
     with pytest.raises(UserError, match=r"the charger's certificate is on secp256r1.*--profile both.*profile: lab"):
@@ -140,7 +140,7 @@ async def test_certificates_of_both_sides_from_files(pki: Path) -> None:
 
 
 async def test_a_foreign_certificate_beside_a_pki_directory(pki: Path) -> None:
-    """--cert goes before the directory's, which still tells whom to trust."""
+    """--cert takes precedence over the directory's, which still says whom to trust."""
     twin = pki / "iso2"
     bench = config.loads(
         f"role: secc\ninterface: lo\ntls: required\npki: {pki}\ncert: {twin}/chains/cps.pem\nkey: {twin}/cps.key"

@@ -38,7 +38,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> None:
-    """ev and evse report all steps of one matching, watch judges it too, and the modems tell of their network."""
+    """ev and evse report all steps of one matching, watch judges it too, and the modems report their network."""
     watcher = bench.start("evcc", "slac", "watch", bench.interface("evcc"), until="watching")
     charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
     vehicle = bench.start("evcc", "slac", "ev", "-i", bench.interface("evcc"), "--stay", until="matched with")
@@ -62,7 +62,7 @@ def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> No
 
 
 def test_the_doctor_finds_nothing_wrong(bench: Lab) -> None:
-    """Interface, modem, role, matching and IPv6 are each told."""
+    """Interface, modem, role, matching and IPv6 are each reported."""
     charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
     done = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev")
     output, _ = charger.communicate(timeout=CEILING)
@@ -128,7 +128,7 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
     ],
 )
 def test_the_doctor_at_the_charger_reads_its_modem_back(cables: Lab, option: list[str], text: str) -> None:
-    """What the line was told to break is what the doctor names, without a vehicle."""
+    """The doctor names what the line was set to break, without a vehicle."""
     with cables.line(*option):
         done = cables.run("secc", "slac", "doctor", "-i", cables.interface("secc"), "--role", "evse", "--within", "12")
     assert done.returncode == 1
@@ -295,7 +295,7 @@ def test_interface_mistakes_are_one_line(cables: Lab, words: list[str]) -> None:
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
 @pytest.mark.parametrize("words", [["slac", "ev", "-i"], ["slac", "watch"], ["secc", "-i"]])
 def test_missing_rights_are_one_line(cables: Lab, words: list[str]) -> None:
-    """Root without CAP_NET_RAW is told about capabilities."""
+    """Root without CAP_NET_RAW gets a message about capabilities."""
     command = cables.command("evcc", *words, cables.interface("evcc"))
     dropped = ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]
     done = subprocess.run([*command[:4], *dropped, *command[4:]], capture_output=True, text=True, timeout=CEILING)

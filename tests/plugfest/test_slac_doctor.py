@@ -68,7 +68,7 @@ async def _running(work: object) -> AsyncIterator[None]:
 async def consult(
     role: Role, prepare: Prepare, capsys: pytest.CaptureFixture[str], *, modem: bool = True, loss: float = 0.0
 ) -> tuple[bool, str]:
-    """Whether the doctor finds all well, and what it prints. ``modem``: the charger has one that it knows of."""
+    """Whether the doctor finds no fault, and what it prints. ``modem``: the charger has one that it knows of."""
     line = Powerline(random.Random(1), Conditions(loss=loss))
     car, post = line.vehicle(), line.charger()
     line.connect(car, post, 20.0)

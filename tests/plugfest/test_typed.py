@@ -86,7 +86,7 @@ def test_help_knows_every_action(kind: type[Step]) -> None:
 
 
 def test_what_is_typed_at_the_live_view_is_done() -> None:
-    """Also with a correction; keys are not echoed, and the terminal is as before afterwards."""
+    """Corrections work; keys are not echoed, and the terminal is restored afterwards."""
     options = "demo --protocol iso20 --bpt --any-transport --no-slac --duration 4 --target-power 5"
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)

@@ -50,7 +50,7 @@ class Place:
                 await arrivals.stop()
 
     async def matches(self, arrivals: Arrivals) -> Match:
-        """The vehicle matches at whatever duty there is."""
+        """The vehicle matches at any duty."""
         found = asyncio.create_task(arrivals.link())
         await ev.match(self.car, self.wire.ev, ev.Options(digital=False), rng=random.Random(2))
         return await found
@@ -79,7 +79,7 @@ async def test_slac_is_answered_at_the_nominal_duty() -> None:
 
 
 async def test_a_session_takes_over_what_the_duty_has_served() -> None:
-    """Duty and contactor stay as they are, and the charging before is told as a session of its own."""
+    """Duty and contactor stay as they are, and the charging before counts as a separate session."""
     place = Place(CardReader())
     async with place.open() as arrivals:
         place.plant.authorizer.accept()  # type: ignore[attr-defined]  # the plant has a Customer here

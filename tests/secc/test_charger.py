@@ -104,7 +104,7 @@ async def test_own_fault_state_survives_safe() -> None:
 
 
 async def test_wishes() -> None:
-    """A wish counts its delay down, a stop goes before a renegotiation, and is forgotten on demand."""
+    """A wish counts its delay down; a stop takes precedence over a renegotiation, and can be withdrawn."""
     evse, _, _ = dc()
     assert evse.notification == Notification(Wish.NOTHING, 0)
     evse.request_renegotiation(30)

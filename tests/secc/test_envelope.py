@@ -1,4 +1,4 @@
-"""The way to the DC output: both sides' limits hold, are forgotten, and what is clipped is told."""
+"""The way to the DC output: both sides' limits hold, and are forgotten; what is clipped is reported."""
 
 from __future__ import annotations
 
@@ -350,7 +350,7 @@ async def test_the_lower_limit_of_discharging_holds() -> None:
 
 
 async def test_limits_of_discharging_are_not_widened_in_the_loop() -> None:
-    """Each that is tried is told, the lowest voltage included."""
+    """Each attempt is reported, that to lower the lowest voltage included."""
     power = await sink()
     power.change(discharge_current=90)
     power.change(discharge_power=30_000)

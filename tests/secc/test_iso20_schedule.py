@@ -108,7 +108,7 @@ async def test_outlet_without_plans_offers_all_it_can_take_back(service: str) ->
     ],
 )
 async def test_prices_are_of_the_kind_that_the_parameter_set_says(plan: Plan, pricing: int) -> None:
-    """One price schedule in each schedule, also where there is nothing to say."""
+    """One price schedule in each schedule, even an empty one."""
     made = await visit(plans=(plan,))
     assert iso20_schedule.chosen(made).chosen.pricing == pricing
     (one,) = tuples(iso20_schedule.exchange(made, scheduled()))

@@ -349,7 +349,7 @@ def _changes(rng: random.Random, world: World, label: str) -> dict[str, Any]:
 
 
 async def _touch(rng: random.Random, what: str, world: World, bench: Bench) -> None:
-    """Something happens at the plant, as a timeline or a command would have it."""
+    """Something happens at the plant, as if a timeline or a command caused it."""
     power, supply, evse = bench.power, bench.supply, bench.evse
     was_on = power is not None and power.on
     match what:

@@ -494,7 +494,7 @@ async def _loop(rng: random.Random, world: World, vehicle: Vehicle) -> None:
 
 
 async def _touch(rng: random.Random, what: str, world: World) -> None:
-    """Something happens at the plant, as a timeline or a command would have it."""
+    """Something happens at the plant, as if a timeline or a command caused it."""
     bench, source = world.bench, world.bench.power
     assert source is not None
     was_on = source.on

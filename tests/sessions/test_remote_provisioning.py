@@ -1,4 +1,4 @@
-"""Contracts from a service elsewhere: what is asked, what is taken over, and what becomes of answers that are none."""
+"""Contracts from a service elsewhere: what is requested, what is accepted, and how unusable answers are handled."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ TABLE: list[tuple[Frame, str]] = [
 
 @pytest.mark.parametrize(("frame", "text"), TABLE, ids=[frame.name for frame, _ in TABLE])
 def test_exact_bytes(frame: Frame, text: str) -> None:
-    """Each message is built as the tables have it, padded to 60 bytes, and parsed back, padded or not."""
+    """Each message is built as in the tables, padded to 60 bytes, and parsed back, padded or not."""
     data = bytes.fromhex(text)
     assert frames.build(frame) == data.ljust(60, b"\0")
     for received in (data, data.ljust(60, b"\0")):

@@ -183,7 +183,7 @@ async def _python(space: str, script: str, *words: str) -> asyncio.subprocess.Pr
 @needs_root
 @pytest.mark.real_time
 async def test_garbage_from_a_host(cables: tuple[tuple[str, str], tuple[str, str]]) -> None:
-    """Frames that are none, from a host behind an interface, disturb nothing."""
+    """Malformed frames from a host behind an interface disturb nothing."""
     (car_host, car_modem), (_, post_modem) = cables
     line = Powerline(random.Random(1))
     car, post = line.vehicle(), line.charger()

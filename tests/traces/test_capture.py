@@ -131,7 +131,7 @@ def test_retransmitted_and_reordered_segments_change_nothing(whole: list[pcap.Pa
 
 
 def test_an_answer_captured_before_its_request_is_read_behind_it(whole: list[pcap.Packet], tmp_path: Path) -> None:
-    """As captures of several queues have it: packets and times in turn, and what acknowledges what tells the order."""
+    """As in captures of several queues: packets and times alternate, and the acknowledgements show the order."""
     expected = names(written(tmp_path / "whole.pcapng", whole))
     packets = list(whole)
     first = next(i for i, packet in enumerate(packets) if isinstance(layers.parse(packet.data, 1), layers.Segment))

@@ -278,7 +278,7 @@ HANDSHAKE: list[tuple[str, Attack, str]] = [
     ("explicit curve", VEHICLE(change={"ServerKeyExchange": lambda b: b"\x01" + b[1:]}), ILLEGAL),
     ("octets behind ServerKeyExchange", VEHICLE(change={"ServerKeyExchange": lambda b: b + b"\0"}), DECODE),
     ("no certificate", VEHICLE(change={"Certificate": lambda b: bytes(3)}), DECODE),
-    ("a certificate that is none", VEHICLE(
+    ("garbage instead of a certificate", VEHICLE(
         change={"Certificate": lambda b: vector(3, vector(3, b"x"))}), "bad_certificate"),
     ("octets behind EncryptedExtensions", VEHICLE13(change={"EncryptedExtensions": lambda b: b + b"\0"}), DECODE),
     ("EncryptedExtensions nobody asked for", VEHICLE13(

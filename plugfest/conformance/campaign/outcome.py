@@ -65,7 +65,7 @@ def common_cause_text(results: Collection[Result]) -> str:
 
 
 SHARE = 0.1
-"""A rule that more than this part of all runs broke, and not one alone, is told once for all of them."""
+"""A rule that more than this part of all runs broke, and not one alone, is reported once for all of them."""
 
 
 class Everywhere(NamedTuple):

@@ -73,7 +73,7 @@ def of_catalogue(view: View) -> list[Run]:
 
 
 def checked(run: Run) -> list[Wanted] | str:
-    """What a run expects, as far as a recording has it; or why it needs a tester."""
+    """What a run expects, as far as a recording shows it, or why it needs a tester."""
     stimulus, expect = run.steps
     case = run.case
     if case.group not in ("good_case", "content") or case.setup or ELSEWHERE.search(" ".join(case.preconditions)):

@@ -76,7 +76,7 @@ _ALIASES = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
 
 
 def _shown(value: Any) -> str:
-    """A value as a sentence has it."""
+    """A value as written in a sentence."""
     if value is None:
         return "absent"
     return value.hex() if isinstance(value, bytes) else value_text(value)

@@ -58,7 +58,7 @@ class Charger(Tester[LineToVehicle]):
         return self.system.pilot
 
     async def reach(self, state: str, pilot: Sequence[PilotStep] = ()) -> None:
-        """Plugs in, with the pilot as the case has it, and walks to a state.
+        """Plugs in, with the pilot that the case requires, and walks to a state.
 
         Raises:
             Inconclusive: the vehicle does not get there.

@@ -322,7 +322,7 @@ _TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MN
 
 
 def _shown(value: Any) -> str:
-    """A value as a sentence has it."""
+    """A value as written in a sentence."""
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
