@@ -187,14 +187,3 @@ def test_the_page_of_iso20_names_tests_and_rules_that_exist() -> None:
         named = [name for name in re.findall(r"`([^`]+)`", row) if "/" not in name]
         assert named or "](" in row, row
         assert not {name for name in named if name not in (tests if name.startswith("test_") else rules)}, row
-
-
-def test_the_page_of_campaigns_says_how_many_runs_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    """As `conformance list --count` counts them: runs of that protocol alone, though a case may have others too."""
-    text = (DOCS / "conformance.md").read_text(encoding="utf-8").replace("\n", " ")
-    shown = re.search(r"(\d+) of the last one with a vehicle under test and (\d+) with a charger", text)
-    assert shown
-    for sut, number in zip(("evcc", "secc"), shown.groups(), strict=True):
-        assert cli.main(["conformance", "list", "--sut", sut, "--protocol", "iso20", "--count"]) == 0
-        total = capsys.readouterr().out.splitlines()[-1]
-        assert total.endswith(f"cases {number:>5} runs"), total

@@ -104,3 +104,11 @@ def test_a_vehicle_that_uses_no_services_is_not_tried_with_their_details(declare
     found = [case for case in cases() if case.sut == "evcc" and case.setup.startswith(WITH_SERVICE)]
     assert found
     assert [not excluded(case, pics).startswith("PIXIT_EVCC_CMN_VAS") for case in found] == [applies] * len(found)
+
+
+def test_only_runs_of_the_protocol_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A case of several protocols has runs in each."""
+    for sut in ("secc", "evcc"):
+        assert main(["conformance", "list", "--sut", sut, "--protocol", "din", "--count"]) == 0
+        found = [run for case in cases() if case.sut == sut for run in case.runs() if run.protocol == "din70121"]
+        assert capsys.readouterr().out.splitlines()[-1].endswith(f" {len(found)} runs")
