@@ -36,7 +36,7 @@ _POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
 
 def number(value: Any) -> float:
     """A PhysicalValue or RationalNumber as a number in its unit; with any multiplier, even a changing one."""
-    exponent = value.Exponent if isinstance(value, RationalNumberType) else value.Multiplier
+    exponent = value.Exponent if type(value) is RationalNumberType else value.Multiplier
     return float(value.Value * _POWERS[exponent] if exponent in _POWERS else value.Value * 10.0**exponent)
 
 
@@ -56,7 +56,7 @@ def check_unit(value: Any, *units: str) -> Any:
     Raises:
         RemoteError: it has another unit.
     """
-    if isinstance(value, RationalNumberType):
+    if type(value) is RationalNumberType:
         return value  # it has no unit: its element's name implies it
     if value.Unit is not None and value.Unit not in units:
         raise RemoteError(f"unit {value.Unit}, expected {' or '.join(units)}", "FAILED_WrongChargeParameter")

@@ -7,7 +7,6 @@ comes from a software or sensor fault and is useless.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
@@ -99,19 +98,19 @@ class Found(NamedTuple):
         """Whether it has its field's unit, or none: DIN may omit it."""
         return self.value.Unit in (self.quantity.unit, None)
 
-    @property
-    def possible(self) -> bool:
-        """Whether it is physically possible."""
-        return self.quantity.low <= self.amount <= self.quantity.high
-
 
 def odd_values(message: Any) -> tuple[Found, ...]:
     """A message's PhysicalValues that have a wrong unit or an impossible amount."""
-    return tuple(found for found in physical_values(message) if not (found.has_unit and found.possible))
+    return tuple(_found(message, odd=True))
 
 
-def physical_values(message: Any, path: str = "") -> Iterator[Found]:
+def physical_values(message: Any) -> tuple[Found, ...]:
     """All PhysicalValues of a message whose fields are listed in the table."""
+    return tuple(_found(message, odd=False))
+
+
+def _found(message: Any, path: str = "", *, odd: bool) -> list[Found]:
+    found: list[Found] = []
     for name, quantity in _plan(type(message)):
         value = getattr(message, name)
         if value is None:
@@ -119,11 +118,17 @@ def physical_values(message: Any, path: str = "") -> Iterator[Found]:
         place = f"{path}.{name}" if path else name
         if isinstance(value, list):
             for number_in_list, item in enumerate(value, 1):
-                yield from physical_values(item, f"{place}.{number_in_list}")
-        elif quantity is not None and hasattr(value, "Multiplier"):
-            yield Found(place, quantity, value)
-        else:
-            yield from physical_values(value, place)
+                found += _found(item, f"{place}.{number_in_list}", odd=odd)
+        elif quantity is None or not hasattr(value, "Multiplier"):
+            found += _found(value, place, odd=odd)
+        elif not (odd and _usual(value, quantity)):
+            found.append(Found(place, quantity, value))
+    return found
+
+
+def _usual(value: Any, quantity: Quantity) -> bool:
+    """Whether a PhysicalValue has its unit, or none, and is physically possible."""
+    return value.Unit in (quantity.unit, None) and quantity.low <= number(value) <= quantity.high
 
 
 _PLANS: dict[type[Any], tuple[tuple[str, Quantity | None], ...]] = {}
