@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import os
 import signal
 from collections.abc import Iterator
 
@@ -36,6 +37,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folder_of_other_pytests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each pytest removes what earlier ones left in its folder: those that tests start would do so for minutes."""
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("pytest"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -49,7 +49,8 @@ def run_pytest(folder: Path, *options: str, before: tuple[str, ...] = ()) -> tup
         "-c",
         os.devnull,
     ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    own = "PYTEST_DEBUG_TEMPROOT"
+    environment = {name: value for name, value in os.environ.items() if name == own or not name.startswith("PYTEST_")}
     done = subprocess.run(
         [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, timeout=CEILING, check=False
     )
