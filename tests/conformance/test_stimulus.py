@@ -17,7 +17,7 @@ from plugfest.cli import main
 from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
-from plugfest.conformance.randomness import hardly_random, other_octets
+from plugfest.conformance.randomness import follows, hardly_random, other_octets
 from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.offered import Offered
 from plugfest.conformance.stimulus import ChargerStimulus, VehicleStimulus, restated, source
@@ -173,6 +173,17 @@ def test_random_octets_are_not_taken_for_a_pattern() -> None:
     assert hardly_random(drawn[0][:2] + bytes(14), drawn[1][:2] + bytes(14))
     counters = [number.to_bytes(16, "big") for number in (1, 2)]
     assert hardly_random(*counters)
+
+
+def test_session_ids_of_a_counter_or_a_clock_are_told_from_random_ones() -> None:
+    rng = random.Random(2)
+    drawn = [rng.randbytes(8) for _ in range(400)]
+    assert not any(follows(one, other) for one, other in itertools.combinations(drawn, 2))
+    assert follows((1_700_000_000).to_bytes(8, "big"), (1_700_086_400).to_bytes(8, "big"))
+    assert follows((255).to_bytes(8, "big"), (256).to_bytes(8, "big"))
+    # Four zero octets in front are allowed, and a shorter id is another kind of charger.
+    assert not follows(bytes(4) + drawn[0][:4], bytes(4) + drawn[1][:4])
+    assert not follows(drawn[0][:4], drawn[0][:3])
 
 
 @pytest.mark.parametrize("field", ["SAScheduleTupleID", "ScheduleTupleID"])

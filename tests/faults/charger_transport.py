@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ import v2g.v2gtp
 from faults.fault import answering, charger, late, nothing, sending, timing, with_
 from v2g.messages import appproto
 from v2g.protocols import ISO2, Selection
+
+_COUNT = itertools.count(1)
 
 # The charger: transport
 
@@ -318,6 +321,13 @@ charger(
     "TC_SECC_DC_VTB_SessionSetup_002",
     patches=[(secc.visit.Visit, "new_session_id", lambda self: b"PLUGFEST")],
 )
+for _name, _text, _made in (
+    ("counts", "session ids come from a counter", lambda self: (0x32A24651 + next(_COUNT)).to_bytes(8, "big")),
+    ("clock", "a session id is the time", lambda self: int(self.now()).to_bytes(8, "big")),
+    ("random-end", "two octets of a session id are random", lambda self: b"PLUGFE" + self.rng.randbytes(2)),
+):
+    charger(f"session-id-{_name}", _text, "TC_SECC_DC_VTB_SessionSetup_002",
+            patches=[(secc.visit.Visit, "new_session_id", _made)])  # fmt: skip
 charger(
     "evse-id",
     "the EVSEID has another form",

@@ -8,8 +8,13 @@ from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc.tester import PausedSession, TesterEv
-from plugfest.conformance.verdict import Inconclusive
+from plugfest.conformance.verdict import Failed, Inconclusive
 from slac.pilot import STEADY, VehiclePilot, toggle, until, until_digital
+
+OFF_WITHIN = 5.0
+"""s after SessionStopRes for a pause in which the oscillator goes off."""
+WAKES_WITHIN = 10.0
+"""s after B-C-B in which the charger offers the duty again."""
 
 
 async def pause_session(tester: TesterEv) -> None:
@@ -20,10 +25,16 @@ async def pause_session(tester: TesterEv) -> None:
     tester.responses.clear()
     asleep = min(float(tester.pics["PICS_CMN_CMN_WakeUp"]), float(tester.pics["PIXIT_CMN_CMN_WakeUp"]))
     pilot = tester.system.pilot
-    off = await until_steady(pilot, 5.0)
+    off = await until_steady(pilot, OFF_WITHIN)
     tester.tell("pilot", "asleep", f"for {asleep:g} s, oscillator {'off' if off else 'not seen to go off'}")
     if not off:
-        raise Inconclusive("the charger did not switch its oscillator off for the pause", cause=Cause.POINTLESS)
+        raise Failed(
+            "the charger did not switch its oscillator off for the pause",
+            cause=Cause.PILOT_DUTY,
+            expected=f"a duty of 100 % within {OFF_WITHIN:g} s of SessionStopRes for a pause",
+            observed=f"a duty of {pilot.reading.duty:g} %",
+            rule="ISO 15118-3",
+        )
 
 
 async def wake_by_ev(tester: TesterEv) -> None:
@@ -35,8 +46,14 @@ async def wake_by_ev(tester: TesterEv) -> None:
     elif await until_digital(pilot, seconds):
         raise Inconclusive(f"the charger woke up before {seconds:g} s had passed", cause=Cause.POINTLESS)
     await toggle(pilot)
-    if not await until_digital(pilot, 10.0):
-        raise Inconclusive("the charger did not wake up after B-C-B", cause=Cause.POINTLESS)
+    if not await until_digital(pilot, WAKES_WITHIN):
+        raise Failed(
+            "the charger did not wake up after B-C-B",
+            cause=Cause.PILOT_DUTY,
+            expected=f"a duty of 5 % within {WAKES_WITHIN:g} s of B-C-B in a pause",
+            observed="a duty of 100 %" if pilot.reading.duty == STEADY else f"a duty of {pilot.reading.duty} %",
+            rule="ISO 15118-3",
+        )
     tester.link_up = tester.now
 
 

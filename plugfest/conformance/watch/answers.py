@@ -6,11 +6,12 @@ from typing import Any
 
 from plugfest.conformance.catalogue.durations import allowed
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.randomness import hardly_random, predictable
+from plugfest.conformance.randomness import follows, hardly_random, predictable
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from v2g import naming
+from v2g.protocols import DIN
 from v2g.reading import PROTOCOL_OF
 from v2g.rules.facts import tuple_of
 from v2g.rules.iso20.loop import RESPONSES as LOOP20
@@ -58,8 +59,8 @@ def _hex(value: bytes | None) -> str:
     return value.hex() if value else "none"
 
 
-@hears("session-id-fresh", "a new session has an id that no earlier session had, and a joined session has the id of"
-    " the request",
+@hears("session-id-fresh", "a new session has an id of its own that nobody can foresee, and a joined session has"
+    " the id of the request",
        SPOKEN, "SessionSetupRes", cause=Cause.WRONG_SESSION)  # fmt: skip
 def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     given = heard.session_id
@@ -74,8 +75,11 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
         return ""
     if given == heard.asked_id:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which the vehicle sent"
-    if given in [one.session_id for one in log.earlier("SessionSetupRes")]:
+    earlier = [one.session_id or b"" for one in log.earlier("SessionSetupRes")]
+    if given in earlier:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which an earlier session had"
+    if heard.schema != DIN.name and (near := next((one for one in earlier if follows(one, given)), None)):
+        return f"SessionSetupRes {heard.code} has session id {given.hex()}, hardly different from {near.hex()} before"
     return ""
 
 
