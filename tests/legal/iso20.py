@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 import evcc.iso20_dc
+import evcc.iso20_dc_limits
 from legal.variant import (
     also,
     charger,
@@ -661,6 +663,9 @@ vehicle("20-start-in-two-steps", "a start is Ongoing before it is Finished", (*V
         patches=((evcc.iso20_dc, "start", _in_two_steps),))  # fmt: skip
 vehicle("20-profile-from-now", "TimeAnchor 0: a profile begins now", (*VEHICLE, f"{EV}PowerFlow_AC#3"),
         saying(PowerDeliveryReq=fields(TimeAnchor=0)))  # fmt: skip
+vehicle("20-ramp-left-to-charger", "DC: what is asked for rises at once, whatever EVSEPowerRampLimitation says",
+        (f"{EV}Grid_DC#1",), patches=((evcc.iso20_dc_limits, "ramp", lambda percent, most: math.inf),),
+        noted=True)  # fmt: skip
 
 
 def _after(seconds: float, wish: str) -> Any:

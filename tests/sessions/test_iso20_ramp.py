@@ -73,7 +73,7 @@ async def test_charger_holds_back_what_ignores_its_ramp_and_says_so(monkeypatch:
     assert max(seen) <= rate(bench) * SECONDS * 1.05
     exchanges = zip(bench.messages("DC_ChargeLoopReq"), bench.messages("DC_ChargeLoopRes"), strict=True)
     assert all(res.EVSEPowerLimitAchieved is bool(asked_watts(request)) for request, res in exchanges)
-    assert "ramp" in {finding.rule for finding in judge(from_events(bench.events["se"])).findings}
+    assert "ramp-request" in {finding.rule for finding in judge(from_events(bench.events["se"])).findings}
 
 
 @pytest.mark.parametrize("control", ["scheduled", "dynamic"])

@@ -27,6 +27,7 @@ RULES: dict[str, Weight] = {
     "metered-power": Weight.NOTED,
     "metered-energy": Weight.NOTED,
     "ramp": Weight.FAILS,
+    "ramp-request": Weight.NOTED,
     "target-back": Weight.FAILS,
     "target-ignored": Weight.NOTED,
     "power-implausible": Weight.FAILS,

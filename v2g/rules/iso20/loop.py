@@ -127,10 +127,21 @@ SLACK, SLACK_WATTS = 1.1, 700.0
 """What a vehicle may draw beyond a target or limit: a factor, and at least W; regulation and meters are not finer."""
 
 
-@rule("ramp", "a vehicle's power rises no faster than EVSEPowerRampLimitation", EVCC, *REQUESTS, severity="warning",
-      live=Live.TOLD, only=BOTH)  # fmt: skip
+@rule("ramp-request", "what a vehicle asks for rises no faster than EVSEPowerRampLimitation", EVCC, "DC_ChargeLoopReq",
+      severity="warning", live=Live.TOLD, only=(DC20,))  # fmt: skip
+def asked_too_fast(facts: Facts, body: Any) -> str:
+    """In DC it is the charger that regulates the current, so that a vehicle may leave the ramp to it."""
+    return _beyond_the_ramp(facts, body, "asks for")
+
+
+@rule("ramp", "a vehicle's power rises no faster than EVSEPowerRampLimitation", EVCC, "AC_ChargeLoopReq",
+      severity="warning", live=Live.TOLD, only=(AC20,))  # fmt: skip
 def rises_too_fast(facts: Facts, body: Any) -> str:
     """AC begins at the smallest power of the vehicle, which it cannot approach any slower."""
+    return _beyond_the_ramp(facts, body, "is at")
+
+
+def _beyond_the_ramp(facts: Facts, body: Any, does: str) -> str:
     own, watts = facts.iso20, asked_watts(body)
     if watts is None:
         return ""
@@ -139,7 +150,7 @@ def rises_too_fast(facts: Facts, body: Any) -> str:
     if abs(watts) <= max(most * SLACK, most + SLACK_WATTS):
         return ""
     pace = f"EVSEPowerRampLimitation ({own.ramp.rate:.0f} W per second)"
-    return f"the vehicle is at {watts:.0f} W, but {pace} allows {most:.0f} W by now"
+    return f"the vehicle {does} {watts:.0f} W, but {pace} allows {most:.0f} W by now"
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -70,12 +70,17 @@ async def ramp(tester: TesterEvse, result: Result) -> None:
     tester.evse.manager.ask(constant(HIGH))
     await loops_more(tester, ROUNDS)
     rising = [(time, watts) for time, watts in _reported(tester, "EVPresentActivePower") if time >= began - WINDOW]
-    _no_steeper(result, rising, tester.evse.ac.most(tester.evse.ac.phases)[0], before)
+    wrong = _too_steep(result, rising, tester.evse.ac.most(tester.evse.ac.phases)[0], before)
+    if wrong is not None:
+        raise wrong
 
 
 @FLOWS.on("ramp of targets")
 async def ramp_of_targets(tester: TesterEvse, result: Result) -> None:
-    """A DC vehicle that decides, with EVSEPowerRampLimitation: what it asks for rises no faster, from nothing on."""
+    """A DC vehicle that decides, with EVSEPowerRampLimitation: how fast what it asks for rises, from nothing on.
+
+    The charger regulates the current, so that a vehicle may leave the ramp to it: the rule ramp-request notes that.
+    """
     power = simulated(tester.evse)
     if power is None:
         raise NotExecutable("only a simulated output can be given a ramp")
@@ -87,24 +92,20 @@ async def ramp_of_targets(tester: TesterEvse, result: Result) -> None:
         if one.name == loop_name(tester) and (watts := asked_watts(one.message)) is not None
     ]
     before = [(time, 0.0) for time, _ in rising[:1]]
-    _no_steeper(result, [*before, *rising], power.rated.max_power, 0.0)
+    _too_steep(result, [*before, *rising], power.rated.max_power, 0.0)
 
 
-def _no_steeper(result: Result, rising: list[tuple[float, float]], largest: float, before: float) -> None:
-    """Time and power, W, in order; the largest power that the charger can supply, and that before, W.
-
-    Raises:
-        Failed: the power rises faster than the ramp says.
-    """
+def _too_steep(result: Result, rising: list[tuple[float, float]], largest: float, before: float) -> Failed | None:
+    """Time and power, W, in order; the largest power that the charger can supply, and that before, W."""
     most = largest * RAMP / 100.0 / 60.0 * WINDOW * STEEP + STEEP_WATTS
     steepest = max((_rise(rising, time, watts) for time, watts in rising), default=0.0)
     result.saw(f"at most {most:.0f} W more in {WINDOW:g} s", f"{steepest:.0f} W, from {before:.0f} W")
-    if steepest > most:
-        raise Failed(
-            f"the power rises by {steepest:.0f} W in {WINDOW:g} s, EVSEPowerRampLimitation is {RAMP:g} % per minute",
-            cause=Cause.LIMIT_EXCEEDED, expected=f"at most {most:.0f} W more in {WINDOW:g} s",
-            observed=f"{steepest:.0f} W",
-        )  # fmt: skip
+    if steepest <= most:
+        return None
+    return Failed(
+        f"the power rises by {steepest:.0f} W in {WINDOW:g} s, EVSEPowerRampLimitation is {RAMP:g} % per minute",
+        cause=Cause.LIMIT_EXCEEDED, expected=f"at most {most:.0f} W more in {WINDOW:g} s", observed=f"{steepest:.0f} W",
+    )  # fmt: skip
 
 
 def _rise(samples: list[tuple[float, float]], time: float, watts: float) -> float:
