@@ -153,7 +153,7 @@ async def _unwatched(visit: Visit) -> None:
 
 
 charger("start-told-early", "PowerDelivery(Start) is answered before the contactor is closed", f"{AC}#1",
-        patches=[(secc.ac, "close_contactor", _unwatched)], reading=True)  # fmt: skip
+        patches=[(secc.ac, "close_contactor", _unwatched)])  # fmt: skip
 charger("any-mains-voltage", "EVMaxVoltage is not compared", "PF_SECC_ISO2_BrokenRule_AC#5",
         patches=[(secc.ac, "LOW_GRID", 0.0)])  # fmt: skip
 

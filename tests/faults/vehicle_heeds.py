@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -29,6 +30,7 @@ from v2g.messages import iso2
 
 SHORT = ("PF_EVCC_ISO2_PowerFlow#2", "PF_EVCC_DIN_PowerFlow#2")
 FLOW_AC, PLAN_AC, NEW_PLAN_AC = (f"PF_EVCC_ISO2_PowerFlow_AC#{number}" for number in (1, 2, 4))
+ONE_PHASE, DUTY = "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7"
 PLAN, PLAN_DIN, NEW_PLAN = "PF_EVCC_ISO2_PowerFlow#3", "PF_EVCC_DIN_PowerFlow#3", "PF_EVCC_ISO2_PowerFlow#5"
 ALARM, ALARM_DIN = "PF_EVCC_ISO2_AlarmBeforePower#{}", "PF_EVCC_DIN_AlarmBeforePower#{}"
 UNSUITABLE_AC = "PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable_AC#{}"
@@ -182,6 +184,14 @@ vehicle("ev-departure-restarts", "DepartureTime starts from its first value afte
 vehicle("ev-energy-grows", "more energy is asked for after a pause", NEEDS,
         patches=[(Drive, "energy_request", property(
             lambda drive: drive.vehicle.battery.missing_wh * (1.1 if drive.resume else 1.0)))])  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# AC: phases and the duty
+
+vehicle("ev-three-phases-of-one", "AC: three phases are used of an outlet with one", ONE_PHASE,
+        patches=[(evcc.iso2, "PHASES", dict.fromkeys(evcc.iso2.PHASES, 3))])  # fmt: skip
+vehicle("ev-duty-unread", "AC: only EVSEMaxCurrent counts, not what the duty says", DUTY,
+        patches=[(evcc.iso2, "Offer", SimpleNamespace(CURRENT=None))])  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------
 # The handshake, and TLS

@@ -331,7 +331,8 @@ class TesterEvse:
             return Measured(evse.power.voltage, evse.power.current, closed)
         if evse.ac is None:
             return None
-        return Measured(evse.ac.nominal_voltage, evse.ac.current, closed, phases=evse.ac.in_use)
+        drawn = evse.ac.load_phases() if evse.ac.load_phases is not None else 0
+        return Measured(evse.ac.nominal_voltage, evse.ac.current, closed, phases=drawn or evse.ac.in_use)
 
     def pilot_at(self, moment: float) -> State | None:
         """The pilot's state at a moment, loop time; None: nothing was seen before."""

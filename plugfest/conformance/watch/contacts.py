@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import Book, Side
 from plugfest.conformance.watch.messages import Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
-from slac.pilot import READY, State
+from slac.pilot import READY, Offer, State
 from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS
 
 BOOK = Book()
@@ -56,6 +58,24 @@ def overdraw(flow: Flow, seen: Measured) -> str:
     return f"the vehicle draws {seen.amps:.1f} A per phase, but EVSEMaxCurrent is {limit:g} A"
 
 
+@BOOK.measured("overdraw-duty", "a vehicle draws no more than the duty says, whatever EVSEMaxCurrent allows",
+               "IEC 61851-1", EVCC, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def overdraw_duty(flow: Flow, seen: Measured) -> str:
+    limit = flow.duty_amps.at(flow.now)
+    if not flow.ac or limit is None or seen.amps <= limit * AC_OVERDRAW + AC_OVERDRAW_AMPS:
+        return ""
+    return f"the vehicle draws {seen.amps:.1f} A per phase, but the duty says {limit:g} A"
+
+
+@BOOK.measured("draws-phases", "a vehicle draws on as many phases as its energy transfer mode has", "ISO 15118-2",
+               EVCC, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def draws_phases(flow: Flow, seen: Measured) -> str:
+    chosen = flow.facts.phases
+    if not flow.ac or chosen is None or seen.phases <= chosen or seen.amps <= SMALL_CURRENT:
+        return ""
+    return f"the vehicle draws {seen.amps:.1f} A on {seen.phases} phases, but it has requested {flow.facts.mode}"
+
+
 @BOOK.measured("draws-unasked", "a vehicle draws no AC before and after power delivery", "IEC 61851-1", EVCC)
 def draws_unasked(flow: Flow, seen: Measured) -> str:
     if not flow.ac or seen.amps <= SMALL_CURRENT or flow.flowing:
@@ -65,6 +85,14 @@ def draws_unasked(flow: Flow, seen: Measured) -> str:
     if seconds < flow.terms.contactor or (flow.request is not None and flow.request.progress == "Start"):
         return ""
     return f"the vehicle draws {seen.amps:.1f} A per phase for {seconds:.1f} s without PowerDelivery(Start)"
+
+
+def duty_seen(flow: Flow, offer: tuple[Offer, float] | None) -> None:
+    """Takes what the duty says into account; None: it is not known."""
+    if offer is not None and offer[0] is Offer.CURRENT:
+        flow.duty_amps.set(offer[1], flow.now)
+    elif flow.duty_amps.value is not None:
+        flow.duty_amps.set(math.inf, flow.now)
 
 
 def pilot_moved(flow: Flow, state: State | None) -> None:

@@ -12,6 +12,7 @@ from plugfest.conformance.watch.parts import Asked, Bounds, Contacts, Ending, En
 from plugfest.conformance.watch.samples import Sample
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.wants import Wants
+from slac.pilot import DUTY_CHANGE
 from v2g.rules.bounds import Ceiling, Lasting
 from v2g.rules.facts import Facts
 from v2g.rules.rule import CLASSIC
@@ -63,7 +64,8 @@ class Flow:
         shown: the charger's last response with present values.
         reports: present values of the loop, as reported.
         slack: tolerance and ripple by the charger's own word, A.
-        line_amps: EVSEMaxCurrent of AC, with the time that a vehicle has to follow.
+        line_amps: EVSEMaxCurrent of AC, with the time that a vehicle has to follow; ``duty_amps``: what the duty says,
+            infinite where that is digital.
         repeated: pairs of targets that came back as present values.
         stamped: the meter's last time stamp, as sent, with the loop time and the reading with which it came first.
         claimed: targets of the current, A, at which a limit was said to be reached that was far away, by limit.
@@ -96,6 +98,7 @@ class Flow:
     reports: deque[Sample] = field(default_factory=lambda: deque(maxlen=64))
     slack: float = 0.0
     line_amps: Ceiling = field(default_factory=Ceiling)
+    duty_amps: Ceiling = field(default_factory=Ceiling)
     repeated: list[tuple[float, float]] = field(default_factory=list)
     stamped: tuple[int, float, Any] | None = None
     claimed: dict[str, list[float]] = field(default_factory=dict)
@@ -116,7 +119,8 @@ class Flow:
     def __post_init__(self) -> None:
         self.charger, self.vehicle = Bounds.of(self.terms), Bounds.of(self.terms)
         self.asked = Asked.of(self.terms)
-        self.line_amps = Ceiling(hold=5.0)  # IEC 61851-1: a vehicle follows a lower offer in 5 s
+        # IEC 61851-1: a vehicle follows a lower offer in 5 s.
+        self.line_amps, self.duty_amps = Ceiling(hold=DUTY_CHANGE), Ceiling(hold=DUTY_CHANGE)
 
     def lasts(self, name: str, wrong: bool) -> float:
         """Seconds for which something has been wrong by now; 0 where it is not, or has just begun."""

@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
-from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
@@ -238,9 +238,8 @@ def _owes_power(flow: Flow, seen: Measured) -> bool:
 
 
 @BOOK.measured("contactor-told", "PowerDelivery(Start) is answered OK once the contactor is closed",
-               "V2G2-860, V2G2-862", SECC, weight=Weight.NOTED)  # fmt: skip
+               "V2G2-860, V2G2-862", SECC)  # fmt: skip
 def contactor_told(flow: Flow, seen: Measured) -> str:
-    """A finding: how late a bench sees a contactor close is not declared."""
     since = flow.steps.on_at
     open_since = since is not None and seen.closed is False and flow.contacts.shut_at < since
     seconds = flow.lasts("contactor-told", open_since and _owes_power(flow, seen))

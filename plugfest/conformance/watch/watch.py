@@ -92,6 +92,7 @@ class Watch:
         self._asked: dict[int, deque[tuple[Any, bytes | None, float]]] = {}
         self.talk = Talk()
         self._shown_pilot: tuple[State | None, bool | None] = None, None
+        self._duty: tuple[Offer, float] | None = None
         self._live = asyncio.Event()
         self._until = 0.0
         self._left = False
@@ -239,6 +240,8 @@ class Watch:
             self._shown_pilot = (reading.state, _digital(reading))
             plausible.pilot_seen(self.flow, *self._shown_pilot)
             contacts.pilot_moved(self.flow, reading.state)
+            contacts.duty_seen(self.flow, reading.offer)
+            self._duty = reading.offer
             if reading.duty is not None and reading.duty >= 100.0:
                 self.flow.startled = True
             self.look(self.flow.now)
@@ -308,6 +311,7 @@ class Watch:
         self.flow.contacts.pilot = self._offered.reading.state
         if self.side == "evcc":
             plausible.pilot_seen(self.flow, *self._shown_pilot)
+            contacts.duty_seen(self.flow, self._duty)
 
     # -- what it keeps ------------------------------------------------------------------------------------------------
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause, Severity
-from plugfest.conformance.evcc.scripts.steps import change_loop, charging, delivers, loop_name
+from plugfest.conformance.evcc.reactions import loops
+from plugfest.conformance.evcc.scripts.steps import change_loop, delivers, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from secc.plan import Plan, Slot
+from slac.pilot import STEADY, STEP_X1, Offer, duty_of
 from v2g.protocols import DIN, ISO20
 from v2g.rules.schedule import read
 
@@ -35,6 +38,8 @@ REPEATED = {
     "ChargingStatusReq": ("EVSEMaxCurrent",),
 }
 """Optional fields of a loop's responses that would say the same."""
+ENOUGH, LITTLE = 13.0, 7.0
+"""A per phase that a duty says: less than the outlet has, and more than any vehicle needs."""
 DELAY = 5
 """s of NotificationMaxDelay."""
 LONGEST, MINUTES = 7 * 86400, 30.0
@@ -71,9 +76,12 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
         tester.evse.plans = [Plan(slots=_steps(tester))]
     elif flow == "ends":
         tester.evse.schedule_seconds = ENDS
+    elif flow == "one phase":
+        _on_one_phase(tester)
     elif flow == "schedules":
         tester.evse.plans = [Plan(slots=[Slot(0, watts)]) for watts in (0.0, *SCHEDULED[tester.pics.ac])]
-    await charging(tester, 3)
+    await (_plug_with_current(tester) if flow == "duty" else tester.plug())
+    await loops(tester, tester.answers.loops + 3)
     if (begins := BEGINS.get(flow)) is not None:
         await begins(tester, result)
     told_again = flow == "departure" and tester.protocol is not ISO20
@@ -90,6 +98,34 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     last = getattr(tester.requests[-1].message, "ChargingSession", "")
     if tester.protocol is not ISO20 and last == "Pause":  # there, a pause needs an agreement
         result.find("the vehicle pauses a session that the charger has asked it to stop")
+
+
+def _on_one_phase(tester: TesterEvse) -> None:
+    """An outlet of one phase, with as much power as that has: a vehicle that draws on three takes too much."""
+    outlet = tester.evse.ac
+    assert outlet is not None
+    outlet.phases = outlet.in_use = 1
+    tester.evse.plans = [Plan(slots=[Slot(0, outlet.nominal_voltage * outlet.max_current)])]
+
+
+async def _plug_with_current(tester: TesterEvse) -> None:
+    """Plugs in with a nominal duty; after a matching at 5 %, with X1 between the two."""
+    await tester.system.plug()
+    pilot = tester.system.pilot
+    if pilot.reading.offer is not None and pilot.reading.offer[0] is Offer.DIGITAL:
+        pilot.offer(STEADY)
+        await asyncio.sleep(STEP_X1)
+    pilot.offer(duty_of(ENOUGH))
+
+
+async def _lowers_the_duty(tester: TesterEvse, result: Result) -> None:
+    """A nominal duty that says less than EVSEMaxCurrent, and then less again: the lower one counts."""
+    reading = tester.system.pilot.reading
+    if reading.offer is None:
+        raise Inconclusive("the duty cannot be seen on this bench", cause=Cause.NO_ACTION)
+    await tester.wait_for(lambda: tester.over, SHORT)
+    tester.system.pilot.offer(duty_of(LITTLE))
+    result.saw("the vehicle follows the duty", f"from {ENOUGH:g} A to {LITTLE:g} A")
 
 
 async def _departs(tester: TesterEvse, result: Result) -> None:
@@ -174,8 +210,12 @@ BEGINS: Mapping[str, Callable[[TesterEvse, Result], Awaitable[None]]] = {
     "ends": _ends,
     "departure": _departs,
     "renegotiated": _renegotiates,
+    "duty": _lowers_the_duty,
     "paused by the driver": _pauses,
 }
 """Flow -> what happens once power flows."""
-LASTS = {"end": 0.0, "ends": 0.0, "schedules": SHORT, "paused by the driver": SHORT, "renegotiated": 2.0 * SHORT}
+LASTS = {
+    "end": 0.0, "ends": 0.0, "schedules": SHORT, "paused by the driver": SHORT, "renegotiated": 2.0 * SHORT,
+    "one phase": SHORT, "duty": SHORT,
+}  # fmt: skip
 """Flow -> s for which it lasts then."""
