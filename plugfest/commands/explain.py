@@ -11,7 +11,7 @@ TOPICS = (
     ("connector", "?NAME", "contacts and limits of ccs1, ccs2, nacs, mcs, type1 or type2; without NAME, of all"),
     ("sequence", "PROTOCOL", "what may follow each request in din, iso2 or iso20"),
     ("timer", "?NAME", "timers of SLAC and the protocols whose name contains NAME; without NAME, all"),
-    ("message", "NAME", "fields, neighbours, times and ResponseCodes of a message"),
+    ("message", "NAME", "fields, neighbours, times and ResponseCodes of a message, of SLAC too (CM_SLAC_PARM.REQ)"),
     ("code", "NAME", "what a ResponseCode means, and which responses carry it"),
 )
 """Topic, its argument (with a question mark where it may be left out), and what it explains."""

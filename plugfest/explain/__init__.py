@@ -4,5 +4,6 @@
 :mod:`.page`           a page: title, lines, and the same as plain data
 :mod:`.line`           control pilot, proximity, duty, connectors
 :mod:`.protocols`      order of messages, timers, messages, ResponseCodes
+:mod:`.slac_messages`  messages of SLAC and of modems
 =====================  ============================================================================================
 """

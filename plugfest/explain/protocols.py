@@ -24,13 +24,15 @@ from exi.schema import (
 from exi.schema import Sequence as SequenceOf
 from plugfest.config.words import PROTOCOLS as WORDS
 from plugfest.errors import UserError
+from plugfest.explain import slac_messages
 from plugfest.explain.page import Page, table
 from plugfest.traces.chain.codes import meaning
 from slac import timing as slac_timing
 from v2g import naming
-from v2g.messages import iso2
+from v2g.messages import appproto, iso2
 from v2g.messages.iso20 import types
 from v2g.protocols import PROTOCOLS, Protocol
+from v2g.protocols.handshake import APPPROTO
 from v2g.rules.iso20.status import CODES as CODES_20
 from v2g.rules.status import ANYWHERE, CODES
 from v2g.sequence import Step
@@ -57,9 +59,31 @@ CONDITIONS = {
 }
 """Conditions of :mod:`v2g.sequence` for people."""
 
+HANDSHAKE = {
+    "OK_SuccessfulNegotiationWithMinorDeviation": "the charger has the offered protocol in another minor version",
+    "Failed_NoNegotiation": "the charger speaks none of the protocols that the vehicle offers",
+}
+"""ResponseCodes of supportedAppProtocol that need an explanation."""
+
+_OWNERS = (*PROTOCOLS.values(), APPPROTO)
+
 
 def _named(name: str, known: Sequence[str], what: str) -> UserError:
     return UserError(unknown(what, name, known))
+
+
+def _spelled(name: str, known: Sequence[str], what: str) -> str:
+    """A name as the tables spell it, whatever the case that it was typed in.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name in known:
+        return name
+    found = [one for one in known if one.lower() == name.lower()]
+    if len(found) != 1:
+        raise _named(name, known, what)
+    return found[0]
 
 
 def protocol(name: str) -> Protocol:
@@ -112,14 +136,15 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _drawn(order: Sequence[Step]) -> Iterator[str]:
     last = None
-    for step in order:
+    for place, step in enumerate(order):
         if step.after != last:
             yield f"  {step.after or 'supportedAppProtocolReq'}"
             last = step.after
         condition = _condition(step)
         then = " or ".join(_words(step.then)) or "the end"
         also = f"; tolerated: {', '.join(_words(step.tolerated))}" if step.tolerated else ""
-        yield f"  {'└─▶'} {f'{condition}: ' if condition else ''}{then}{also}"
+        more = place + 1 < len(order) and order[place + 1].after == step.after
+        yield f"  {'├' if more else '└'}─▶ {f'{condition}: ' if condition else ''}{then}{also}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -172,15 +197,17 @@ def _seconds(name: str, value: float) -> str:
 
 
 def message(name: str) -> Page:
-    """A message in each protocol that has it: fields, neighbours, times and ResponseCodes.
+    """A message of SLAC, or one in each protocol that has it: fields, neighbours, times and ResponseCodes.
 
     Raises:
         UserError: no protocol has it.
     """
-    found = [(own, kind) for own in PROTOCOLS.values() if (kind := own.message(name)) is not None]
-    if not found or not name.endswith(("Req", "Res")):
-        known = {one for own in PROTOCOLS.values() for module in own.modules.values() for one in vars(module)}
-        raise _named(name, sorted(one for one in known if one.endswith(("Req", "Res"))), "message")
+    known = {one for own in _OWNERS for module in own.modules.values() for one in vars(module)}
+    messages = sorted(one for one in known if one.endswith(("Req", "Res")))
+    name = _spelled(name, [*messages, *slac_messages.names()], "message")
+    if name in slac_messages.names():
+        return slac_messages.page(name)
+    found = [(own, kind) for own in _OWNERS if (kind := own.message(name)) is not None]
     lines: list[str] = []
     data = []
     for own, kind in found:
@@ -219,8 +246,11 @@ def _told(made: dict[str, Any]) -> Iterator[str]:
     yield f"{made['protocol']} ({made['schema_set']}), from the {made['from']}"
     rows = [(f"  {one['name']}", one["type"], one["how_often"]) for one in made["fields"]]
     yield from table(("  field", "type", ""), rows) if rows else ["  no fields"]
-    if made["from"] == "vehicle":
-        yield f"  comes after: {', '.join(made['after']) or 'nothing'}"
+    if made["from"] == "vehicle" and made["schema_set"] != APPPROTO.name:
+        if not made["after"]:
+            yield "  not used: it has no place in the order of messages"
+            return
+        yield f"  comes after: {', '.join(made['after'])}"
         yield f"  then: {', '.join(made['then']) or 'the end'}"
     yield f"  the charger answers within {made['answered_within']:g} s, the vehicle waits {made['given_up_after']:g} s"
     if made["codes"]:
@@ -291,6 +321,14 @@ def _known(own: Protocol) -> tuple[str, ...]:
     return found
 
 
+def _carriers(own: Protocol, code: str) -> str:
+    if own is APPPROTO:
+        return appproto.supportedAppProtocolRes.__name__
+    table_of = CODES_20 if own.name == "iso20" else CODES
+    carriers = [res for res, codes in table_of.items() if code in codes and own.message(res) is not None]
+    return "any response" if code in ANYWHERE else ", ".join(carriers) or "see the standard"
+
+
 def code(name: str) -> Page:
     """A ResponseCode: what it means, its number on the wire, and which responses carry it, by protocol.
 
@@ -298,23 +336,19 @@ def code(name: str) -> Page:
         UserError: no protocol has it.
     """
     rows = []
-    for own in PROTOCOLS.values():
+    name = _spelled(name, sorted({one for own in _OWNERS for one in _known(own)}), "ResponseCode")
+    for own in _OWNERS:
         known = _known(own)
         if name in known:
-            table_of = CODES_20 if own.name == "iso20" else CODES
-            carriers = [res for res, codes in table_of.items() if name in codes and own.message(res) is not None]
-            where = "any response" if name in ANYWHERE else ", ".join(carriers) or "see the standard"
-            rows.append((own.title, known.index(name), where))
-    if not rows:
-        raise _named(name, sorted({one for own in PROTOCOLS.values() for one in _known(own)}), "ResponseCode")
-    says = meaning(name)
+            rows.append((own.title, known.index(name), _carriers(own, name)))
+    says = HANDSHAKE.get(name) or meaning(name)
     effect = (
         "the session goes on" if name.startswith(("OK", "WARNING")) else "the session ends: power off, and the TCP"
         " connection is closed"
     )  # fmt: skip
     lines = [*([says] if says else []), effect, "", *table(("protocol", "number", "carried by"), rows)]
     data = {
-        "code": name, "meaning": says, "ends": name.startswith("FAILED"),
+        "code": name, "meaning": says, "ends": name.upper().startswith("FAILED"),
         "protocols": [{"protocol": title, "number": number, "carried_by": where} for title, number, where in rows],
     }  # fmt: skip
     return Page(name, tuple(lines), data)

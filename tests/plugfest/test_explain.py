@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 from plugfest.cli import main
-from plugfest.explain import line, protocols
+from plugfest.explain import line, protocols, slac_messages
 from slac.connector import CONNECTORS
+from slac.frames import CM_SLAC_MATCH_CNF
+from slac.mme import Frame, build
 from slac.pilot import current_of, duty_of
 from v2g.protocols import PROTOCOLS
 
@@ -28,6 +31,15 @@ PAGES = [
     ("timer V2G_SECC_Sequence_Timeout", "SECC_Sequence_Timeout      ISO 15118-20    60 s   charger"),
     ("message AuthorizationReq", "PnC_AReqAuthorizationMode     PnC_AReqAuthorizationModeType  one of them"),
     ("message CurrentDemandRes", "the charger answers within 0.025 s, the vehicle waits 0.25 s"),
+    ("message CM_SLAC_MATCH.CNF", "evse_id           17 bytes  must be all zero"),
+    ("message VS_SW_VER.CNF", "MMTYPE 0xA001, Qualcomm (00:b0:52)"),
+    ("message cm_atten_char.ind", "aag               variable"),
+    ("message prechargereq", "comes after: CableCheckReq, PreChargeReq"),
+    ("message supportedAppProtocolReq", "AppProtocol  AppProtocolType  1 to 20"),
+    ("message MeteringReceiptReq", "not used: it has no place in the order of messages"),
+    ("code failed_sequenceerror", "the charger expected another request"),
+    ("code Failed_NoNegotiation", "the charger speaks none of the protocols that the vehicle offers\nthe session ends"),
+    ("sequence din", "├─▶ while the answer is Ongoing: CableCheckReq"),
     ("code WARNING_ChallengeInvalid", "ISO 15118-20      10  AuthorizationRes"),
     ("code FAILED_SequenceError", "any response"),
 ]
@@ -73,6 +85,25 @@ def test_every_message_and_code_has_its_page() -> None:
             assert own.title in "\n".join(protocols.message(name).lines)
         for name in protocols._known(own):
             assert own.title in "\n".join(protocols.code(name).lines)
+
+
+def test_every_message_of_slac_has_its_page() -> None:
+    for name, kind in slac_messages.names().items():
+        assert f"0x{kind.CODE:04X}" in protocols.message(name).lines[0]
+
+
+def test_lengths_are_those_on_the_wire() -> None:
+    content: Any = protocols.message("CM_SLAC_MATCH.CNF").data
+    lengths = [int(one["length"].split()[0]) for one in content["fields"]]
+    frame = Frame(bytes(6), bytes(6), CM_SLAC_MATCH_CNF(bytes(8), bytes(6), bytes(6), bytes(7), bytes(16)))
+    assert sum(lengths) == len(build(frame)) - 19
+
+
+def test_an_order_is_drawn_as_a_tree() -> None:
+    drawn = [line for line in protocols.sequence("iso20").lines if "─▶" in line or not line.strip().count(" ")]
+    for one, after in itertools.pairwise(drawn):
+        if "─▶" in one:
+            assert ("├" in one) == ("─▶" in after)
 
 
 def test_every_condition_of_an_order_is_worded() -> None:
