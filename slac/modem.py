@@ -269,8 +269,8 @@ async def detect(host: Host, *, timing: Timing = STANDARD, rng: random.Random | 
                 break
     if not answers:
         raise ModemMissing(
-            f"no modem answers on {host.link.name}: powered? right port and interface? "
-            "(a simulated power line or --no-modem does without)"
+            f"no modem answers on {host.link.name}; check its power, its port and the interface"
+            " (--no-modem: match without a modem)"
         )
     for _, kind in WHO.values():  # most telling first
         for mac, said in answers.items():

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from boundary.errors import InputError
+from boundary.errors import InputError, reason
 from boundary.read import parse_json
 from slac.pilot import State
 from slac.pilot_board import OPEN_WITHIN, VERSION, Board, BoardPilot, PilotError, abilities, report_of, short
@@ -149,7 +149,7 @@ class _Host:
                     async with client:
                         return await self._serve(client)
                 except aiomqtt.MqttError as why:
-                    text = f"MQTT broker {broker.host}:{broker.port}: {why}; check address, user and password"
+                    text = f"MQTT broker {broker.host}:{broker.port}: {_trouble(why)}"
                     if not self.opened:
                         raise PilotError(text) from None
                     self._away(f"pilot board lost: {text}")
@@ -241,3 +241,10 @@ def _greeting(payload: object) -> frozenset[str] | None:
     if not isinstance(can, list):
         raise PilotError(f"'can' is not a list of words: {short(can)}")
     return abilities(can)
+
+
+def _trouble(why: Exception) -> str:
+    """Why the broker cannot be reached, and what to look at."""
+    if isinstance(why.__cause__, OSError):
+        return f"{reason(why.__cause__)}; check the address and that the broker runs"
+    return f"{why}; check address, user and password"

@@ -21,6 +21,7 @@ import termios
 from collections.abc import AsyncIterator, Iterator
 from typing import TypeAlias
 
+from boundary.errors import reason
 from slac.pilot import State
 from slac.pilot_board import OPEN_WITHIN, VERSION, Board, BoardPilot, PilotError, abilities, report_of, short
 
@@ -253,6 +254,8 @@ async def open_line(target: str) -> AsyncIterator[Streams]:
     kind, _, place = target.partition(":")
     if kind == "serial":
         path, at, baud = place.rpartition("@")
+        if not (path if at else place):
+            raise PilotError("serial: names no device; write serial:DEVICE, for example serial:/dev/ttyACM0")
         async with _serial(path if at else place, baud if at else str(BAUD)) as streams:
             yield streams
         return
@@ -279,7 +282,7 @@ async def _connect(kind: str, place: str) -> Streams:
             f"{kind}:{place} does not answer; check the address and that the board's server runs"
         ) from None
     except (OSError, UnicodeError) as why:  # the latter: an invalid host name
-        text = getattr(why, "strerror", None) or str(why)
+        text = reason(why) if isinstance(why, OSError) else str(why)
         raise PilotError(f"cannot connect to {kind}:{place} ({text}); check that the board's server runs") from None
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plugfest.arguments import PORT
+from plugfest.arguments import FROM_ZERO, PORT
 from plugfest.commands import options
 
 if TYPE_CHECKING:
@@ -83,15 +83,17 @@ def _add_run(inner: Any) -> None:
     options.add_web(parser)
     group = parser.add_argument_group("the system under test")
     group.add_argument("--command", metavar="CMD", help="start this program at plug-in, end it after each case")
-    group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="seconds until the command is ready")
+    group.add_argument(
+        "--ready-after", metavar="S", type=FROM_ZERO, default=1.0, help="seconds until the command is ready"
+    )
     group.add_argument("--ready-when", metavar="TEXT", help="the command is ready when it prints this")
     group.add_argument(
         "--action", metavar="NAME=CMD", action="append", default=[],
         help="command that does what a person would do: stop, authorise, refuse, pause ... (repeatable)",
     )  # fmt: skip
     group.add_argument("--reset-command", metavar="CMD", help="run this when the system no longer answers")
-    group.add_argument("--pause", metavar="S", type=float, help="seconds between cases (default: as declared)")
-    group.add_argument("--longest", metavar="S", type=float, help="abort a case after this many seconds")
+    group.add_argument("--pause", metavar="S", type=FROM_ZERO, help="seconds between cases (default: as declared)")
+    group.add_argument("--longest", metavar="S", type=FROM_ZERO, help="abort a case after this many seconds")
     group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
     group = parser.add_argument_group("a real pair (--sut pair); -i IFACE[,IFACE] is where the line is recorded")
     group.add_argument(
@@ -131,7 +133,7 @@ def _add_pics(inner: Any) -> None:
     parser.add_argument("--defaults", action="store_true", help="ask nothing: use the default of every value")
     parser.add_argument("--command", metavar="CMD", help="start this program at plug-in")
     parser.add_argument(
-        "--ready-after", metavar="S", type=float, default=1.0, help="seconds until the command is ready"
+        "--ready-after", metavar="S", type=FROM_ZERO, default=1.0, help="seconds until the command is ready"
     )
     parser.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS")
     parser.set_defaults(run="plugfest.tasks.conformance:make_pics")

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from plugfest.arguments import PORT
+
 
 def add(commands: Any) -> None:
     parser = commands.add_parser(
@@ -25,8 +27,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--password", help="password of the key")
     parser.add_argument("--roots", metavar="PEM", type=Path, help="trusted V2G roots of a vehicle")
     parser.add_argument("--pki", metavar="DIR", type=Path, help="a PKI made with plugfest pki")
-    parser.add_argument("--port", type=int, help="TCP port without TLS")
-    parser.add_argument("--tls-port", type=int, help="TCP port with TLS")
+    parser.add_argument("--port", type=PORT, help="TCP port without TLS")
+    parser.add_argument("--tls-port", type=PORT, help="TCP port with TLS")
     parser.add_argument(
         "--no-modem", dest="modem", action="store_const", const=False, help="plain cable: do not look for a modem"
     )

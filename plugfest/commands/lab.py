@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from plugfest.arguments import COUNT
+from plugfest.arguments import COUNT, FROM_ZERO, number
 from plugfest.commands import options
 
 _DESCRIPTION = """\
@@ -38,12 +38,12 @@ def add(commands: Any) -> None:
     group.add_argument("--peer-end", choices=("vehicle", "charger"), help="the program's end (default vehicle)")
     group.add_argument(
         "--ready-after",
-        type=float,
+        type=FROM_ZERO,
         metavar="S",
         help="seconds that a charger's program takes to start (default 1)",
     )
-    group.add_argument("--attenuation", type=float, default=20.0, metavar="DB", help="of the cable (default 20)")
-    group.add_argument("--loss", type=float, default=0.0, metavar="P", help="share of frames lost, 0 to 1")
+    group.add_argument("--attenuation", type=FROM_ZERO, default=20.0, metavar="DB", help="of the cable (default 20)")
+    group.add_argument("--loss", type=number(0, 1), default=0.0, metavar="P", help="share of frames lost, 0 to 1")
     group.add_argument("--sessions", dest="times", type=COUNT, metavar="N", help="end after N sessions")
     parser.add_argument("--tls", action="store_const", const="required", help="TLS with a temporary certificate")
     parser.add_argument(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain_all
+from plugfest.arguments import ANY
 from plugfest.config.words import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -135,12 +136,12 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("vehicle")
     group.add_argument("--car", metavar="NAME", help="a ready car: its values and habits (plugfest config cars)")
     group.add_argument("--battery", metavar="NAME", help="pack: 28kWh, 400V, 800V or 1200V (default 400V)")
-    group.add_argument("--soc", type=float, metavar="PERCENT", help="state of charge at the start (default 20)")
-    group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
+    group.add_argument("--soc", type=ANY, metavar="PERCENT", help="state of charge at the start (default 20)")
+    group.add_argument("--target", type=ANY, metavar="PERCENT", help="where charging ends (default 80)")
     group.add_argument(
-        "--minimum", type=float, metavar="PERCENT", help="with --bpt: do not discharge below this (default 10)"
+        "--minimum", type=ANY, metavar="PERCENT", help="with --bpt: do not discharge below this (default 10)"
     )
-    group.add_argument("--duration", type=float, metavar="S", help="stop after this many seconds of charging")
+    group.add_argument("--duration", type=ANY, metavar="S", help="stop after this many seconds of charging")
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
     group.add_argument("--install", action="store_true", help="install a contract even if there is one")
@@ -154,15 +155,15 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
         "--again", action="store_const", const=True, help="match again after a lost link, E or F instead of ending"
     )
     group.add_argument(
-        "--wake-after", type=float, metavar="S", help="seconds in a pause after which the car wakes the charger (B-C-B)"
+        "--wake-after", type=ANY, metavar="S", help="seconds in a pause after which the car wakes the charger (B-C-B)"
     )
     group.add_argument(
         "--sleep-without-power",
-        type=float,
+        type=ANY,
         metavar="S",
         help="pause while the schedule gives 0 W for at least this many seconds",
     )
-    group.add_argument("--loop-delay", type=float, metavar="S", help="pause between messages (default 0.1)")
+    group.add_argument("--loop-delay", type=ANY, metavar="S", help="pause between messages (default 0.1)")
 
 
 def number_or_file(text: str) -> float | str:
@@ -177,7 +178,7 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("charger")
     group.add_argument("--station", metavar="NAME", help="a ready station (plugfest config cars)")
     group.add_argument(
-        "--power", type=float, metavar="KW", help="power class of the DC output, kW, 50 to 3750 (default 150)"
+        "--power", type=ANY, metavar="KW", help="power class of the DC output, kW, 50 to 3750 (default 150)"
     )
     group.add_argument(
         "--target-power",
@@ -186,11 +187,9 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
         help="ISO 15118-20, dynamic: power wanted, kW; -10: the car gives 10 kW; or a file with lines of seconds, kW",
     )
     group.add_argument("--evse-id", metavar="ID", help="EVSEID (default DE*PLF*E00001)")
-    group.add_argument("--receipts", type=float, metavar="S", help="ask for a signed meter receipt at this interval")
-    group.add_argument("--wake-car-after", type=float, metavar="S", help="wake a paused car after this many seconds")
-    group.add_argument(
-        "--authorize-after", type=float, metavar="S", help="seconds that authorization takes (default 0)"
-    )
+    group.add_argument("--receipts", type=ANY, metavar="S", help="ask for a signed meter receipt at this interval")
+    group.add_argument("--wake-car-after", type=ANY, metavar="S", help="wake a paused car after this many seconds")
+    group.add_argument("--authorize-after", type=ANY, metavar="S", help="seconds that authorization takes (default 0)")
 
 
 def add_connection(parser: argparse.ArgumentParser, *, tls: str, cert: str, key: str) -> Any:

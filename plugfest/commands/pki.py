@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plugfest.arguments import COUNT, PORT
+from plugfest.arguments import ANY, COUNT, PORT
 
 PROFILES = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448"), "both": ("iso2", "iso20", "iso20-ed448")}
 """What ``--profile`` of ``init`` makes."""
@@ -267,7 +267,7 @@ COMMANDS = (
         (
             DIRECTORY,
             NAMES("authorities (default: all that have their keys)"),
-            Argument("--days", type=float, default=7.0, help="how many days they are valid (default 7)"),
+            Argument("--days", type=ANY, default=7.0, help="how many days they are valid (default 7)"),
             _at("thisUpdate"),
             SUITE,
         ),

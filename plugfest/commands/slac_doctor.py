@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from plugfest.arguments import FROM_ZERO
 from plugfest.commands import slac_run
 
 _DESCRIPTION = """\
@@ -25,5 +26,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--role", choices=("ev", "evse", "watch"), default="watch", help="take part, or watch (the default)"
     )
-    parser.add_argument("--within", type=float, default=30.0, metavar="S", help="give up after this time (default 30)")
+    parser.add_argument(
+        "--within", type=FROM_ZERO, default=30.0, metavar="S", help="give up after this time (default 30)"
+    )
     parser.set_defaults(run="plugfest.tasks.slac_doctor:run")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from plugfest.arguments import FROM_ZERO, number
+
 _DESCRIPTION = """\
 Puts a simulated power line between two interfaces: what a vehicle's host sends into one comes out of the other as
 modems would pass it, SLAC included. The interfaces are the near ends of virtual cables (veth) whose far ends the hosts
@@ -32,17 +34,17 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("vehicle", metavar="VEHICLE-IFACE", help="interface to the vehicle's host")
     parser.add_argument("charger", metavar="CHARGER-IFACE", help="interface to the charger's host")
-    parser.add_argument("--attenuation", type=float, default=20.0, metavar="DB", help="of the cable (default 20)")
+    parser.add_argument("--attenuation", type=FROM_ZERO, default=20.0, metavar="DB", help="of the cable (default 20)")
     parser.add_argument(
         "--neighbour",
-        type=float,
+        type=FROM_ZERO,
         metavar="DB",
         help="attenuation of another charger on the line, in software",
     )
-    parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="share of frames lost, 0 to 1")
+    parser.add_argument("--loss", type=number(0, 1), default=0.0, metavar="P", help="share of frames lost, 0 to 1")
     parser.add_argument(
         "--second-vehicle",
-        type=float,
+        type=FROM_ZERO,
         metavar="DB",
         help="attenuation from the charger to another vehicle on the line, in software, that matches over and over",
     )

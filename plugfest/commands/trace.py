@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from plugfest.arguments import COUNT
+from plugfest.arguments import ANY, COUNT
 
 _FILES = """\
 FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. TLS is opened with the secrets that a pcapng
@@ -37,8 +37,8 @@ def add(commands: Any) -> None:
 
     parser = command("show", "print the session like a sequence chart")
     parser.add_argument("--all", action="store_true", help="leave nothing out: every round of the loops, every frame")
-    parser.add_argument("--from", dest="begin", type=float, metavar="S", help="start at this time")
-    parser.add_argument("--to", dest="end", type=float, metavar="S", help="end at this time")
+    parser.add_argument("--from", dest="begin", type=ANY, metavar="S", help="start at this time")
+    parser.add_argument("--to", dest="end", type=ANY, metavar="S", help="end at this time")
 
     parser = command("decode", "print messages in full")
     parser.add_argument("--name", metavar="PATTERN", help="only these messages, e.g. 'CurrentDemand*'")

@@ -17,8 +17,6 @@ READY_AFTER = 1.0
 
 
 def run(args: argparse.Namespace) -> int:
-    if not 0.0 <= args.loss <= 1.0:
-        raise UserError(f"--loss {args.loss:g}: give a share from 0 to 1")
     for option in ("peer_end", "ready_after"):
         if hasattr(args, option) and not hasattr(args, "peer"):
             raise UserError(f"--{option.replace('_', '-')} is for the program of --peer COMMAND, which is missing")

@@ -72,8 +72,6 @@ async def _run(args: argparse.Namespace) -> None:
     for name in modems.values():
         if name not in BEHAVIOURS:
             raise UserError(unknown("modem", name, BEHAVIOURS))
-    if not 0.0 <= args.loss <= 1.0:
-        raise UserError(f"--loss {args.loss:g}: give a share from 0 to 1")
     line = Powerline(random.Random(args.seed), Conditions(loss=args.loss))
     car = line.vehicle("vehicle", behaviour=BEHAVIOURS[modems["vehicle"]]())
     post = line.charger("charger", behaviour=BEHAVIOURS[modems["charger"]]())

@@ -25,6 +25,8 @@ FAILED = 1
 def run(args: argparse.Namespace) -> int:
     path = Path(args.source)
     if path.exists():
+        if args.duration is not None:
+            raise UserError("--duration is for an interface; a file is read to its end")
         judge = _of_file(path)
         show = _Show(judge, brief=args.brief)
         for exchange in judge.exchanges:

@@ -67,6 +67,9 @@ def headline(recording: Recording) -> list[str]:
 
 
 def show(args: argparse.Namespace) -> int:
+    begin, end = args.begin or 0.0, args.end if args.end is not None else float("inf")
+    if end < begin:
+        raise UserError(f"--to {end:g} is before --from {begin:g}")
     recording, anchors = _recording(args), roots.of(args.roots)
     judged = judge(recording, anchors)
     for line in [judged.verdict.headline, *headline(recording)]:
@@ -75,7 +78,6 @@ def show(args: argparse.Namespace) -> int:
         say(row)
     say()
     rows = chart.rows(recording, judged.findings, measure(recording), everything=args.all)
-    begin, end = args.begin or 0.0, args.end if args.end is not None else float("inf")
     rows = [row for row in rows if row.entry is None or begin <= row.entry.time <= end]
     while rows and rows[0].entry is None:
         rows.pop(0)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from processes import CEILING
 
 import exi
+from plugfest import cli
 from plugfest.cli import main
 from v2g.messages import schema
 from v2g.messages.iso20 import common
@@ -314,6 +317,16 @@ def test_the_demo_offers_no_option_that_it_refuses() -> None:
         ("trace show a b", "plugfest trace show: unexpected argument 'b'; see plugfest trace show --help"),
         ("evcc", "plugfest evcc: missing: -i/--interface"),
         ("pki ocsp x --port 99999", "plugfest pki ocsp: --port: '99999' is not a whole number from 0 to 65535"),
+        ("secc -i", "plugfest secc: -i/--interface: needs a value"),
+        ("secc --target-power -1kW", "plugfest secc: --target-power: needs a value; write --target-power=-1kW"),
+        ("doctor --port 99999", "plugfest doctor: --port: '99999' is not a whole number from 0 to 65535"),
+        ("slac watch eth0 --duration -1", "plugfest slac watch: --duration: '-1' is not a number of at least 0"),
+        ("slac doctor -i x --within inf", "plugfest slac doctor: --within: 'inf' is not a number of at least 0"),
+        ("slac line a b --attenuation nan", "plugfest slac line: --attenuation: 'nan' is not a number of at least 0"),
+        ("slac line a b --loss 2", "plugfest slac line: --loss: '2' is not a number from 0 to 1"),
+        ("lab --loss 20%", "plugfest lab: --loss: '20%' is not a number from 0 to 1; leave the unit out (%)"),
+        ("conformance run --pause=-1", "plugfest conformance run: --pause: '-1' is not a number of at least 0"),
+        ("evcc -i x --soc nan", "plugfest evcc: --soc: 'nan' is not a number"),
         ("lab --sessions 0", "plugfest lab: --sessions: '0' is not a whole number from 1 up"),
     ],
 )
@@ -322,6 +335,25 @@ def test_a_wrong_argument_is_one_line(arguments: str, said: str, capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         main(arguments.split())
     assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_every_number_of_the_command_line_is_finite() -> None:
+    """No option takes infinity or NaN, which a time or a share can never be."""
+    plain = {
+        f"{parser.prog} {action.option_strings or action.dest}"
+        for parser in _parsers(cli.parser())
+        for action in parser._actions
+        if action.type is float
+    }
+    assert not plain
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _parsers(inner)
 
 
 def test_what_is_typed_is_made_harmless(capsys: pytest.CaptureFixture[str]) -> None:

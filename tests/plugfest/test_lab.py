@@ -141,7 +141,7 @@ def test_a_namespace_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture
         assert re.match(r"plugfest: unknown network namespace 'nowhere'; `ip netns", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("words", [["--name", "a/b"], ["--loss", "2"], ["--name", "x" * 21]])
+@pytest.mark.parametrize("words", [["--name", "a/b"], ["--name", "x" * 21]])
 def test_wrong_arguments_make_nothing(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One line, which names the argument."""
     assert cli.main(["lab", *words]) == 2

@@ -90,7 +90,7 @@ async def test_nothing_there() -> None:
     car.powered = False
     events: list[Any] = []
     async with Host(car, observe=events.append) as vehicle:
-        with pytest.raises(ModemError, match=r"^no modem answers on vehicle: powered\? right port"):
+        with pytest.raises(ModemError, match=r"^no modem answers on vehicle; check its power, its port"):
             await detect(vehicle)
         assert [e.name for e in events].count("VS_SW_VER.REQ") == 3
         none = NoModem(vehicle)
