@@ -261,6 +261,27 @@ def _last_listed(request: Any, *given: Any) -> Any:
 
 charger("first-listed", "the first protocol of the list is chosen", "PF_SECC_ISO2_SAP_Priority#1",
         "PF_SECC_ISO2_SAP_Priority#2", patches=[(secc.serve, "select", _first_listed)])  # fmt: skip
+
+
+def _by_version(request: Any, *given: Any) -> Any:
+    """The lowest major version first, in that the priorities."""
+    ranked = sorted(request.AppProtocol, key=lambda one: (one.VersionNumberMajor, one.Priority))
+    return _first_listed(appproto.supportedAppProtocolReq(AppProtocol=ranked), *given)
+
+
+def _newest(request: Any, *given: Any) -> Any:
+    """The charger's own order counts: the newest protocol first."""
+    ranked = sorted(request.AppProtocol, key=lambda one: (":-20:" not in one.ProtocolNamespace, one.Priority))
+    return _first_listed(appproto.supportedAppProtocolReq(AppProtocol=ranked), *given)
+
+
+for _name, _text, _choice in (
+    ("lowest-major", "the lowest major version is chosen, whatever the priorities", _by_version),
+    ("newest-first", "ISO 15118-20 is chosen wherever it is offered", _newest),
+):
+    charger(_name, _text, *(f"PF_SECC_ISO20_SAP_Generation{_energy}#{_number}" for _energy in ("", "_AC")
+                            for _number in (1, 3)),
+            patches=[(secc.serve, "select", _choice)])  # fmt: skip
 charger("last-listed", "the last protocol of the list is chosen", "PF_SECC_ISO2_SAP_Priority#3",
         "PF_SECC_ISO2_SAP_Priority#4", patches=[(secc.serve, "select", _last_listed)])  # fmt: skip
 

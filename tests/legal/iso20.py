@@ -715,3 +715,10 @@ def _earlier(seconds: int) -> Callable[[Any], Any]:
 
 charger("20-schedule-under-way", "schedules began two minutes ago", (*SCHEDULES, *SCHEDULED),
         saying(ScheduleExchangeRes=_earlier(120)))  # fmt: skip
+
+charger(
+    "20-ac-loop-late",
+    "AC: each response of the loop comes 0.2 s after its request, and one is on its way when the session fails",
+    tuple(f"{PF}Renegotiation_Order_AC#{number}" for number in (1, 2)),
+    saying(AC_ChargeLoopRes=late(0.2)),
+)

@@ -140,7 +140,9 @@ def power_reported(flow: Flow, seen: Measured) -> str:
 
 
 def _differs(flow: Flow, seen: Measured, said: Said | None, told: Phases, name: str) -> str:
-    if not flow.ac or said is None or not told or said.stage is not Stage.LOOP:
+    """After a refusal, which ends the power flow, nothing is said any more: the last report has become old."""
+    over = flow.steps.failed_at is not None or flow.steps.over_at is not None
+    if not flow.ac or over or said is None or not told or said.stage is not Stage.LOOP:
         flow.lasts(name, wrong=False)
         return ""
     tells, flows = sum(told), seen.volts * seen.amps * seen.phases

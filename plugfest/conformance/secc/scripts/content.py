@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.randomness import other_octets
@@ -20,7 +21,7 @@ from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g.errors import ConnectionLost
 from v2g.messages import appproto, iso2
 from v2g.physical import number, physical
-from v2g.protocols import DIN, ISO2
+from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.rules.rule import Live
 from v2g.rules.table import RULES
 
@@ -303,15 +304,28 @@ async def no_receipt(tester: TesterEv, run: Run, result: Result) -> None:
     await closes(tester, result)
 
 
-@SCRIPTS.on("PF_SECC_ISO2_SAP_Priority")
+GENERATIONS = {protocol.title: protocol for protocol in (DIN, ISO2, ISO20)}
+
+
+def _offer(tester: TesterEv, protocol: Protocol, schema_id: int, rank: int) -> appproto.AppProtocolType:
+    """An entry for a protocol, in the namespace of this outlet's energy."""
+    kind = energy(tester.pics.ac)
+    own = next(offer for offer in protocol.offers if kind in offer.energy)
+    major, minor = own.version
+    versions = {"VersionNumberMajor": major, "VersionNumberMinor": minor}
+    return entry(protocol, schema_id, rank, ProtocolNamespace=own.namespace, **versions)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_SAP_Priority", "PF_SECC_ISO20_SAP_Generation", "PF_SECC_ISO20_SAP_Generation_AC")
 async def priority(tester: TesterEv, run: Run, result: Result) -> None:
-    """ISO 15118-2 and DIN SPEC 70121 in one offer, in either order: the charger chooses the one of Priority 1.
+    """Two protocols in one offer, in either order: the charger chooses the one of Priority 1, whatever its version.
 
     Where that one is listed last, it has the SchemaID 0, which is a number like any other.
     """
-    first = ISO2 if run.variant["first"] == "ISO 15118-2" else DIN
+    first = GENERATIONS[str(run.variant["first"])]
+    second = GENERATIONS[str(run.variant["second"])]
     await tester.until("TCP")
-    await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=[entry(first, 1, 1)]))
+    await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=[_offer(tester, first, 1, 1)]))
     if (await tester.response("supportedAppProtocolReq")).code == "Failed_NoNegotiation":
         raise Inconclusive(f"the charger does not speak {first.title}", cause=Cause.NOT_DECLARED)
     await tester.leave()
@@ -320,8 +334,8 @@ async def priority(tester: TesterEv, run: Run, result: Result) -> None:
     ids = tester.rng.sample(range(1, 256), 2)
     if run.variant["listed"] == "last":
         ids[0] = 0
-    listed = sorted((ISO2, DIN), key=lambda one: (one is first) == (run.variant["listed"] == "last"))
-    offers = [entry(protocol, ids.pop(), 1 if protocol is first else 2) for protocol in listed]
+    listed = (second, first) if run.variant["listed"] == "last" else (first, second)
+    offers = [_offer(tester, protocol, ids.pop(), 1 if protocol is first else 2) for protocol in listed]
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=offers))
     arrival = await tester.response("supportedAppProtocolReq")
     wanted = next(offer.SchemaID for offer in offers if offer.Priority == 1)
