@@ -167,6 +167,15 @@ vehicle("ev-no-session-stop", "the connection is closed instead of SessionStopRe
         patches=without("SessionStopReq"))  # fmt: skip
 
 
+def _stop_unsaid(drive: Any, request: Any) -> Any:
+    off = getattr(request, "ReadyToChargeState", None) is False
+    return type("Answered", (), {"ResponseCode": "OK", "DC_EVSEStatus": _READY})() if off else None
+
+
+vehicle("ev-no-stop", "the session ends without PowerDeliveryReq(Stop)", FLOW_DIN,
+        patches=[*asking(_stop_unsaid), (evcc.drive.Drive, "allows", lambda self, message: True)])  # fmt: skip
+
+
 def _gone(drive: Any, request: Any) -> None:
     if type(request).__name__ == "ChargeParameterDiscoveryReq":
         raise evcc.drive.Unsuitable("a fault of its own")

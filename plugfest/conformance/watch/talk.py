@@ -31,6 +31,9 @@ WAITS: Mapping[str, Timing] = {"din70121": DIN, "iso2": ISO2}
 """How long a vehicle waits for an answer, by the schema set; in all the others as in ISO 15118-20."""
 FIRST = "SessionSetupReq"
 LAST = "SessionStopReq"
+FIRM = {("din70121", "CurrentDemandReq")}
+"""After these nothing else is allowed, whatever chargers tolerate: ISO 15118-2 is read differently, and in ISO 15118-20
+SessionStopReq counts as a stop while power flows."""
 RECEIPT = "a receipt is the next request when it is required"
 
 
@@ -89,11 +92,13 @@ class Talk:
                 "a vehicle speaks the protocol that the charger has chosen", Cause.WRONG_MESSAGE,
             )  # fmt: skip
         due = self.receipt and contract and not excused and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST)
-        ordered = self.order is None or excused or not self.answered or self.order.verdict(request) != "illegal"
-        if self.order is not None and not ordered and not due:
+        verdict = self.order.verdict(request) if self.order is not None and self.answered else "legal"
+        firm = verdict == "tolerated" and (schema, self.last) in FIRM and not _excused(flow, wishes=False)
+        disordered = (verdict == "illegal" and not excused) or firm
+        if self.order is not None and not due and (disordered or (verdict == "tolerated" and not excused)):
             self._add(
                 flow, "request-order", f"{name} comes after {self.last or 'the handshake'}",
-                f"requests come in order: {self.order.expected()} is due", Cause.WRONG_MESSAGE,
+                f"requests come in order: {self.order.expected()} is due", Cause.WRONG_MESSAGE, fails=disordered,
             )  # fmt: skip
         if known is not None and name != FIRST and not flow.startled and session_id != known:
             self._add(
