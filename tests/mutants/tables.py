@@ -376,11 +376,17 @@ def _unchecked(area: Area) -> Iterator[Entry]:
     for name in area.requests:
         if area.sut == "secc":
             for check in ("_check_id", "_check_order", "_check_pilot"):
-                yield _without_check(name, check)
+                if check != "_check_pilot" or _states(name):
+                    yield _without_check(name, check)
             yield _without_content(name)
         else:
             yield _without_id(name)
             yield _without_code(name)
+
+
+def _states(name: str) -> bool:
+    """Whether a charger asks for a state of the control pilot at a request."""
+    return name == "SessionStopReq" or any(one.names.presupposed(name) for one in (DIN, ISO2, ISO20_PROTOCOL))
 
 
 def _without_check(name: str, check: str) -> Entry:

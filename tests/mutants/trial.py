@@ -222,8 +222,14 @@ class Order:
         return mutant.change.id.rpartition(":")[0].rpartition(".")[0]
 
 
-FLOWING = {"CurrentDemand", "ChargingStatus", "PreCharge", "PowerDelivery", "WeldingDetection"}
-DRIVES = ("secc.dc", "secc.ac", "secc.envelope", "secc.power", "secc.agreed", "secc.outlet", "secc.pauses")
+FLOWING = {
+    "CurrentDemand", "ChargingStatus", "PreCharge", "PowerDelivery", "WeldingDetection",
+    "DC_ChargeLoop", "AC_ChargeLoop", "DC_PreCharge", "DC_WeldingDetection",
+}  # fmt: skip
+DRIVES = (
+    "secc.dc", "secc.ac", "secc.envelope", "secc.power", "secc.agreed", "secc.outlet", "secc.pauses",
+    "secc.iso20_dc", "secc.iso20_ac", "evcc.iso20_dc", "evcc.iso20_ac", "evcc.iso20_control",
+)  # fmt: skip
 
 
 STEM = 4
