@@ -9,7 +9,7 @@ import pytest
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.narrative import STATES, done, state
 from plugfest.conformance.catalogue.steps import step_text
-from plugfest.conformance.catalogue.wanted import expected_text
+from plugfest.conformance.catalogue.wanted import check_text, expected_text
 from plugfest.conformance.verdict import Judged
 
 BY_ID = {run.id: run for run in runs()}
@@ -38,7 +38,7 @@ def test_each_state_has_words() -> None:
     """Each precondition of the catalogue, without its ladder; and the table has no others."""
     names = {name for run in PLAYED for name in run.case.preconditions}
     ladders = "|".join(name.partition(".")[0] for name in names)
-    assert [name for name in names if re.search(rf"\b({ladders})\.", state(name))] == []
+    assert [name for name in names if re.search(rf"\b({ladders})[.(]", state(name))] == []
     assert set(STATES) <= {name.partition(".")[2] for name in names}
 
 
@@ -53,6 +53,15 @@ def test_each_state_has_words() -> None:
         (
             "PF_EVCC_ISO20_CutExi_Metering#1",
             "A response whose EXI is cut in half. The tester sends MeteringConfirmationRes with bad EXI (cut)",
+        ),
+        (
+            "PF_SECC_ISO20_DC_ChargeLoop#3",
+            "Loop messages of another kind. In the charge loop, the tester sends DC_ChargeLoopReq with the members of "
+            "the other control mode and of the other kind of service",
+        ),
+        (
+            "PF_EVCC_ISO20_ReservedType_AC#2",
+            "A response under a reserved payload type. The tester sends AC_ChargeLoopRes with V2GTP type 0x8F00",
         ),
         (
             "PF_EVCC_ISO20_Connection_Lost#3",
@@ -113,6 +122,12 @@ def test_what_a_run_expects_in_words() -> None:
     )
     raw = [step for run in PLAYED for step in run.steps[1] if "recv" in step and expected_text(step) == step_text(step)]
     assert raw == []
+
+
+def test_what_a_check_wants_in_words() -> None:
+    """Not by the name that the catalogue gives it."""
+    names = {name for run in PLAYED for step in run.steps[1] for name in step.get("check", ())}
+    assert [name for name in names if name in check_text(name) or not check_text(name)] == []
 
 
 def test_a_verdict_says_nothing_twice() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from plugfest.conformance.campaign.judge import judge
+from plugfest.conformance.campaign.judge import complete, judge
 from plugfest.conformance.campaign.outcome import Exit, common_cause, common_cause_text, exit_code, first_lines
 from plugfest.conformance.campaign.physics import judge_watched
 from plugfest.conformance.catalogue import Case, Run, cases
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import MEANINGS, Cause, Severity, Side
+from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Finding, Inconclusive, Judged, Result, Verdict
 from plugfest.conformance.watch.violation import Violation
@@ -46,6 +49,38 @@ def test_a_violated_requirement_fails_whoever_wrote_the_case() -> None:
     result = judged(LATE, verdict="VR.DERIVED", requirements=("V2G2-441",))
     assert (result.verdict, result.cause, result.findings) == (Verdict.FAIL, Cause.TOO_LATE, [])
     assert result.reason == ("Late: the answer came late; expected: X within 2 s (V2G2-441); observed: X after 3 s")
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_the_finding_of_a_script_says_what_was_done(severity: Severity) -> None:
+    """As a verdict does, and only once; so does the reason, where the finding fails the run."""
+    result = Result("X")
+    result.find("the vehicle starts", severity)
+    for _ in range(2):
+        complete(result, run())
+    assert [one.text for one in result.findings] == ["Late: the vehicle starts"]
+    assert result.reason == ("Late: the vehicle starts" if severity.fails else "")
+
+
+@pytest.mark.parametrize(("rounds", "seen"), [(0, "was not reached"), (3, "had 3 of 80 rounds")])
+def test_a_loop_that_began_was_reached(rounds: int, seen: str) -> None:
+    """Where a vehicle leaves before as many rounds as a case wants."""
+
+    async def over(*_: object) -> None:
+        pass
+
+    answers = SimpleNamespace(loops=rounds, refused=[])
+    tester: Any = SimpleNamespace(answers=answers, requests=[SimpleNamespace(name="X")], wait_for=over, hung_up=True)
+    with pytest.raises(Inconclusive, match=f"^the charging loop {seen}; the last request was X$"):
+        asyncio.run(loops(tester, 80))
+
+
+def test_a_finding_that_was_a_failure_is_complete_already() -> None:
+    result = judged(LATE, verdict="VR.DERIVED", reading=Severity.READING)
+    text = result.findings[0].text
+    complete(result, run())
+    assert (text, result.findings[0].text) == (f"Late: {LATE}; expected: X within 2 s (our reading); "
+                                               "observed: X after 3 s",) * 2  # fmt: skip
 
 
 @pytest.mark.parametrize("severity", Severity)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from plugfest.conformance.campaign.judge import Said, judge
+from plugfest.conformance.campaign.judge import Said, complete, judge
 from plugfest.conformance.campaign.physics import judge_watched, watched
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.protocols import spoken
@@ -108,6 +108,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
         result.look = result.cause.meaning.look
     finally:
         result.seconds = round(loop.time() - started, 3)
+        complete(result, run)
         if tester is not None:
             try:
                 async with asyncio.timeout(60.0):

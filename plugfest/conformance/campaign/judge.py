@@ -52,6 +52,18 @@ def rule(run: Run) -> str:
     return "our reading" if case.lenient is not None else case.id
 
 
+def complete(result: Result, run: Run) -> None:
+    """A script's findings begin with what was done, as those of a verdict do."""
+    did = done(run)
+    for place, one in enumerate(result.findings):
+        if one.text.startswith(did):
+            continue
+        whole = Judged(did, one.text)
+        result.findings[place] = one._replace(text=str(whole))
+        if result.reason == one.text:  # one of safety or security fails the run
+            result.reason, result.judged = str(whole), whole
+
+
 def judge(result: Result, why: Stop, run: Run, since: str = "") -> None:
     """Records a stop in the result.
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from boundary.text import capital
 from plugfest.conformance.catalogue import Case, Run, durations, scripted
-from plugfest.conformance.catalogue.steps import Step, Steps, value_text
+from plugfest.conformance.catalogue.steps import Step, Steps, in_hex, other_members, value_text
 from plugfest.conformance.verdict import NotExecutable
 
 STEPS = 4
 """Maximum number of stimulus steps in a sentence; further ones are in the report."""
 
-LADDERS = ("PC.", "PE.", "PD.", "PDE.", "P20.", "P20E.", "SP.")
+LADDERS = ("P.", "PC.", "PE.", "PD.", "PDE.", "P20.", "P20E.", "SP.")
 """Prefixes of preconditions; what follows is the state."""
 
 STATES = {
@@ -340,6 +340,8 @@ def _field(key: str, value: Any) -> str:
         return f"{key} as declared"
     if isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name not in EXPECTED}
+        if key == "like" and set(value.values()) == {"other"}:
+            return other_members(value)
         if len(value) == 1:
             name, item = next(iter(value.items()))
             return f"{key} {value_text(item)}" if name in _NAMELESS else f"{name} {value_text(item)}"
@@ -375,7 +377,7 @@ QUALIFIERS: Mapping[str, Callable[[Any], str]] = {
     "session_id": lambda value: _SESSIONS.get(str(value), f"with session id {value}"),
     "fields": _fields,
     "change": lambda value: f"with {value_text(value)}",
-    "v2gtp": lambda value: f"with V2GTP {_fields(value).removeprefix('with ')}",
+    "v2gtp": lambda value: f"with V2GTP {_fields(in_hex(value)).removeprefix('with ')}",
     "stamp": lambda value: f"with TimeStamp {value}",
     "signature": lambda value: f"with the signature '{value}'",
     "offers": _offered,

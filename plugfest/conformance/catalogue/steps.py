@@ -27,6 +27,26 @@ def value_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+DIGITS = {"version": 2, "inverse": 2, "type": 4, "length": 8}
+"""Fields of a V2GTP header, which are known by their hexadecimal numbers; the catalogue holds some as numbers."""
+
+
+def in_hex(header: Any) -> Any:
+    """A header to force with such numbers."""
+    if not isinstance(header, Mapping):
+        return header
+    return {key: f"0x{item:0{DIGITS[key]}X}" if isinstance(item, int) else item for key, item in header.items()}
+
+
+OTHERS = {"control": "the other control mode", "bidirectional": "the other kind of service"}
+"""Whose members a message has; plain services and those in both directions are the two kinds."""
+
+
+def other_members(like: Mapping[str, Any]) -> str:
+    """What a message is like that does not fit what was selected."""
+    return f"the members of {' and of '.join(OTHERS[name] for name in like)}"
+
+
 def only(step: Step, *keys: str) -> None:
     """Refuses a step that says more than we understand.
 

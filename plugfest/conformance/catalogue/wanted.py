@@ -39,7 +39,7 @@ def expected_text(step: Step) -> str:
 
 def check_text(name: str) -> str:
     """What a check wants, by its name in the catalogue."""
-    return f"{words()['checks'].get(name, '')} [{name}]".lstrip()
+    return str(words()["checks"].get(name, name))
 
 
 def _message(step: Step) -> str:

@@ -156,6 +156,6 @@ async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
     if tester.answers.loops < count:
         last = tester.requests[-1].name if tester.requests else "nothing"
         why = f"; the tester refused {tester.answers.refused[-1]}" if tester.answers.refused else ""
-        raise Inconclusive(
-            f"the charging loop was not reached; the last request was {last}{why}", cause=Cause.NO_REQUEST
-        )
+        rounds = tester.answers.loops
+        seen = f"had {rounds} of {count} rounds" if rounds else "was not reached"
+        raise Inconclusive(f"the charging loop {seen}; the last request was {last}{why}", cause=Cause.NO_REQUEST)

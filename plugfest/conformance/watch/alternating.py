@@ -10,6 +10,7 @@ from plugfest.conformance.watch.messages import Phases, Said, Stage
 BOOK = Book()
 EVCC: Side = "evcc"
 SECC: Side = "secc"
+SOURCE = "ISO 15118-20, AC"
 PART, WATTS = 1.1, 250.0
 """What a vehicle may draw beyond a limit: factor, and at least this many W of a phase: regulation is no better."""
 ROUNDED = 1.001
@@ -40,7 +41,7 @@ def _out(values: Phases) -> Phases:
     return tuple(max(-value, 0.0) for value in values)
 
 
-@BOOK.on("phase-power", "a vehicle stays within the charger's limits on each phase", "V2G20 AC limits", EVCC,
+@BOOK.on("phase-power", "a vehicle stays within the charger's limits on each phase", SOURCE, EVCC,
          Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def phase_power(flow: Flow, said: Said) -> str:
@@ -58,7 +59,7 @@ def phase_power(flow: Flow, said: Said) -> str:
 
 @BOOK.on("phase-power-back", "a vehicle returns no more than the charger accepts on each phase, and only in a"
     " bidirectional service",
-         "V2G20 AC limits", EVCC, Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+         SOURCE, EVCC, Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def phase_power_back(flow: Flow, said: Said) -> str:
     if not flow.ac or not said.phases:
         return ""
@@ -71,7 +72,7 @@ def phase_power_back(flow: Flow, said: Said) -> str:
     return f"{said.name} returns {value:.0f} W on {where} for {seconds:.1f} s, but the charger accepts {bound:.9g} W"
 
 
-@BOOK.on("target-own-power", "a charger commands no more than its declared limits", "V2G20 AC limits", SECC, Stage.LOOP,
+@BOOK.on("target-own-power", "a charger commands no more than its declared limits", SOURCE, SECC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_own_power(flow: Flow, said: Said) -> str:
     if not flow.ac or not said.phases or not said.ok:
@@ -86,7 +87,7 @@ def target_own_power(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("target-vehicle-power", "a charger commands no more than the vehicle's limits", "V2G20 AC limits", SECC,
+@BOOK.on("target-vehicle-power", "a charger commands no more than the vehicle's limits", SOURCE, SECC,
          Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_vehicle_power(flow: Flow, said: Said) -> str:
     request = flow.request
@@ -126,14 +127,14 @@ def command_ignored(flow: Flow, said: Said) -> str:
     return f"{said.name} reports {drawn:.0f} W for {seconds:.0f} s, but the charger commands {told:.0f} W"
 
 
-@BOOK.measured("power-told", "a vehicle reports the power that flows", "V2G20 AC loop", EVCC)
+@BOOK.measured("power-told", "a vehicle reports the power that flows", SOURCE, EVCC)
 def power_told(flow: Flow, seen: Measured) -> str:
     """Only where the vehicle itself is seen: on other benches the tester's outlet has no load that it could measure."""
     request = flow.request if seen.closed is not None and flow.flowing else None
     return _differs(flow, seen, request, () if request is None else request.phases, "power-told")
 
 
-@BOOK.measured("power-reported", "a charger reports the power that flows", "V2G20 AC loop", SECC)
+@BOOK.measured("power-reported", "a charger reports the power that flows", SOURCE, SECC)
 def power_reported(flow: Flow, seen: Measured) -> str:
     response = flow.response if flow.flowing else None
     return _differs(flow, seen, response, () if response is None else response.flows, "power-reported")
