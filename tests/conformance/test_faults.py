@@ -166,3 +166,13 @@ def test_the_sentence_of_a_verdict_stands_alone(fault: Fault) -> None:
     assert Cause.UNSTATED not in {result.cause, *(one.cause for one in result.findings)} or result.findings
     for part in (judged.did, judged.what, judged.expected, judged.rule):
         assert part in (result.reason or result.findings[0].text)
+
+
+def test_a_finding_says_what_was_done_and_names_values_as_the_catalogue_does() -> None:
+    """Of a script, too: its sentence stands alone."""
+    fault = next(fault for fault in FAULTS if fault.name == "ev-rcd-before-start")
+    result = one(BY_ID["PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable_AC#3"], fault)
+    assert [finding.text for finding in result.findings] == [
+        "Offer at which no vehicle can charge, AC. After ChargeParameterDiscovery, the tester sends "
+        "ChargeParameterDiscoveryRes with RCD true: PowerDeliveryReq(Start) at a charger with RCD true"
+    ]

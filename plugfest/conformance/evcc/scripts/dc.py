@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.catalogue.steps import value_text
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.evcc.course import Course
 from plugfest.conformance.evcc.reactions import gives_up as judge
@@ -68,7 +69,7 @@ async def unsuitable(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw("the vehicle does not start", seen)
     if not started:
         return
-    text = f"PowerDeliveryReq(Start) at a charger with {name} {wanted}"
+    text = f"PowerDeliveryReq(Start) at a charger with {name} {value_text(wanted)}"
     if name in INFORM:
         result.find(text, Severity.READING, Cause.WENT_ON)
         return
