@@ -316,9 +316,12 @@ def save_all(stores: Sequence[Store], directory: Path, *, force: bool = False) -
         force: replace an existing PKI and remove its other files.
 
     Raises:
-        PkiError: something exists there already and ``force`` is not set; nothing was written then.
+        PkiError: something exists there already and ``force`` is not set, or it is a Python package, such as ``pki`` in
+            the sources of this program; nothing was written then.
         OutputError: a file cannot be written; nothing was changed then.
     """
+    if (directory / "__init__.py").exists():
+        raise PkiError(f"{directory} is a Python package; choose another directory, such as test-pki")
     places = [(store, directory / store.suite.name) for store in stores]
     stale: set[Path] = set()
     files: dict[Path, bytes] = {}

@@ -77,6 +77,17 @@ def test_keys_are_private(tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
+def test_a_python_package_is_no_place_for_a_pki(tmp_path: Path) -> None:
+    """``pki init pki`` in a clone of this program would mix keys with its sources."""
+    place = tmp_path / "pki"
+    place.mkdir()
+    (place / "__init__.py").touch()
+    for force in (False, True):
+        with pytest.raises(PkiError, match="is a Python package; choose another directory, such as test-pki"):
+            make("iso2").save(place, force=force)
+    assert [path.name for path in place.iterdir()] == ["__init__.py"]
+
+
 def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     make("iso2").save(tmp_path)
     before = tree(tmp_path)
