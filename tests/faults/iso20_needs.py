@@ -72,17 +72,19 @@ in_loop("20-ev-energy-order", "the least energy is more than the target", said("
 
 # SoC and departure
 
-in_loop("20-ev-target-other", "TargetSOC is 20 % less than in the charge parameters", shown(TargetSOC=60), SHORT)
+in_loop("20-ev-target-other", "TargetSOC is 20 % less than in the charge parameters", shown(TargetSOC=60), SHORT,
+        reading=True)  # fmt: skip
 in_loop("20-ev-target-rounded", "TargetSOC is a percent less than in the charge parameters", shown(TargetSOC=79), SHORT,
         reading=True)  # fmt: skip
 vehicle("20-ev-departs-other", "the loop begins with another DepartureTime than ScheduleExchangeReq had", DYNAMIC,
-        adjust=sending("ScheduleExchangeReq", deep("DepartureTime", 7200), "iso20"))  # fmt: skip
+        adjust=sending("ScheduleExchangeReq", deep("DepartureTime", 7200), "iso20"), reading=True)  # fmt: skip
 in_loop("20-ev-soc-order", "MinimumSOC is more than TargetSOC", shown(MinimumSOC=95), SHORT)
 in_loop("20-ev-remaining-order", "it takes longer to the target than to a full battery",
         shown(RemainingTimeToTargetSOC=3600, RemainingTimeToMaximumSOC=60), SHORT)  # fmt: skip
 in_loop("20-ev-soc-of-100", "PresentSOC stays as it was at first", constant("PresentSOC"), LONG)
 in_loop("20-ev-complete", "ChargingComplete from the start, and power goes on", shown(ChargingComplete=True), DYNAMIC)
-in_loop("20-ev-departs-now", "DepartureTime falls to 0 from one message to the next", deep("DepartureTime", 0), DYNAMIC)
+in_loop("20-ev-departs-now", "DepartureTime falls to 0 from one message to the next", deep("DepartureTime", 0), DYNAMIC,
+        reading=True)  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------
 # Limits and the inlet

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
@@ -202,48 +201,18 @@ def soc_order(flow: Flow, said: Said) -> str:
     return ""
 
 
-class _Move(NamedTuple):
-    """A need that is another one than before: by how much, whether a driver may have moved it, and the sentence.
-
-    In the loop a driver may change the needs, so that two of its messages may differ; what a vehicle says as the loop
-    begins is what it has said before.
-    """
-
-    by: float
-    in_loop: bool
-    text: str
-
-
-def _moves_of_soc(flow: Flow, said: Said) -> Iterator[_Move]:
+def _moves_of_soc(flow: Flow, said: Said) -> Iterator[str]:
     for key, name in SOCS.items():
         now, last = getattr(said.needs, key), flow.wants.last.get(key)
         if now is not None and last is not None and now != last.value and not _quiet(flow):
-            text = f"{said.name} has {name} {now:g} %, but {last.value:g} % before"
-            yield _Move(abs(now - last.value), last.stage is Stage.LOOP, text)
-
-
-@BOOK.on("soc-wanted-moves", "the requested SoC stays the same until the loop", NEEDS_SOURCE, EVCC, *TELLING)
-def soc_wanted_moves(flow: Flow, said: Said) -> str:
-    return next((one.text for one in _moves_of_soc(flow, said) if one.by > SAME and not one.in_loop), "")
+            yield f"{said.name} has {name} {now:g} %, but {last.value:g} % before"
 
 
 @BOOK.on("soc-wanted-differs", "the requested SoC stays the same until it is changed", NEEDS_SOURCE, EVCC, *TELLING,
          weight=Weight.NOTED)  # fmt: skip
 def soc_wanted_differs(flow: Flow, said: Said) -> str:
-    """A finding: parts of a vehicle may round in different ways, and a driver may change it in the loop."""
-    return next((one.text for one in _moves_of_soc(flow, said) if one.by <= SAME or one.in_loop), "")
-
-
-def _move_of_departure(flow: Flow, said: Said) -> _Move | None:
-    now, last = said.needs.departure, flow.wants.last.get("departure")
-    if now is None or last is None or _quiet(flow) or (now >= FAR and last.value >= FAR):
-        return None
-    passed = flow.now - last.time
-    by = abs(now - max(last.value - passed, 0.0))
-    if by <= DEPARTS or now == last.value:
-        return None
-    text = f"{said.name} has DepartureTime {now:g} s, {passed:.1f} s after {last.value:g} s"
-    return _Move(by, last.stage is Stage.LOOP, text)
+    """A finding: parts of a vehicle may round in different ways, and a driver may change it at any time."""
+    return next(_moves_of_soc(flow, said), "")
 
 
 @BOOK.on("departure-far", "a departure counts in seconds from now", NEEDS_SOURCE, EVCC, Stage.SCHEDULE, Stage.LOOP)
@@ -264,18 +233,17 @@ def departure_late(flow: Flow, said: Said) -> str:
     return f"{said.name} has DepartureTime {departure:.0f} s, {departure / 86400.0:.0f} days: is it in ms?"
 
 
-@BOOK.on("departure-jumps", "a departure counts down until the loop", NEEDS_SOURCE, EVCC, Stage.SCHEDULE, Stage.LOOP)
-def departure_jumps(flow: Flow, said: Said) -> str:
-    move = _move_of_departure(flow, said)
-    return move.text if move is not None and not move.in_loop else ""
-
-
-@BOOK.on("departure-moved", "a departure counts down until it is changed", NEEDS_SOURCE, EVCC, Stage.LOOP,
-         weight=Weight.NOTED)  # fmt: skip
+@BOOK.on("departure-moved", "a departure counts down until it is changed", NEEDS_SOURCE, EVCC, Stage.SCHEDULE,
+         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def departure_moved(flow: Flow, said: Said) -> str:
-    """A finding: a driver may move it in the loop."""
-    move = _move_of_departure(flow, said)
-    return move.text if move is not None and move.in_loop else ""
+    """A finding: a driver may move it at any time, also while the cable is checked."""
+    now, last = said.needs.departure, flow.wants.last.get("departure")
+    if now is None or last is None or _quiet(flow) or (now >= FAR and last.value >= FAR):
+        return ""
+    passed = flow.now - last.time
+    if abs(now - max(last.value - passed, 0.0)) <= DEPARTS or now == last.value:
+        return ""
+    return f"{said.name} has DepartureTime {now:g} s, {passed:.1f} s after {last.value:g} s"
 
 
 @BOOK.on("departure-stands", "a departure counts down", NEEDS_SOURCE, EVCC, Stage.LOOP, weight=Weight.NOTED)
