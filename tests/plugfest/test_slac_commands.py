@@ -319,11 +319,12 @@ async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixt
         ("/nowhere/x.pcap", "no such file: /nowhere/x.pcap"),
         ("{text}", "is neither pcap, pcapng nor a plugfest trace"),
         ("nosuch0", "no interface nosuch0"),
+        ("{text} --duration 3", "--duration is for an interface; a file is read to its end"),
     ],
 )
 def test_watching_what_is_not_there_is_one_line(tmp_path: Path, source: str, text: str) -> None:
-    """A missing file, another file, a missing interface."""
+    """A missing file, another file, a missing interface; a file, for a while."""
     other = tmp_path / "text"
     other.write_text("no capture")
-    words = [sys.executable, "-m", "plugfest", "slac", "watch", source.format(text=other)]
+    words = [sys.executable, "-m", "plugfest", "slac", "watch", *source.format(text=other).split()]
     assert text in one_line(subprocess.run(words, capture_output=True, text=True, timeout=CEILING))

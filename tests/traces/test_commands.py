@@ -65,6 +65,11 @@ def test_decode_prints_chosen_messages_in_every_form(trace: Path, capsys: Captur
     assert "unknown message 'Nothing'" in said
 
 
+def test_a_range_of_times_that_ends_before_it_begins_is_refused(trace: Path, capsys: Capture) -> None:
+    assert run(capsys, "show", trace, "--from", 2, "--to", 1) == (2, "plugfest: --to 1 is before --from 2\n")
+    assert run(capsys, "show", trace, "--from", 1, "--to", 2)[0] == 0
+
+
 def test_check_says_how_it_went_with_its_exit_code(trace: Path, tmp_path: Path, capsys: Capture) -> None:
     assert run(capsys, "check", trace)[0] == 0
     lines = trace.read_text().splitlines()
