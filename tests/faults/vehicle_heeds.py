@@ -185,6 +185,21 @@ vehicle("ev-energy-grows", "more energy is asked for after a pause", NEEDS,
         patches=[(Drive, "energy_request", property(
             lambda drive: drive.vehicle.battery.missing_wh * (1.1 if drive.resume else 1.0)))])  # fmt: skip
 
+_agreed = evcc.iso2.agree
+
+
+async def _with_first_id(drive: Drive) -> Any:
+    """The id of the first schedule is kept for all that follow."""
+    kept = drive.tuple_id
+    terms = await _agreed(drive)
+    if kept and terms is not None:
+        drive.tuple_id, terms.schedule = kept, replace(terms.schedule, tuple_id=kept)
+    return terms
+
+
+vehicle("ev-first-tuple", "the id of the first schedule is sent after a renegotiation, too", NEW_PLAN, NEW_PLAN_AC,
+        patches=[(evcc.iso2, "agree", _with_first_id)])  # fmt: skip
+
 # ---------------------------------------------------------------------------------------------------------------
 # AC: phases and the duty
 

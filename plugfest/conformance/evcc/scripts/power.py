@@ -193,8 +193,11 @@ def _departure(message: Any) -> int | None:
 
 
 async def _renegotiates(tester: TesterEvse, result: Result) -> None:
-    """Another schedule while power flows, with much less power: a vehicle that agrees to it keeps to it."""
+    """Another schedule while power flows, with another id and much less power: a vehicle that agrees keeps to it."""
     await tester.wait_for(lambda: tester.over, SETTLED)
+    if tester.protocol is not ISO20:  # there, each offer on the side stream has other ids
+        first, *others = tester.evse.tuple_ids
+        tester.evse.tuple_ids = (*others, first)
     low, _ = SCHEDULED[tester.pics.ac]
     tester.evse.plans = [Plan(slots=[Slot(0, low)])]
     tester.evse.request_renegotiation(DELAY)
