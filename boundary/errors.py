@@ -42,3 +42,8 @@ class OutputError(OSError):
 def reason(why: OSError) -> str:
     """The system's own reason."""
     return why.strerror or (os.strerror(why.errno) if why.errno else str(why))
+
+
+def unconnected(why: OSError) -> str:
+    """Why a connection failed, without the address that asyncio puts there; name resolution has numbers of its own."""
+    return os.strerror(why.errno) if why.errno and type(why).__module__ == "builtins" else reason(why)

@@ -245,6 +245,7 @@ def _greeting(payload: object) -> frozenset[str] | None:
 
 def _trouble(why: Exception) -> str:
     """Why the broker cannot be reached, and what to look at."""
-    if isinstance(why.__cause__, OSError):
-        return f"{reason(why.__cause__)}; check the address and that the broker runs"
+    behind = why.__cause__ or why.__context__  # aiomqtt hides the system's error behind its own
+    if isinstance(behind, OSError):
+        return f"{reason(behind)}; check the address and that the broker runs"
     return f"{why}; check address, user and password"

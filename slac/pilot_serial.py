@@ -21,7 +21,7 @@ import termios
 from collections.abc import AsyncIterator, Iterator
 from typing import TypeAlias
 
-from boundary.errors import reason
+from boundary.errors import unconnected
 from slac.pilot import State
 from slac.pilot_board import OPEN_WITHIN, VERSION, Board, BoardPilot, PilotError, abilities, report_of, short
 
@@ -282,7 +282,7 @@ async def _connect(kind: str, place: str) -> Streams:
             f"{kind}:{place} does not answer; check the address and that the board's server runs"
         ) from None
     except (OSError, UnicodeError) as why:  # the latter: an invalid host name
-        text = reason(why) if isinstance(why, OSError) else str(why)
+        text = unconnected(why) if isinstance(why, OSError) else str(why)
         raise PilotError(f"cannot connect to {kind}:{place} ({text}); check that the board's server runs") from None
 
 
