@@ -249,25 +249,34 @@ READY = 140.0
 """s that a charger surely leaves a vehicle from SessionSetupRes to PowerDeliveryReq; the facts say 148 s."""
 
 
+async def _hesitate(tester: TesterEv, seconds: float) -> Inconclusive | None:
+    """Goes to PowerDelivery(Start), with a wait before each of the steps; what stopped it on the way, if anything."""
+    for state in (*STEPS, "PowerDelivery.Start"):
+        if state in STEPS:
+            await asyncio.sleep(seconds)
+        try:
+            await tester.until(state)
+        except Inconclusive as why:
+            return why
+    return None
+
+
 @SCRIPTS.on("PF_SECC_DIN_ReadyToCharge")
 async def slow(tester: TesterEv, run: Run, result: Result) -> None:
     """A vehicle that takes its time, but less than V2G_SECC_ReadyToCharge_Performance_Time, is served."""
     await tester.until("SessionSetup")
     began = tester.now
-    for state in (*STEPS, "PowerDelivery.Start"):
-        if state in STEPS:
-            await asyncio.sleep(SLOW)
-        try:
-            await tester.until(state)
-        except Inconclusive as why:
-            seconds = tester.now - began
-            if seconds > READY:
-                raise
-            raise Failed(
-                f"{seconds:.0f} s after SessionSetupRes the charger does not go on: {why}", cause=Cause.TOO_EARLY,
-                expected=f"a session for at least {READY:.0f} s", observed=str(why),
-            ) from why  # fmt: skip
-    result.saw("power after a slow way to it", f"after {tester.now - began:.0f} s")
+    stopped = await _hesitate(tester, SLOW)
+    seconds = tester.now - began
+    if stopped is None:
+        result.saw("power after a slow way to it", f"after {seconds:.0f} s")
+    elif seconds > READY:
+        raise stopped
+    else:
+        raise Failed(
+            f"{seconds:.0f} s after SessionSetupRes the charger does not go on: {stopped}", cause=Cause.TOO_EARLY,
+            expected=f"a session for at least {READY:.0f} s", observed=str(stopped),
+        ) from stopped  # fmt: skip
 
 
 LATE = 45.0
@@ -279,16 +288,12 @@ async def too_slow(tester: TesterEv, run: Run, result: Result) -> None:
     """A vehicle that takes longer than that: the charger ends the session, since the vehicle has to as well."""
     await tester.until("SessionSetup")
     began = tester.now
-    for state in (*STEPS, "PowerDelivery.Start"):
-        if state in STEPS:
-            await asyncio.sleep(LATE)
-        try:
-            await tester.until(state)
-        except Inconclusive:
-            if tester.now - began < READY:
-                raise
-            result.saw("the session ends", f"after {tester.now - began:.0f} s")
-            return
+    stopped = await _hesitate(tester, LATE)
+    if stopped is not None:
+        if tester.now - began < READY:
+            raise stopped
+        result.saw("the session ends", f"after {tester.now - began:.0f} s")
+        return
     result.find(
         f"power is delivered {tester.now - began:.0f} s after SessionSetupRes; a vehicle that keeps"
         f" V2G_EVCC_ReadyToCharge_Timeout is gone after {timer('V2G_EVCC_ReadyToCharge_Timeout'):g} s",
