@@ -17,6 +17,13 @@ from v2g import naming, signature, signed_parts
 from v2g.messages import iso2
 
 
+async def _anew(tester: TesterEv, state: str) -> None:
+    """Leaves the session, and goes to a state of another one that has nothing to do with it."""
+    await tester.leave()
+    tester.forget()
+    await tester.until(state)
+
+
 @SCRIPTS.on("PF_SECC_ISO2_OldSession", "PF_SECC_DIN_OldSession")
 async def old_session(tester: TesterEv, run: Run, result: Result) -> None:
     """The id of a session that has been terminated: it is over, and the vehicle gets a new one."""
@@ -58,9 +65,7 @@ async def by_category(tester: TesterEv, run: Run, result: Result) -> None:
         raise Inconclusive("the charger offers no service besides charging", cause=Cause.POINTLESS)
     missing = [one for one in CATEGORIES if one not in offered.values()]
     category = tester.rng.choice(missing if run.variant["category"] == "not offered" else sorted(offered.values()))
-    await tester.leave()
-    tester.forget()
-    await tester.until("SessionSetup")
+    await _anew(tester, "SessionSetup")
     await answer(tester, result, iso2.ServiceDiscoveryReq(ServiceCategory=cast(Any, category)), "OK")
     given = sorted(one.ServiceID for one in tester.offered.services)
     wanted = sorted(number for number, of in offered.items() if of == category)
@@ -76,9 +81,7 @@ async def by_category(tester: TesterEv, run: Run, result: Result) -> None:
 async def installed_again(tester: TesterEv, run: Run, result: Result) -> None:
     """A contract in one session, and another one in the next: each is sealed with a key of its own."""
     await tester.until("CertificateInstallation")
-    await tester.leave()
-    tester.forget()
-    await tester.until("CertificateInstallation")
+    await _anew(tester, "CertificateInstallation")
     result.saw("contracts in two sessions", "two")
 
 
@@ -86,9 +89,7 @@ async def installed_again(tester: TesterEv, run: Run, result: Result) -> None:
 async def next_session(tester: TesterEv, run: Run, result: Result) -> None:
     """A session with a right signature, then one with a wrong one: what was proven before proves nothing."""
     await tester.until("Authorization")
-    await tester.leave()
-    tester.forget()
-    await tester.until("PaymentDetails")
+    await _anew(tester, "PaymentDetails")
     await _signed_wrongly(tester, result, "FAILED_SignatureError")
 
 
