@@ -56,9 +56,8 @@ CASES: dict[str, tuple[str, Change, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_what_does_not_fit_is_named(case: str) -> None:
-    mode, change, side, text = CASES[case]
+def played(mode: str, change: Change) -> Bench:
+    """A session of a bench with something changed before it."""
 
     async def one() -> Bench:
         bench = Bench(mode, duration=3.0)
@@ -66,7 +65,13 @@ def test_what_does_not_fit_is_named(case: str) -> None:
         await bench.run()
         return bench
 
-    bench = run(one())
+    return run(one())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_does_not_fit_is_named(case: str) -> None:
+    mode, change, side, text = CASES[case]
+    bench = played(mode, change)
     for events, role in ((bench.events["ev"], "evcc"), (bench.events["se"], "secc")):
         found = judge(from_events(events, role=role)).diagnosis
         assert (found.side, found.outcome is Verdict.CHARGED) == (side, False)
@@ -87,14 +92,7 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
 def test_a_charger_may_refuse_what_does_not_fit(case: str) -> None:
     """Its answer carries its limits, so that a recording shows them: nobody is blamed for the refusal."""
     mode, change, text = REFUSED[case]
-
-    async def one() -> Bench:
-        bench = Bench(mode, duration=3.0)
-        change(bench)
-        await bench.run()
-        return bench
-
-    bench = run(one())
+    bench = played(mode, change)
     for events, role in ((bench.events["ev"], "evcc"), (bench.events["se"], "secc")):
         report = judge(from_events(events, role=role))
         found = report.diagnosis
