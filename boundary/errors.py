@@ -44,6 +44,15 @@ def reason(why: OSError) -> str:
     return why.strerror or (os.strerror(why.errno) if why.errno else str(why))
 
 
-def unconnected(why: OSError) -> str:
-    """Why a connection failed, without the address that asyncio puts there; name resolution has numbers of its own."""
-    return os.strerror(why.errno) if why.errno and type(why).__module__ == "builtins" else reason(why)
+def unconnected(why: Exception) -> str:
+    """Why a connection failed, in the system's words.
+
+    asyncio puts the address into its text, and libraries hide the system's error behind their own. Name resolution and
+    TLS, whose errors are not built in, have numbers of their own.
+    """
+    behind = why if isinstance(why, OSError) else why.__cause__ or why.__context__
+    if not isinstance(behind, OSError):
+        return str(why)
+    if behind.errno and type(behind).__module__ == "builtins":
+        return os.strerror(behind.errno)
+    return reason(behind) or "no answer"

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from boundary.errors import InputError, reason
+from boundary.errors import InputError, unconnected
 from boundary.read import parse_json
 from slac.pilot import State
 from slac.pilot_board import OPEN_WITHIN, VERSION, Board, BoardPilot, PilotError, abilities, report_of, short
@@ -245,7 +245,6 @@ def _greeting(payload: object) -> frozenset[str] | None:
 
 def _trouble(why: Exception) -> str:
     """Why the broker cannot be reached, and what to look at."""
-    behind = why.__cause__ or why.__context__  # aiomqtt hides the system's error behind its own
-    if isinstance(behind, OSError):
-        return f"{reason(behind)}; check the address and that the broker runs"
+    if isinstance(why.__cause__ or why.__context__, OSError):
+        return f"{unconnected(why)}; check the address and that the broker runs"
     return f"{why}; check address, user and password"

@@ -282,7 +282,7 @@ async def _connect(kind: str, place: str) -> Streams:
             f"{kind}:{place} does not answer; check the address and that the board's server runs"
         ) from None
     except (OSError, UnicodeError) as why:  # the latter: an invalid host name
-        text = unconnected(why) if isinstance(why, OSError) else str(why)
+        text = unconnected(why)
         raise PilotError(f"cannot connect to {kind}:{place} ({text}); check that the board's server runs") from None
 
 

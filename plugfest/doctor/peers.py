@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from boundary.errors import unconnected
 from plugfest.config.model import Bench
 from plugfest.doctor.finding import Finding
 from v2g import interfaces, sdp
@@ -90,9 +91,8 @@ async def broker(bench: Bench) -> list[Finding]:
             _, writer = await asyncio.open_connection(settings.host, port)
         writer.close()
     except (OSError, TimeoutError) as why:
-        text = getattr(why, "strerror", None) or str(why) or "no answer"
         return [
-            Finding("broker", "warning", f"{settings.host}:{port}: {text}",
+            Finding("broker", "warning", f"{settings.host}:{port}: {unconnected(why)}",
                     "the broker is not running there, or cannot be reached",
                     "sessions run without it; check host, port and broker")
         ]  # fmt: skip

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from boundary.errors import InputError, reason
+from boundary.errors import InputError, unconnected
 from boundary.read import read_text
 from boundary.text import dumps
 from plugfest.config.model import Bench, Mqtt
@@ -139,7 +139,7 @@ class Link:
                 self.outbox.lost_connection()
                 place = f"{arguments['hostname']}:{arguments['port']}"
                 if not self._down:
-                    self.say(f"note: no connection to the MQTT broker {place}: {_reason(why)}; still trying")
+                    self.say(f"note: no connection to the MQTT broker {place}: {unconnected(why)}; still trying")
                 self._down = str(why)
             await asyncio.sleep(AGAIN_AFTER[min(attempt, len(AGAIN_AFTER) - 1)])
             attempt += 1
@@ -219,11 +219,6 @@ class Link:
             "version": version("plugfest"),
         }
         return dumps(facts).encode()
-
-
-def _reason(why: Exception) -> str:
-    """Why the broker cannot be reached, without the number of the system's error."""
-    return reason(why.__cause__) if isinstance(why.__cause__, OSError) else str(why)
 
 
 def _without_closed_sockets(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
