@@ -361,7 +361,7 @@ class Session:
             raise RemoteError(f"{type(response).__name__} in answer to {name}")
         self._check_id(name, received)
         code = str(getattr(response, "ResponseCode", "OK"))
-        if code.startswith("FAILED"):
+        if code.startswith("FAILED"):  # not the handshake's Failed_NoNegotiation, which its caller explains
             raise Refused(f"{type(response).__name__} {code}", code)
         if name == "SessionSetupReq":
             self.id = received.session_id  # byte for byte, with the same length [V2G2-460]

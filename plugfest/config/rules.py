@@ -42,6 +42,7 @@ from v2g.errors import SetupError
 from v2g.messages import iso2
 from v2g.protocols import PROTOCOLS as KNOWN
 from v2g.rules.iso20.status import CODES
+from v2g.status import refuses
 from v2g.timing import ISO2, Timing
 
 Complaint = tuple[Path, str]
@@ -379,7 +380,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
         scheme(bench.key_transport)
     except PkiError as why:
         yield ("key-transport",), str(why)
-    codes = [code for code in get_args(iso2.responseCodeType) if code.startswith("FAILED")]
+    codes = [code for code in get_args(iso2.responseCodeType) if refuses(code)]
     codes += sorted(code for code in CODES["AuthorizationRes"] if code.startswith("WARNING"))
     url = bench.charger.provisioning_url
     if url is not None and not url.startswith(("http://", "https://")):

@@ -36,6 +36,7 @@ from v2g.protocols.handshake import APPPROTO
 from v2g.rules.iso20.status import CODES as CODES_20
 from v2g.rules.status import ANYWHERE, CODES
 from v2g.sequence import Step
+from v2g.status import refuses
 from v2g.timing import Timing
 
 CONDITIONS = {
@@ -348,7 +349,7 @@ def code(name: str) -> Page:
     )  # fmt: skip
     lines = [*([says] if says else []), effect, "", *table(("protocol", "number", "carried by"), rows)]
     data = {
-        "code": name, "meaning": says, "ends": name.upper().startswith("FAILED"),
+        "code": name, "meaning": says, "ends": refuses(name),
         "protocols": [{"protocol": title, "number": number, "carried_by": where} for title, number, where in rows],
     }  # fmt: skip
     return Page(name, tuple(lines), data)

@@ -9,6 +9,7 @@ from v2g.messages.iso20.common import NAMESPACE as COMMON
 from v2g.protocols import PROTOCOLS
 from v2g.rules.facts import Facts
 from v2g.rules.rule import EVCC, SECC, Book, Live
+from v2g.status import refuses
 
 BOOK = Book()
 rule = BOOK.rule
@@ -86,7 +87,7 @@ def plain_ok(facts: Facts, body: Any) -> str:
 def timestamp(facts: Facts, body: Any) -> str:
     """Where the time is optional, a charger that knows none may send 0; a contract cannot be checked without one."""
     given = getattr(body, "EVSETimeStamp", None) or getattr(body, "DateTimeNow", None) or 0
-    optional = type(body).__name__ == "SessionSetupRes" or str(body.ResponseCode).startswith("FAILED")
+    optional = type(body).__name__ == "SessionSetupRes" or refuses(body.ResponseCode)
     if (given == 0 and optional) or 0 < given < 1e11:
         return ""
     return f"{type(body).__name__} has a time of {given}, which is not in seconds since 1970"

@@ -18,6 +18,7 @@ from plugfest.conformance.verdict import Result
 from slac.pilot import State
 from v2g import naming
 from v2g.messages import appproto
+from v2g.status import refuses
 
 SEAMS = ("session_id", "header", "exi", "frame", "stamp")
 """What can be wrong with an answer besides its fields; see :meth:`plugfest.conformance.wire.Wire.send`."""
@@ -99,7 +100,7 @@ class ChargerScript(Script):
         seams = {key: deviation.pop(key) for key in SEAMS if key in deviation}
         if isinstance(message, type):
             message = made(self.se, message.__name__, code or "OK")
-        elif message is None and code is not None and code.startswith("FAILED"):
+        elif message is None and code is not None and refuses(code):
             message = made(self.se, naming.response(self.arrival.name), code)
         elif message is None:
             message = await self.se.good(self.arrival)

@@ -28,6 +28,7 @@ from slac.pilot import State
 from v2g.errors import SetupError
 from v2g.messages import appproto
 from v2g.protocols.iso20 import METERING, PARKING, RENEGOTIATION
+from v2g.status import refuses
 from v2g.streams import MAIN
 
 VERBS: Table[Callable[[Step], Action]] = Table()
@@ -151,7 +152,7 @@ def _still_there(course: Course, following: str) -> None:
         Failed: the last response was a refusal.
     """
     last = course.answers[-1] if course.answers else None
-    if last is not None and last.code.startswith("FAILED"):
+    if last is not None and refuses(last.code):
         seen = f"{last.name} {last.code}"
         raise Failed(
             f"{last.name} came with {last.code}",

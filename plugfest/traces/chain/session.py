@@ -230,7 +230,7 @@ class Session:
             self.beside[entry.stream] = entry
             return
         request = self.beside.pop(entry.stream, None)
-        if code_of(entry).startswith("FAILED"):
+        if refuses(code_of(entry)):
             self.refused_beside = request, entry
 
     def _due(self, entry: Entry) -> str:

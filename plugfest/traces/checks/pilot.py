@@ -17,6 +17,7 @@ from plugfest.traces.requirements import Topic, requirement
 from plugfest.traces.slac import pilot_reading
 from plugfest.traces.talks import Exchange, Talk, code_of
 from slac.pilot import CONNECTED, State
+from v2g.status import refuses
 
 
 class Readings:
@@ -45,7 +46,7 @@ def pilot(talk: Talk, readings: Readings) -> Iterator[Finding]:
         request, response = exchange.request, exchange.response
         if request is None or not (wanted := due(request, talk.protocol, ac=talk.ac)):
             continue
-        refused = response is not None and code_of(response).startswith("FAILED")
+        refused = response is not None and refuses(code_of(response))
         if response is None or not refused:
             shown = frozenset(readings.since(request, timeout))
         elif starts(request) and response.time - request.time < talk.timing.V2G_EVCC_CPState_Change_Time:

@@ -23,6 +23,7 @@ from slac.pilot import STEADY
 from v2g import naming
 from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
+from v2g.status import refuses
 
 Change = Callable[[TesterEvse, Arrival, Any], Any]
 """Makes another response from the held request and its good response."""
@@ -64,7 +65,7 @@ async def wrong_answer(tester: TesterEvse, run: Run, result: Result) -> None:
 async def any_failed(tester: TesterEvse, run: Run, result: Result) -> None:
     """A FAILED code, possibly of another message, in a good response: the vehicle ends because of the code."""
     asked = dict.fromkeys(str(variant["request"]) for variant in run.case.variants)
-    codes = [code for code in get_args(tester.protocol.module.responseCodeType) if code.startswith("FAILED")]
+    codes = [code for code in get_args(tester.protocol.module.responseCodeType) if refuses(code)]
     code = _place(run, dict.fromkeys(asked, codes), result.seed or 0)
     name = str(run.variant["request"])
     held = await _hold(tester, name)

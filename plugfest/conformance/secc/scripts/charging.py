@@ -19,7 +19,7 @@ from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number, physical
 from v2g.protocols import ISO20
-from v2g.status import STOPS
+from v2g.status import STOPS, refuses
 
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDrop", "PF_SECC_DIN_CpDrop")
@@ -51,7 +51,7 @@ async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
     while tester.now < until:
         await tester.send(tester.make(tester.loop_request))
         arrival = await tester.connection.next(2.0)
-        if arrival is None or arrival.code.startswith("FAILED"):
+        if arrival is None or refuses(arrival.code):
             seen = "closed" if arrival is None else arrival.code
             break
         amps = abs(read(arrival.message).amps or 0.0)

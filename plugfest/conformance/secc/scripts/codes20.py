@@ -13,6 +13,7 @@ from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from v2g.messages.iso20 import common
 from v2g.physical import rational
+from v2g.status import refuses
 
 LITTLE = 1400.0
 """W in the profile that the vehicle exceeds at once."""
@@ -35,7 +36,7 @@ async def violation(tester: TesterEv, run: Run, result: Result) -> None:
     while tester.now - began < REFUSED:
         arrival = await _round(tester)
         codes.append(arrival.code)
-        if arrival.code.startswith("FAILED"):
+        if refuses(arrival.code):
             break
         if tester.now - began > WARNED and "WARNING_EVPowerProfileViolation" not in codes:
             break
@@ -90,7 +91,7 @@ async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
                 f"{arrival.name} with {arrival.code} while a request to renegotiate is ignored",
                 cause=Cause.WRONG_CODE, expected=" or ".join(CODES), observed=arrival.code,
             )  # fmt: skip
-        if arrival.code.startswith("FAILED"):
+        if refuses(arrival.code):
             break
         silent += not _wishes(arrival.message)
         await tester.pause()

@@ -24,6 +24,7 @@ from v2g.physical import number, physical
 from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.rules.rule import Live
 from v2g.rules.table import RULES
+from v2g.status import refuses
 
 Change = Callable[[TesterEv, Any], Any]
 
@@ -192,7 +193,7 @@ async def broken_rule(tester: TesterEv, run: Run, result: Result) -> None:
     wanted = codes(words.partition(",")[0], way.request, tester.protocol.name)
     arrival = await answer(tester, result, message, *wanted)
     result.saw("refused", arrival.code)
-    if not arrival.code.startswith("FAILED"):
+    if not refuses(arrival.code):
         raise Failed(
             f"{arrival.name} with {arrival.code}", cause=Cause.ACCEPTED, expected="FAILED", observed=arrival.code
         )
@@ -209,7 +210,7 @@ async def vehicle_error_in_the_loop(tester: TesterEv, run: Run, result: Result) 
     for _ in range(8):
         await tester.send(message)
         arrival = await tester.response("CurrentDemandReq")
-        if arrival.code.startswith("FAILED"):
+        if refuses(arrival.code):
             result.saw("FAILED, or no current", arrival.code)
             await off_within(tester, result, 1.0)
             return
@@ -241,7 +242,7 @@ async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
         return
     told = found(arrival.message, "RCD")
     result.saw("RCD true, FAILED, or the connection is closed", f"{arrival.code}, RCD {told}")
-    if not told and not arrival.code.startswith("FAILED"):
+    if not told and not refuses(arrival.code):
         raise Failed(
             "ChargingStatusRes does not report that the RCD has tripped",
             cause=Cause.WRONG_FIELD, expected="RCD true", observed="false",
@@ -269,7 +270,7 @@ async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
             message, "ContractSignatureCertChain", msgspec.structs.replace(chain, SubCertificates=longer)
         )
     arrival = await answer(tester, result, message)
-    if not arrival.code.startswith("FAILED"):
+    if not refuses(arrival.code):
         if name in UNKNOWABLE:
             text = f"{arrival.name} {arrival.code} to the contract {name}"
             result.find(text, Severity.READING, Cause.ACCEPTED)

@@ -20,6 +20,7 @@ from v2g.errors import V2GError
 from v2g.messages import appproto
 from v2g.protocols import ISO2
 from v2g.protocols.iso20 import PARKING
+from v2g.status import refuses
 from v2g.tls import Options
 from v2g.tls.context import Credential
 
@@ -198,7 +199,7 @@ async def unselected(tester: TesterEv, run: Run, result: Result) -> None:
         await tester.send(tester.make(name), stream=PARKING)
         arrival = await tester.response(name, stream=PARKING)
     result.saw("FAILED", f"{arrival.name} {arrival.code}")
-    if not arrival.code.startswith("FAILED"):
+    if not refuses(arrival.code):
         raise Failed(
             f"{arrival.name} {arrival.code}, although the vehicle has not selected the parking service",
             expected="FAILED_SequenceError", observed=arrival.code, cause=Cause.ACCEPTED,

@@ -17,6 +17,7 @@ from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.watch.messages import read
 from v2g.messages import iso2
 from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, milliwatts, physical
+from v2g.status import refuses
 
 ONE_PHASE = "AC_single_phase_core"
 METERED_AC = 60.0
@@ -85,7 +86,7 @@ async def overdraw(tester: TesterEv, run: Run, result: Result) -> None:
         await tester.send(tester.make("ChargingStatusReq"))
         arrival = await tester.connection.next(tester.timeout("ChargingStatusReq") + tester.delay)
         seen = "closed" if arrival is None else arrival.code
-        if arrival is None or arrival.code.startswith("FAILED") or tester.system.energised() is False:
+        if arrival is None or refuses(arrival.code) or tester.system.energised() is False:
             break
         offered, measured = read(arrival.message).line_amps or 0.0, tester.measured()
         if measured is not None and measured.amps <= offered * AC_OVERDRAW + AC_OVERDRAW_AMPS:

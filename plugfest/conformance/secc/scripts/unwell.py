@@ -15,7 +15,7 @@ from plugfest.conformance.watch.messages import read
 from plugfest.conformance.watch.watch import ACTS
 from plugfest.conformance.wire import Arrival
 from v2g.physical import SAFE_VOLTAGE
-from v2g.status import ENDINGS, STOPS
+from v2g.status import ENDINGS, STOPS, refuses
 
 REFUSALS: Mapping[str, str] = {
     "stop": "FAILED_PowerDeliveryNotApplied",
@@ -77,7 +77,7 @@ async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
     while tester.now < until:
         arrival = await _ask(tester, NEXT[state])
         seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
-        if arrival is None or arrival.code.startswith("FAILED"):
+        if arrival is None or refuses(arrival.code):
             break
         said = read(arrival.message)
         seen = f"{seen}, {said.status or said.wish}"
@@ -108,7 +108,7 @@ async def insulation_in_the_loop(tester: TesterEv, run: Run, result: Result) -> 
     while not told and tester.now - began < MONITOR:
         arrival = await _ask(tester, "CurrentDemandReq")
         seen = "closed" if arrival is None else arrival.code
-        if arrival is None or arrival.code.startswith("FAILED"):
+        if arrival is None or refuses(arrival.code):
             break
         said = read(arrival.message)
         seen = f"{said.isolation or 'no isolation status'}, {said.status}, {said.wish}"
