@@ -195,6 +195,21 @@ charger("time-of-payment-local", "PaymentDetailsRes has the local time, an hour 
             message, EVSETimeStamp=message.EVSETimeStamp + 3600)))  # fmt: skip
 charger("time-in-ms", "EVSETimeStamp in milliseconds", "TC_SECC_CMN_VTB_SessionSetup_001",
         adjust=sending("SessionSetupRes", deep("EVSETimeStamp", 1_700_000_000_000)))  # fmt: skip
+
+
+def _nominal(volts: float) -> Adjust:
+    return sending("ChargeParameterDiscoveryRes", deep("EVSENominalVoltage", physical(iso2, volts, "V")))
+
+
+charger("time-zero", "EVSETimeStamp is 0", "TC_SECC_CMN_VTB_SessionSetup_001", reading=True,
+        adjust=sending("SessionSetupRes", deep("EVSETimeStamp", 0)))  # fmt: skip
+charger("meter-two-hours-off", "TMeter is local time, two hours from that of SessionSetupRes", AC, reading=True,
+        adjust=sending("ChargingStatusRes", lambda message: deep("TMeter", message.MeterInfo.TMeter + 7200)(message)
+                       if message.MeterInfo is not None else message))  # fmt: skip
+charger("nominal-of-the-line", "EVSENominalVoltage is the voltage between two lines, 400 V", AC, reading=True,
+        adjust=_nominal(400.0))  # fmt: skip
+charger("nominal-of-another-grid", "EVSENominalVoltage is 120 V at an outlet with 230 V", AC, reading=True,
+        adjust=_nominal(120.0))  # fmt: skip
 charger("late-ChargingStatusRes", "AC: ChargingStatusRes after 2.4 s", "TC_SECC_AC_VTB_ChargingStatus_001",
         adjust=sending("ChargingStatusRes", late(2.4)))  # fmt: skip
 charger("late-ServiceDetailRes", "ServiceDetailRes after 4.9 s", "TC_SECC_CMN_VTB_ServiceDetail_001",

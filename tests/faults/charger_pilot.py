@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import secc.ac
+import secc.answer
 import secc.iso2
-from faults.fault import Adjust, answering, charger
+import secc.serve
+from faults.fault import Adjust, accepting, answering, async_nothing, charger, nothing
 from slac.pilot import STEADY, State
 from v2g.messages import din70121, iso2
 
@@ -89,3 +91,16 @@ def _opens(system: Any) -> None:
 
 
 charger("contactor-lost", "AC: the contactor opens in the loop, without a report", FLOW_AC, adjust=_opens)
+
+
+def _goes_on(visit: Any, message: Any, good: Callable[[], Any]) -> Any:
+    """With the output off, as if the vehicle were still there."""
+    return (
+        good() if visit.evse.pilot.reading.state is not State.A else accepting("CurrentDemandRes")(visit, message, good)
+    )
+
+
+charger("unplugged-goes-on", "DC: the session goes on after an unplug, with the output off", "PF_SECC_ISO2_Unplug",
+        adjust=answering("CurrentDemandReq", _goes_on), reading=True,
+        patches=[(secc.serve._Guard, "_pilot_changed", nothing),
+                 (secc.answer, "_check_pilot", async_nothing)])  # fmt: skip

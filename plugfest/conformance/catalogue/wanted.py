@@ -75,6 +75,7 @@ WORDS: Mapping[str, Callable[[Any], str]] = {
     "energy_on": lambda value: "the output on",
     "energy_off": lambda value: "the output off",
     "energy_stop": lambda value: f"the output off within {lasting(str(value))}",
+    "session_over": lambda value: f"no session {lasting(str(value))} later",
     "cp": _states,
     "cp_in": _states,
     "cp_duty": lambda value: f"a duty of {value}",

@@ -10,7 +10,8 @@
 :mod:`.generations`  what it needs for each protocol; requests of the good case are in :mod:`.iso2`, :mod:`.din70121`
                    and :mod:`.iso20`, and :mod:`.deviations` changes them
 :mod:`.offered`    what the charger has offered; :mod:`.answered`: what is wrong with a response, or with its absence
-:mod:`.ways`       which state comes after which; :mod:`.walk` has the step to each, :mod:`.pause` sleep and wake-up
+:mod:`.ways`       which state comes after which; :mod:`.walk` has the step to each, :mod:`.pause` sleep and wake-up,
+                   :mod:`.unplugged` what must be over then
 :mod:`.back`       what the tester's vehicle can give back
 :mod:`.discovery`  SDP, right and wrong
 :mod:`.paying`     what it pays and signs with; :mod:`.contract` presents and uses that, correctly and wrongly

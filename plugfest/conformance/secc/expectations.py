@@ -22,6 +22,7 @@ from plugfest.conformance.secc import discovery
 from plugfest.conformance.secc.checks import CHECKS
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.secc.unplugged import over
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival
@@ -271,6 +272,22 @@ def energy(step: Step, expect: Steps) -> Action:
                 f"the charger's output is still {word} after {within}",
                 cause=cause, expected=f"output {'on' if wanted else 'off'} within {within}", observed=word,
             )  # fmt: skip
+
+    return judge
+
+
+@EXPECTATIONS.on("session_over")
+def session_over(step: Step, expect: Steps) -> Action:
+    """``session_over: 2 s``: so long after an unplug, the charger does not go on with the session.
+
+    It answers no request, or refuses it. What else ends a session is a reading of ours: the link may be gone first.
+    """
+    only(step, "session_over")
+    wait = durations.seconds(str(step["session_over"]))
+
+    async def judge(course: Course) -> None:
+        await course.collect()
+        await over(course.tester, course.result, wait)
 
     return judge
 

@@ -31,8 +31,10 @@ SECONDS = 2.0
 """s by which a schedule may go on too early or too late: it has whole seconds."""
 SAME_POWER = 0.02
 """Part of a power by which that of the same schedule may differ after a pause."""
-OFF = 86400.0
-"""s by which a clock may differ from the tester's."""
+OFF = 1500.0
+"""s by which two clocks of a charger may differ: less than any time zone."""
+KNOWN = 1_000_000_000
+"""s since 1970, below which a time was never set."""
 
 
 @hears("answer-other", "a request is answered by its own response", SPOKEN,
@@ -316,19 +318,36 @@ def clock_steady(flow: Flow, log: Log, heard: Heard) -> str:
     return f"EVSETimeStamp went on by {shown} s in {passed:.0f} s, from SessionSetupRes to {heard.name}"
 
 
-@hears("clock", "the charger's clock is accurate to a day", SPOKEN, *LOOP, "SessionSetupRes", weight=Weight.NOTED)
+@hears("clock", "a charger and its meter have the same time", SPOKEN, *LOOP, "SessionSetupRes", weight=Weight.NOTED)
 def clock(flow: Flow, log: Log, heard: Heard) -> str:
-    """Times of the charger against each other; whether they are right nobody here knows."""
+    """Times of the charger against each other; whether they are right nobody here knows.
+
+    A charger that knows no time leaves it out: 0 is a time, too.
+    """
     setup = log.present.first.get("SessionSetupRes")
     if setup is None or not heard.ok or not heard.classic:
         return ""
-    began = getattr(setup.body, "EVSETimeStamp", None) or getattr(setup.body, "DateTimeNow", None)
+    field, began = _told(setup.body)
     shown = getattr(_meter(heard), "TMeter", None)
-    if not began or not shown or abs(shown - began - (heard.at - setup.at)) <= OFF:
+    if began is None or began < KNOWN or not shown or abs(shown - began - (heard.at - setup.at)) <= OFF:
         return ""
     return (
-        f"{heard.name} has TMeter {shown}, but SessionSetupRes had the time {began} {heard.at - setup.at:.0f} s before"
+        f"{heard.name} has TMeter {shown}, but SessionSetupRes had {field} {began} {heard.at - setup.at:.0f} s before"
     )
+
+
+@hears("clock-unset", "a charger without a clock leaves its time out", SPOKEN, "SessionSetupRes", weight=Weight.NOTED)
+def clock_unset(flow: Flow, log: Log, heard: Heard) -> str:
+    field, began = _told(heard.body)
+    if began is None or not heard.ok or began >= KNOWN:
+        return ""
+    return f"{heard.name} has {field} {began}, which is in {1970 + began // 31_556_952}"
+
+
+def _told(setup: Any) -> tuple[str, int | None]:
+    """The time in SessionSetupRes, with its name; None without one."""
+    fields = ((name, getattr(setup, name, None)) for name in ("EVSETimeStamp", "DateTimeNow"))
+    return next(((name, time) for name, time in fields if time is not None), ("", None))
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
-from plugfest.conformance.watch.judgement import SPOKEN, Book, Side
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
@@ -27,6 +27,8 @@ LEAST_AMPS, LEAST_WATTS = 6.0, 6.0 * 230.0
 """Per phase, below which a vehicle takes nothing (IEC 61851-1)."""
 GAP = 1.0
 """V or A that rounding may add."""
+OTHER_GRID = 0.2
+"""Part of a nominal voltage by which no grid is off."""
 
 
 @BOOK.measured(
@@ -256,3 +258,13 @@ def contactor_kept(flow: Flow, seen: Measured) -> str:
     return (
         f"the contactor is open {for_how_long(seconds)} while the pilot is in C or D, and the charger gives no reason"
     )
+
+
+@BOOK.measured("nominal-measured", "EVSENominalVoltage is that of the outlet", SPOKEN, SECC, weight=Weight.NOTED,
+               cause=Cause.WRONG_FIELD)  # fmt: skip
+def nominal_measured(flow: Flow, seen: Measured) -> str:
+    told = flow.offer.nominal_volts if flow.offer is not None else None
+    wrong = flow.ac and told is not None and seen.amps > GAP and abs(seen.volts - told) > told * OTHER_GRID
+    if flow.lasts("nominal-measured", wrong) < LASTS:
+        return ""
+    return f"{seen.volts:.0f} V was measured from line to neutral, but EVSENominalVoltage was {told or 0.0:g} V"

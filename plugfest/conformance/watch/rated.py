@@ -28,7 +28,9 @@ COARSE, COARSE_PART = 10.0, 0.1
 RIPPLES = 18.0
 """A from peak to peak: twice the most that IEC 61851-23 allows at any frequency."""
 PHASES, LINE_VOLTS = 3, 277.0
-"""Most phases and volts of an AC outlet; a power beyond its rated current times these cannot come out of it."""
+"""Most phases of an AC outlet, and V from line to neutral; no more power than these at its rated current comes out."""
+GRID = 1.1
+"""Factor by which the voltage of a grid may be above its nominal one."""
 
 
 @BOOK.on("limits-rated", "a charger states no limit above its rating", SPOKEN, "secc",
@@ -81,6 +83,15 @@ def line_offered(flow: Flow, said: Said) -> str:
     if watts < most or (profile is not None and profile < watts) or old < new * TWICE:
         return ""
     return f"{said.name} has EVSEMaxCurrent {new:g} A at {watts:.9g} W, but ChargeParameterDiscoveryRes had {old:g} A"
+
+
+@BOOK.on("nominal-line", "EVSENominalVoltage is from line to neutral", SPOKEN, "secc", Stage.PARAMETERS,
+         weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def nominal_line(flow: Flow, said: Said) -> str:
+    """A finding: what a vehicle takes for its power is then 1.7 times what it is. Some chargers send 400 V."""
+    if not said.ok or said.nominal_volts is None or said.nominal_volts <= LINE_VOLTS * GRID:
+        return ""
+    return f"{said.name} has EVSENominalVoltage {said.nominal_volts:g} V, more than any grid has from line to neutral"
 
 
 @BOOK.hears("regulation-coarse", "tolerance and ripple of the current are those of a DC supply", "IEC 61851-23",
