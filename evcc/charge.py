@@ -144,6 +144,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
                 *vehicle.notes,
                 *getattr(vehicle.pilot, "unchecked", ()),
             ]
+            vehicle.end()
             options.on_end(outcome)
     return outcome
 
@@ -267,6 +268,7 @@ async def find_and_charge(search: Search, vehicle: Vehicle, options: Options) ->
         return await charge(channel, vehicle, options)
     soc = vehicle.battery.soc
     outcome = Outcome(cause_of(why), str(why), soc_start=soc, soc_end=soc, error=why)
+    vehicle.end()
     options.on_end(outcome)
     return outcome
 

@@ -296,6 +296,8 @@ class Drive:
     def ends(self, ending: Ending) -> Ending:
         """Records why the power flow ends, and traces it right away."""
         self.ending = ending
+        if ending.how in ("stop", "pause"):
+            self.vehicle.ending = ending.reason
         if ending.cause is Cause.COMPLETE:
             self.session.tell("state", "stopping", ending.reason)
         else:

@@ -81,6 +81,7 @@ async def charge_nominal(
     finally:
         unsubscribe()
         await vehicle.safe(within=AT_ONCE)
+        vehicle.end()
         outcome.seconds = loop.time() - start
         outcome.energy_wh = battery.delivered_wh - before
         outcome.soc_end = battery.soc

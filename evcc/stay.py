@@ -169,6 +169,7 @@ async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
     hands = [asyncio.create_task(event.wait()) for event in (vehicle.stop, vehicle.trouble, vehicle.wake)]
     unsubscribe = pilot.subscribe(changed)
     changed(pilot.reading)
+    vehicle.asleep = True
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(min(times) if times else None):
@@ -178,6 +179,7 @@ async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
         other = Woken.STOPPED if stopped else Woken.UNPLUGGED if gone else Woken.ITSELF
         woken = found.result() if found.done() else other
     finally:
+        vehicle.asleep = False
         unsubscribe()
         for hand in hands:
             hand.cancel()

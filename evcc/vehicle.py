@@ -162,6 +162,8 @@ class Vehicle:
         standby: while set, no power is wanted and the session continues; the script clears it if the charger does not
             allow standby or wants it to end (ISO 15118-20).
         wake: set by the driver or the bench to end a pause.
+        asleep: a session is paused, and the vehicle waits for its end.
+        ending: why the session under way is coming to its end, or "".
         trouble: set when the pilot demands an emergency stop; ``trouble_text`` says why.
         notes: assumptions made because nothing measures the value, one line each.
     """
@@ -196,6 +198,8 @@ class Vehicle:
         self.another_service = asyncio.Event()
         self.standby = asyncio.Event()
         self.wake = asyncio.Event()
+        self.asleep = False
+        self.ending = ""
         self.trouble = asyncio.Event()
         self.trouble_text = ""
         self.notes: list[str] = []
@@ -205,15 +209,31 @@ class Vehicle:
         self._ac = AcDraw(0.0, 0, 0.0)
         self._ac_at: float | None = None
         self._shown: State | None = None
+        self._begun = False
         pilot.subscribe(self._pilot_changed)
 
     def begin(self) -> None:
-        """Starts a session: forgets requests, trouble and the last charger's reports, but keeps the mishaps."""
-        wishes = (self.stop, self.pause, self.renegotiate, self.another_service, self.standby)
-        for event in (*wishes, self.trouble):
-            event.clear()
+        """Starts a session: forgets requests, trouble and the last charger's reports, but keeps the mishaps.
+
+        Whoever takes requests for a session before it runs calls this first. The session calls it again, and keeps the
+        requests made since then.
+        """
+        if not self._begun:
+            self._forget()
+        self._begun = True
+        self.trouble.clear()
         self.trouble_text = ""
         self._told, self._told_at = Measured(0.0, 0.0), None
+
+    def end(self) -> None:
+        """The session is over: requests that it has not obeyed are forgotten."""
+        self._forget()
+        self._begun = False
+
+    def _forget(self) -> None:
+        self.ending = ""
+        for event in (self.stop, self.pause, self.renegotiate, self.another_service, self.standby):
+            event.clear()
 
     # ------------------------------------------------------------------------------------------ DC
 

@@ -1,8 +1,8 @@
 """The controls of a bench: the one place where an action of a timeline or an MQTT command becomes a change of the
 plant.
 
-What an action needs and the bench does not have (a vehicle, a DC output, a cable in software) raises `NotPossible`;
-nothing is half done then.
+An answer is true: what an action needs and is not there (a vehicle, a DC output, a session, a pause), and what is done
+already, raises `NotPossible`. Nothing is half done then.
 """
 
 from __future__ import annotations
@@ -14,30 +14,23 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from evcc.options import Options
-from evcc.vehicle import Vehicle
 from plugfest import curves, plants
+from plugfest.breakages import Breakages
 from plugfest.config import actions
 from plugfest.config.actions import Step
 from plugfest.deviations import Deviations
-from secc.authorizer import Customer
-from secc.charger import Evse, Fault, Wish, simulated
-from secc.outlet import Outlet
-from secc.simulated import SimulatedPowerSource
-from secc.supply import AcSupply
+from plugfest.parts import NotPossible, Parts
+from plugfest.under_way import UnderWay
+from secc.authorizer import Customer, Decision
+from secc.charger import Fault, Wish
+from secc.iso20_status import out_of_mode
 from slac.pilot import State
-from slac.pilots import SimulatedPilot
-
-LEAKY = 5e3
-"""ohm: an insulation fault at any test voltage (below 100 ohm/V from 50 V on)."""
-DAMP = 120e3
-"""ohm: a warning (100 to 500 ohm/V) at test voltages of 240 V to 1200 V."""
-
+from v2g.protocols import Abilities
 
 T = TypeVar("T")
 
 
-class NotPossible(Exception):
-    """The bench cannot do this; the text says why."""
+Able = Callable[[Abilities], bool]
 
 
 class Interrupted(Exception):
@@ -45,24 +38,23 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Controls:
-    """What the controls can reach.
+class Controls(Parts):
+    """What the controls can reach, in addition to the parts of the bench.
 
     Attributes:
-        vehicle, evse: the plants of this bench; None if the other side is real.
-        wire: the cable, if it is simulated. outlet: where the charger serves vehicles, if it handles pauses.
         options: of the vehicle's session; a change of the service changes them.
         deviations: of the roles that run here.
+        session: the one under way; None: nobody tells, and requests are accepted at any time.
     """
 
-    vehicle: Vehicle | None = None
-    evse: Evse | None = None
-    wire: SimulatedPilot | None = None
-    outlet: Outlet | None = None
     options: Options | None = None
     deviations: list[Deviations] = field(default_factory=list)
+    session: UnderWay | None = None
     _before: dict[str, Any] = field(default_factory=dict)
     _interrupt: Callable[[str], object] | None = None
+
+    def __post_init__(self) -> None:
+        self._broken = Breakages(self)
 
     def apply(self, step: Step) -> str:
         """Performs an action.
@@ -71,7 +63,7 @@ class Controls:
             What was done, in one line.
 
         Raises:
-            NotPossible: this bench cannot.
+            NotPossible: this bench cannot, or there is nothing to do.
         """
         try:
             _ACTIONS[type(step)](self, step)
@@ -79,9 +71,16 @@ class Controls:
             raise NotPossible(str(why)) from why
         return actions.describe(step)
 
+    def session_over(self) -> None:
+        """A session has ended, or pauses."""
+        if self.session is not None:
+            self.session.end()
+        if self.evse is not None and isinstance(self.evse.authorizer, Customer):
+            self.evse.authorizer.end()
+
     def break_down(self, faults: Iterable[actions.Fault]) -> None:
         """Injects the faults that a bench starts with."""
-        for fault in faults:
+        for fault in dict.fromkeys(faults):
             self._inject(actions.Inject(fault=fault))
 
     async def before_session(self, work: Coroutine[Any, Any, T]) -> T:
@@ -108,63 +107,31 @@ class Controls:
         finally:
             self._interrupt = None
 
-    # ------------------------------------------------------------------------------------------ parts
-
-    @property
-    def _car(self) -> Vehicle:
-        if self.vehicle is None:
-            raise NotPossible("there is no vehicle on this bench")
-        return self.vehicle
-
-    @property
-    def _station(self) -> Evse:
-        if self.evse is None:
-            raise NotPossible("there is no charger on this bench")
-        return self.evse
-
-    @property
-    def _cable(self) -> SimulatedPilot:
-        if self.wire is None:
-            raise NotPossible("this bench has no simulated cable; plug or unplug by hand")
-        return self.wire
-
-    @property
-    def _output(self) -> SimulatedPowerSource:
-        power = simulated(self._station)
-        if power is None:
-            raise NotPossible("the charger has no simulated DC output")
-        return power
-
-    @property
-    def _supply(self) -> AcSupply:
-        if (supply := self._station.ac) is None:
-            raise NotPossible("the charger has no AC side")
-        return supply
-
     # ------------------------------------------------------------------------------------------ actions
 
     def _soc(self, step: actions.SetSoc) -> None:
-        self._car.battery.soc = step.percent / 100.0
+        self.car.battery.soc = step.percent / 100.0
 
     def _target(self, step: actions.SetTarget) -> None:
-        self._car.battery.target_soc = step.percent / 100.0
+        self.car.battery.target_soc = step.percent / 100.0
 
     def _limit(self, step: actions.Limit) -> None:
         if step.by == "vehicle":
-            battery = self._car.battery
+            battery = self.car.battery
             battery.pack = plants.limited(battery.pack, step.max_voltage, step.max_current, step.max_power)
-            if self._car.onboard is not None and step.max_current is not None:
-                self._car.onboard.max_current = min(step.max_current, self._car.onboard.max_current)
-        elif self._station.ac is not None:
+            if step.max_current is not None:
+                rated = self._before.setdefault("onboard", self.car.onboard.max_current)
+                self.car.onboard.max_current = min(step.max_current, rated)
+        elif self.station.ac is not None:
             if step.max_current is None:
                 raise NotPossible("an AC outlet has only the limit max-current")
-            self._supply.max_current = step.max_current
+            self.supply.max_current = step.max_current
         else:
-            rated = self._output.rated
+            rated = self.output.rated
             if step.max_voltage is not None and step.max_voltage < rated.min_voltage:
                 least = f"{rated.min_voltage:g} V, the lowest output voltage"
                 raise NotPossible(f"max-voltage {step.max_voltage:g} V is below {least}")
-            self._output.rate(
+            self.output.rate(
                 dataclasses.replace(
                     rated,
                     max_voltage=step.max_voltage or rated.max_voltage,
@@ -174,22 +141,22 @@ class Controls:
             )
 
     def _derate(self, step: actions.Derate) -> None:
-        self._output.derate(step.percent / 100.0)
+        self.output.derate(step.percent / 100.0)
 
     def _power(self, step: actions.SetPower) -> None:
         if step.by == "vehicle":
-            settings = self._car.settings
+            settings = self.car.settings
             before = self._before.setdefault("power", settings.target_power)
             settings.target_power = step.power * 1000.0 if isinstance(step.power, (int, float)) else before
         elif step.power is None:
-            self._station.manager.withdraw()
+            self.station.manager.withdraw()
         else:
-            self._station.manager.ask(curves.of_bench(step.power))
+            self.station.manager.ask(curves.of_bench(step.power))
 
     def _needs(self, step: actions.SetNeeds) -> None:
         leaves = None if step.departure is None else asyncio.get_running_loop().time() + step.departure
         if step.by == "vehicle":
-            car = self._car
+            car = self.car
             if step.minimum is not None and round(step.minimum) > round(step.target or car.battery.target_soc * 100):
                 raise NotPossible(f"a minimum of {step.minimum:g} % is above the target")
             car.settings.leaves_at = car.settings.leaves_at if leaves is None else leaves
@@ -198,11 +165,11 @@ class Controls:
             if step.target is not None:
                 car.battery.target_soc = step.target / 100.0
             return
-        known = self._station.mobility_needs
+        known = self.station.mobility_needs
         if known is None:
             raise NotPossible("the charger does not ask for mobility needs; charger: {needs: {}} makes it do so")
         minimum, target = plants.whole(step.minimum), plants.whole(step.target)
-        self._station.mobility_needs = dataclasses.replace(
+        self.station.mobility_needs = dataclasses.replace(
             known,
             departure=known.departure if leaves is None else leaves,
             minimum_soc=known.minimum_soc if minimum is None else minimum,
@@ -211,33 +178,43 @@ class Controls:
 
     def _emergency(self, step: actions.EmergencyStop) -> None:
         if step.by == "charger":
-            self._station.fail(Fault.EMERGENCY)
+            if self.station.fault is Fault.EMERGENCY:
+                raise NotPossible("the charger is in an emergency already")
+            self.station.fail(Fault.EMERGENCY)
         else:
             self._alarm("emergency stop in the vehicle")
 
     def _stop(self, step: actions.Stop) -> None:
         if step.by == "vehicle" and self._interrupt is not None:
             self._interrupt("stopped by the driver")
+        elif step.by == "vehicle" and self.car.asleep:
+            self.car.stop.set()
         elif step.by == "vehicle":
-            self._car.stop.set()
+            self._driver_asks(self.car.stop)
         else:
-            self._station.request_stop(step.max_delay)
+            self._charger_asks(Wish.STOP, step.max_delay)
 
     def _pause(self, step: actions.Pause) -> None:
         if step.by == "vehicle":
-            self._car.pause.set()
+            self._driver_asks(self.car.pause, "pause", lambda abilities: abilities.pause)
         else:
-            self._station.request(Wish.PAUSE, step.max_delay)
+            self._charger_asks(Wish.PAUSE, step.max_delay, "request to pause", _newest)
 
     def _standby(self, step: actions.Standby) -> None:
         if step.by == "charger":
-            self._station.request(Wish.EXIT_STANDBY, step.max_delay)
-        elif step.over:
-            self._car.standby.clear()
+            if self.session is not None and self.session.running and not self.session.terms.standby:
+                raise NotPossible("the vehicle is not in standby")
+            self._charger_asks(Wish.EXIT_STANDBY, step.max_delay, "standby", _newest)
+        elif not step.over:
+            self._driver_asks(self.car.standby, "standby", _newest)
+        elif self.car.standby.is_set():
+            self.car.standby.clear()
         else:
-            self._car.standby.set()
+            raise NotPossible("the vehicle is not in standby")
 
     def _change_service(self, step: actions.ChangeService) -> None:
+        if step.by == "vehicle":
+            self._check_session(self.car.another_service, "change of the service", _newest)
         if self.options is not None:
             if step.service is not None:
                 self.options.service = step.service
@@ -246,31 +223,39 @@ class Controls:
         elif step.service is not None or step.control is not None:
             raise NotPossible("only the car selects the service, and this bench has no car")
         if step.by == "charger":
-            self._station.request(Wish.OTHER_SERVICE, step.max_delay)
+            self._charger_asks(Wish.OTHER_SERVICE, step.max_delay, "change of the service", _newest)
         else:
-            self._car.another_service.set()
+            self.car.another_service.set()
 
     def _reactive(self, step: actions.SetReactive) -> None:
-        if self._station.ac is None:
+        if self.station.ac is None:
             raise NotPossible("the charger has no AC side")
-        self._station.reactive_power = None if step.power is None else step.power * 1000.0
+        self.station.reactive_power = None if step.power is None else step.power * 1000.0
 
     def _wake(self, step: actions.Wake) -> None:
         if step.by == "vehicle":
-            self._car.wake.set()
+            if not self.car.asleep:
+                raise NotPossible("the vehicle is not asleep")
+            self.car.wake.set()
         elif self.outlet is None or not self.outlet.asleep:
             raise NotPossible("no vehicle sleeps at this charger")
+        elif self.station.pilot.state in (State.A, State.E, State.F):
+            raise NotPossible(f"the control pilot is at {self.station.pilot.reading.label}")
         else:
             self.outlet.wake("by hand")
 
     def _renegotiate(self, step: actions.Renegotiate) -> None:
         if step.by == "vehicle":
-            self._car.renegotiate.set()
+            self._driver_asks(self.car.renegotiate, "renegotiation", lambda abilities: abilities.renegotiation)
         else:
-            self._station.request_renegotiation(step.max_delay)
+            self._charger_asks(
+                Wish.RENEGOTIATE, step.max_delay, "renegotiation", lambda abilities: abilities.renegotiation
+            )
 
     def _unplug(self, step: actions.Unplug) -> None:
         if self.wire is not None:
+            if not self.wire.plugged:
+                raise NotPossible("the connector is not plugged in")
             self.wire.unplug()
         elif self.vehicle is not None:
             self._alarm("unplugged")
@@ -280,16 +265,68 @@ class Controls:
     def _alarm(self, why: str) -> None:
         if self._interrupt is not None:
             self._interrupt(why)
+        elif self.session is not None and not self.session.running and not self.car.asleep:
+            raise NotPossible("no session is running")
+        elif self.car.trouble.is_set():
+            raise NotPossible(f"the vehicle is stopping already: {self.car.trouble_text}")
         else:
-            self._car.alarm(why)
+            self.car.alarm(why)
 
     def _plug(self, step: actions.Plug) -> None:
-        self._cable.plug()
+        if self.cable.plugged:
+            raise NotPossible("the connector is plugged in already")
+        self.cable.plug()
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    def _check_session(self, asked: asyncio.Event | None, what: str = "", able: Able = lambda abilities: True) -> None:
+        """Checks that a request can have an effect: on a session that is running, not ending, and has such a thing.
+
+        Args:
+            asked: the driver's request. what, able: as `UnderWay.lacks` takes them; without one any session has it.
+
+        Raises:
+            NotPossible: it cannot.
+        """
+        car, session = self.vehicle, self.session
+        if asked is not None and asked.is_set():
+            raise NotPossible("the vehicle has been asked already")
+        if session is None:
+            return
+        if not session.running:
+            asleep = (car is not None and car.asleep) or (self.outlet is not None and self.outlet.asleep)
+            raise NotPossible("the session is paused" if asleep else "no session is running")
+        if car is not None and car.ending:
+            raise NotPossible(f"the session is ending already: {car.ending}")
+        if what and (why := session.lacks(what, able)):
+            raise NotPossible(why)
+
+    def _driver_asks(self, request: asyncio.Event, what: str = "", able: Able = lambda abilities: True) -> None:
+        self._check_session(request, what, able)
+        request.set()
+
+    def _charger_asks(self, wish: Wish, delay: int, what: str = "", able: Able = lambda abilities: True) -> None:
+        station = self.station
+        self._check_session(None, what, able)
+        now, session = station.notification, self.session
+        if now.wish is wish and now.max_delay <= delay:
+            raise NotPossible("the charger has asked for it already")
+        if now.wish is Wish.STOP and wish is not Wish.STOP:
+            raise NotPossible("the charger has asked the vehicle to stop already")
+        control = "" if session is None else session.terms.control
+        if control and (why := out_of_mode(wish, dynamic=control == "dynamic")):
+            raise NotPossible(why)
+        if station.fault is not None:
+            raise NotPossible(f"the charger tells the vehicle to stop already: {station.fault.value}")
+        station.request(wish, delay)
 
     def _authorize(self, step: actions.Authorize) -> None:
-        authorizer = self._station.authorizer
+        authorizer = self.station.authorizer
         if not isinstance(authorizer, Customer):
             raise NotPossible("no card is needed; use authorization: customer")
+        if authorizer.decided:
+            known = "accepted" if authorizer.decide() is Decision.ACCEPTED else "refused"
+            raise NotPossible(f"the card has been {known} already")
         if step.accept:
             authorizer.accept()
         else:
@@ -302,78 +339,15 @@ class Controls:
                 return
         raise NotPossible(f"only the other side sends {step.message}")
 
-    # ------------------------------------------------------------------------------------------ faults
-
     def _inject(self, step: actions.Inject) -> None:
-        match step.fault:
-            case "emergency" | "malfunction" | "shutdown" | "utility-interrupt":
-                self._station.fail(Fault(step.fault.replace("-", " ")))
-            case "insulation" | "insulation-warning":
-                output = self._output
-                self._before.setdefault("insulation", output.insulation_ohms)
-                output.insulation_ohms = LEAKY if step.fault == "insulation" else DAMP
-            case "output":
-                self._output.break_down("injected")
-            case "rcd":
-                self._supply.rcd_tripped = True
-            case "contactor":
-                self._supply.sticks = True
-            case "meter":
-                self._station.meter.fault = "injected"
-            case "pilot-e" | "pilot-f":
-                self._station.pilot.fault(State.E if step.fault == "pilot-e" else State.F)
-            case "pilot-short":
-                self._cable.short()
-            case "welded":
-                self._car.contactors.welded = True
-            case "error":
-                self._before.setdefault("error", self._car.settings.error_code)
-                self._car.settings.error_code = step.code
+        self._broken.inject(step)
 
     def _repair(self, step: actions.Repair) -> None:
-        for name in (step.fault,) if step.fault else ("charger", "vehicle", "cable"):
-            match name:
-                case "charger" if self.evse is not None:
-                    self._repair_charger(None)
-                case "vehicle" if self.vehicle is not None:
-                    self._repair_vehicle(None)
-                case "cable" if self.wire is not None:
-                    self.wire.short(False)
-                case "charger" | "vehicle" | "cable":
-                    pass
-                case "pilot-short":
-                    self._cable.short(False)
-                case "welded" | "error":
-                    self._repair_vehicle(name)
-                case _:
-                    self._repair_charger(name)
+        self._broken.repair(step.fault)
 
-    def _repair_vehicle(self, name: str | None) -> None:
-        car = self._car
-        if name in (None, "welded"):
-            car.contactors.welded = False
-        if name in (None, "error") and "error" in self._before:
-            car.settings.error_code = self._before.pop("error")
 
-    def _repair_charger(self, name: str | None) -> None:
-        evse = self._station
-        kind = name or ""
-        if evse.fault is not None and kind.replace("-", " ") in ("", evse.fault.value):
-            evse.clear()
-        if (power := simulated(evse)) is not None:
-            if kind in ("", "output"):
-                power.repair()
-            if kind in ("", "insulation", "insulation-warning") and "insulation" in self._before:
-                power.insulation_ohms = self._before.pop("insulation")
-        if evse.ac is not None:
-            if kind in ("", "rcd"):
-                evse.ac.rcd_tripped = False
-            if kind in ("", "contactor"):
-                evse.ac.sticks = False
-        if kind in ("", "meter"):
-            evse.meter.fault = None
-        if kind in ("", "pilot-e", "pilot-f") and evse.pilot.state in (State.E, State.F):
-            evse.pilot.offer(plants.DIGITAL)
+def _newest(abilities: Abilities) -> bool:
+    return abilities.bidirectional
 
 
 _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {

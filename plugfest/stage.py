@@ -20,12 +20,14 @@ from boundary.errors import OutputError
 from plugfest.config import named
 from plugfest.config.actions import Step
 from plugfest.config.model import Bench
-from plugfest.controls import Controls, NotPossible
+from plugfest.controls import Controls
 from plugfest.deviations import Deviations
 from plugfest.mqtt.commands import Commands
+from plugfest.parts import NotPossible
 from plugfest.telemetry import measure
 from plugfest.timeline import Timeline
 from plugfest.typed import taker
+from plugfest.under_way import UnderWay
 from plugfest.view import View
 from plugfest.witness import Witness
 from v2g import naming
@@ -69,6 +71,7 @@ class Stage:
         self.timeline = Timeline(bench.timeline, self.act)
         self.witness = Witness(bench.role)
         self.terms = Terms()
+        self.session = controls.session = UnderWay()
         if bench.mqtt is not None:
             self.link = _link(bench, bench.mqtt, self)
         if bench.web is not None:
@@ -127,6 +130,7 @@ class Stage:
         self._count_anew()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
         self.terms = Terms()
+        self.session.begin(self.terms)
         self.view.begin()
         if self.link is not None:
             self.link.reporter.begin(asyncio.get_running_loop().time())
@@ -141,6 +145,7 @@ class Stage:
 
     def end(self, outcomes: Mapping[str, Outcome], *, pauses: bool = False) -> None:
         """The session is over, or ``pauses`` and will be resumed; outcomes by role (vehicle, charger)."""
+        self.controls.session_over()
         if not pauses:
             self.timeline.end()
         self.witness.sign(outcomes, last=not pauses)
@@ -219,6 +224,7 @@ class Stage:
                 self._count_anew()
             else:
                 self.begin()
+        self.session.observe(event)
         self.timeline.observe(event)
         self.witness.observe(event)
         self.tell(event)

@@ -83,6 +83,16 @@ class Customer:
             self._decision = Decision.WAITING_FOR_CUSTOMER
         self._begun = True
 
+    def end(self) -> None:
+        """Notes that a session is over: the next one needs its own card, which may be shown from now on."""
+        if self._begun:
+            self._decision, self._begun = Decision.WAITING_FOR_CUSTOMER, False
+
+    @property
+    def decided(self) -> bool:
+        """Whether a card has been accepted or refused, and another one would change nothing."""
+        return self._decision is not Decision.WAITING_FOR_CUSTOMER
+
     def accept(self) -> None:
         """A card is accepted."""
         self._decision = Decision.ACCEPTED
@@ -124,6 +134,13 @@ class CardReader(Customer):
         if self._patience is not None and not self._asked:
             self._since = self._clock()
         self._shown.set()
+
+    def end(self) -> None:
+        """Does nothing: the card counts until the vehicle leaves."""
+
+    @property
+    def decided(self) -> bool:
+        return self.decide() is Decision.ACCEPTED
 
     def left(self) -> None:
         """Notes that the vehicle was unplugged: the next one needs its own card."""

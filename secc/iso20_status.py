@@ -29,7 +29,7 @@ def evse_status(visit: Visit) -> types.EVSEStatusType | None:
     notification = NOTIFICATIONS.get(wish)
     if notification is None or (notification == "ExitStandby" and not visit.standby):
         return None
-    if obstacle := unsaid(visit, notification):
+    if obstacle := unsaid(visit, wish):
         visit.tell(f"unsaid {notification}", f"{notification} is not sent: {obstacle}")
         return None
     return types.EVSEStatusType(NotificationMaxDelay=delay, EVSENotification=notification)
@@ -45,15 +45,19 @@ def delivery_status(visit: Visit, code: types.responseCodeType) -> types.EVSESta
     return None
 
 
-def unsaid(visit: Visit, notification: types.evseNotificationType) -> str:
+def unsaid(visit: Visit, wish: Wish) -> str:
     """Why the charger must not ask for this in the session, or ""."""
-    dynamic = visit.control is not None and visit.control.dynamic
-    if notification == "ScheduleRenegotiation" and dynamic:
-        return "in dynamic mode there is no schedule; changes are sent in the loop"
-    if notification == "Pause" and not dynamic:
-        return "in scheduled mode the vehicle's power profile decides on pauses"
-    if notification == "ServiceRenegotiation" and not visit.allows_another_service:
+    if wish is Wish.OTHER_SERVICE and not visit.allows_another_service:
         return "this charger does not let a vehicle change its service"
+    return out_of_mode(wish, dynamic=visit.control is not None and visit.control.dynamic)
+
+
+def out_of_mode(wish: Wish, *, dynamic: bool) -> str:
+    """Why a charger has no such wish in this control mode, or ""."""
+    if wish is Wish.RENEGOTIATE and dynamic:
+        return "in dynamic mode there is no schedule; changes are sent in the loop"
+    if wish is Wish.PAUSE and not dynamic:
+        return "in scheduled mode the vehicle's power profile decides on pauses"
     return ""
 
 

@@ -116,15 +116,16 @@ class SimulatedPilot:
 
     Attributes:
         plugged: whether the connector is in; `plug` and `unplug` change it.
+        shorted: whether the pilot is shorted to earth; `short` changes it.
         ev, evse: the two ends.
     """
 
     def __init__(self, *, plugged: bool = False) -> None:
         self.plugged = plugged
+        self.shorted = False
         self._resistors = State.B
         self._duty = STEADY
         self._fault: State | None = None
-        self._shorted = False
         self._vehicle_end = _VehicleEnd(self)
         self._charger_end = _ChargerEnd(self)
         self.ev: VehiclePilot = self._vehicle_end
@@ -142,7 +143,7 @@ class SimulatedPilot:
 
     def short(self, shorted: bool = True) -> None:
         """Shorts the pilot to earth in the cable (state E at both ends), or removes the short."""
-        self._shorted = shorted
+        self.shorted = shorted
         self._changed()
 
     def _seen_by_vehicle(self) -> Reading:
@@ -151,7 +152,7 @@ class SimulatedPilot:
     def _seen_by_charger(self) -> Reading:
         if self._fault is not None:
             return Reading(self._fault, 0.0)
-        if self.plugged and self._shorted:
+        if self.plugged and self.shorted:
             return Reading(State.E, 0.0)
         return Reading(self._resistors if self.plugged else State.A, self._duty)
 

@@ -191,7 +191,10 @@ class SetReactive(Step, tag="reactive-power", kw_only=True, frozen=True):
 
 
 class Wake(Step, tag="wake", kw_only=True, frozen=True):
-    """Somebody ends a pause: the car by B-C-B, the charger by its duty. Timelines stop in pauses: use MQTT."""
+    """Somebody ends a pause: the car by B-C-B, the charger by its duty.
+
+    The timeline of a vehicle that sleeps runs on in a pause. That of a charger alone ends with the session: use MQTT.
+    """
 
     by: Annotated[Side, Meta(description="who wakes the other")] = "vehicle"
 

@@ -28,6 +28,7 @@ from plugfest.config.model import Bench
 from plugfest.controls import Controls
 from plugfest.lab import words
 from plugfest.lab.network import Network
+from plugfest.parts import NotPossible
 from plugfest.stage import Stage
 from plugfest.summary import summary
 from plugfest.view import View
@@ -100,7 +101,8 @@ class Lab:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
         if self.controls.wire is not None and self.controls.wire.plugged:
             self.looks.say("stopping; press Ctrl-C again to abort")
-            self.controls.apply(actions.Stop(by="vehicle"))
+            with contextlib.suppress(NotPossible):  # it is ending already
+                self.controls.apply(actions.Stop(by="vehicle"))
         else:
             driving.cancel()
 
@@ -183,6 +185,7 @@ class Lab:
         async def charge(resume: Paused | None) -> VehicleOutcome:
             self.vehicle.resume = resume or self.vehicle.resume
             search = Search(await interfaces.usable(bench.interface or ""), TlsPolicy(bench.tls), context)
+            vehicle.begin()
             self.stage.begin(resumed=resume is not None)
             outcome = await find_and_charge(search, vehicle, self.vehicle)
             if outcome.paused and how.sleeps:
@@ -194,6 +197,7 @@ class Lab:
     async def _nominal(self) -> VehicleOutcome:
         vehicle = self.controls.vehicle
         assert vehicle is not None
+        vehicle.begin()
         self.stage.begin()
         return await charge_nominal(
             vehicle,

@@ -19,7 +19,7 @@ from boundary.read import parse_json
 from plugfest.config import rules, source
 from plugfest.config.actions import Action, Step
 from plugfest.config.check import Reader
-from plugfest.controls import NotPossible
+from plugfest.parts import NotPossible
 
 LONGEST = 16_384
 """Bytes of a command."""

@@ -192,6 +192,7 @@ async def _stay(
     async def session(resume: Paused | None) -> VehicleOutcome:
         vehicle.resume = resume or vehicle.resume
         ends = await _link(contexts, stage.tell)
+        pair.vehicle.begin()
         stage.begin(resumed=resume is not None)
         serving = asyncio.create_task(arrived[0](ends[0]))
         outcome = await charge(ends[1], pair.vehicle, vehicle)

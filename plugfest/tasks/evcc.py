@@ -85,6 +85,7 @@ class Trip:
             port=self.bench.port or 0,
         )
         self._listen_to_ctrl_c()
+        self.vehicle.begin()
         self.stage.begin(resumed=resume is not None)
         outcome = await find_and_charge(search, self.vehicle, self.settings)
         if outcome.paused and self.how.sleeps:
@@ -95,6 +96,7 @@ class Trip:
     async def nominal(self) -> Outcome:
         """Charges at the nominal duty cycle, without messages."""
         self._listen_to_ctrl_c()
+        self.vehicle.begin()
         self.stage.begin()
         return await charge_nominal(
             self.vehicle,

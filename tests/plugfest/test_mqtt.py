@@ -19,10 +19,10 @@ from processes import CEILING, stays
 
 from plugfest.config import loads
 from plugfest.config.actions import SetPower, Step
-from plugfest.controls import NotPossible
 from plugfest.mqtt.commands import Commands
 from plugfest.mqtt.home_assistant import discovery
 from plugfest.mqtt.outbox import Outbox, Publication
+from plugfest.parts import NotPossible
 
 BENCH = """
 charger: {{test-seconds: 0.1, volts-per-second: 5000}}

@@ -12,7 +12,8 @@ import pytest
 
 from plugfest.cli import main
 from plugfest.config.actions import Inject, Stop
-from plugfest.controls import Controls, NotPossible
+from plugfest.controls import Controls
+from plugfest.parts import NotPossible
 from plugfest.timeline import Timeline
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import load

@@ -16,8 +16,8 @@ import pytest
 from processes import CEILING
 
 from plugfest.config.actions import Action, Limit, SetNeeds, SetPower, SetSoc, Step, Stop
-from plugfest.controls import NotPossible
 from plugfest.mqtt.commands import Commands
+from plugfest.parts import NotPossible
 from plugfest.typed import take
 
 

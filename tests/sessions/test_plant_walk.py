@@ -29,7 +29,8 @@ from bench import Bench
 from evcc.charge import charge
 from evcc.options import Paused
 from plugfest.config import actions
-from plugfest.controls import Controls, NotPossible
+from plugfest.controls import Controls
+from plugfest.parts import NotPossible
 from plugfest.virtual import run
 from secc.charger import Fault, Wish
 from secc.outlet import Outlet

@@ -16,7 +16,8 @@ from evcc.options import Paused
 from evcc.stay import Stay, Woken, sleep, stay, wake_charger
 from evcc.vehicle import Settings, Vehicle
 from plugfest.config.actions import Wake
-from plugfest.controls import Controls, NotPossible
+from plugfest.controls import Controls
+from plugfest.parts import NotPossible
 from secc import serve as secc
 from secc.arrivals import Arrivals
 from secc.charger import Evse
