@@ -347,8 +347,11 @@ def test_each_role_has_a_panel_of_its_own(page: Page, browser: Browser, tmp_path
 
 @pytest.mark.netns
 @needs_browser
-def test_a_page_comes_back_after_its_program(page: Page) -> None:
-    """The connection breaks, and the page finds what runs now at the same place, each row once."""
+@pytest.mark.parametrize(
+    ("end", "said"), [("abandon", "trying again|refused"), ("stop", "the program has ended")], ids=["lost", "ended"]
+)
+def test_a_page_comes_back_after_its_program(page: Page, end: str, said: str) -> None:
+    """The connection breaks, or the program ends, and the page finds what runs now at the same place, each row once."""
     from plugfest.web.server import Server
 
     hub = Hub({"title": "one", "kind": "session", "role": "both", "actions": []})
@@ -360,8 +363,8 @@ def test_a_page_comes_back_after_its_program(page: Page) -> None:
     until(page, "#rows", "first")
     page.evaluate("window.stays = true")
     hub.about["title"] = "two"
-    first.abandon()
-    until(page, "#connection", "trying again|refused")
+    getattr(first, end)()
+    until(page, "#connection", said)
     second = Server(Address.parse(url.removeprefix("http://").rstrip("/")), hub)
     second.start()
     try:

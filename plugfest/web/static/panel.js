@@ -9,6 +9,8 @@ import { Sequence } from "./sequence.js";
 
 const LINKS = ["pilot", "modem", "SLAC", "SDP", "TCP", "TLS"];
 const OFF = ["closed", "asking", "left", "none"];
+const ENDED = "the program has ended";
+const AGAIN = 2000; // ms
 const SIDES = { evcc: "vehicle", secc: "charger" };
 
 let curves, sequence, actions, campaign;
@@ -23,6 +25,7 @@ function begin(about) {
   curves = new Curves(find("curves"));
   sequence = new Sequence(find("rows"), find("latest"), about.role);
   actions = new Actions(about.actions);
+  find("answer").textContent = "";
   campaign = new Campaign();
 }
 
@@ -92,22 +95,28 @@ function take(news) {
   }
 }
 
-function connect() {
+// A program that ended, or was never there, may be started again at the same place.
+function connect(ended = false) {
   const source = new EventSource("/events");
-  source.onopen = () => connection("live", "live");
+  source.onopen = () => {
+    ended = false;
+    connection("live", "live");
+  };
   source.onmessage = (message) => {
     const news = JSON.parse(message.data);
     if (news.gone) {
       source.close();
-      connection("lost", "the program has ended");
+      connection("lost", ENDED);
       actions?.enable(false);
+      setTimeout(connect, AGAIN, true);
       return;
     }
     take(news);
   };
   source.onerror = () => {
-    connection("lost", source.readyState === EventSource.CLOSED ? "refused" : "connection lost, trying again");
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+    const closed = source.readyState === EventSource.CLOSED;
+    connection("lost", ended && !closed ? ENDED : closed ? "refused" : "connection lost, trying again");
+    if (closed) setTimeout(connect, AGAIN);
   };
 }
 
