@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from faults import FAULTS, Fault
+from faults import FAULTS, Fault, iso20_power, physics
 from faults.fault import deep, sending
 from faults.physics import _echo
 from faults.runs import RUNS, one
@@ -25,6 +26,7 @@ from plugfest.conformance.watch.vehicle import stop_ignored
 from v2g.protocols import DIN, ISO2
 from v2g.status import STOPS
 
+AMPS = "EVSEPresentCurrent"
 CHANGING = {ISO2: "PF_SECC_ISO2_PowerFlow#1", DIN: "PF_SECC_DIN_PowerFlow#1"}
 
 
@@ -121,6 +123,29 @@ def test_a_violation_says_all_in_one_sentence() -> None:
         "IEC 61851-23",
     )
     assert result.judged.did.startswith("Power flow")
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "module", "more", "limit"),
+    [
+        ("PF_SECC_ISO2_PowerFlow#2", "CurrentDemandRes", "iso2", physics.scaled("iso2", AMPS, 1.5, "A"),
+         "EVMaximumCurrentLimit"),
+        ("PF_SECC_ISO20_PowerFlow_DC_dynamic#1", "DC_ChargeLoopRes", "iso20-dc", iso20_power.scaled(AMPS, 1.5),
+         "EVMaximumChargeCurrent"),
+    ],
+)  # fmt: skip
+def test_an_output_is_blamed_for_what_the_vehicle_named(
+    name: str, message: str, module: str, more: Callable[[Any], Any], limit: str
+) -> None:
+    """By the field's name in the protocol spoken; where the charger decides on power, nothing was requested."""
+
+    def adjust(system: Any) -> None:
+        sending(message, more, module)(system)
+        unmeasured(system)
+
+    blamed = run(name, adjust).reason
+    assert re.search(rf"where {limit} is \d+ A", blamed), blamed
+    assert "requested" not in blamed
 
 
 def soc_jumps(message: str, module: str) -> Callable[[Any], None]:

@@ -35,6 +35,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.flow`      what both sides have said and what was measured so far
 :mod:`.wants`     needs that a vehicle has named so far
 :mod:`.samples`   measurements, and energy counted from them
+:mod:`.limits`    what limits of DC are called
 :mod:`.messages`  messages of any protocol, reduced to their physics
 :mod:`.terms`     tolerances and times, as the PIXIT declares them
 :mod:`.line_watch`  the observer of a power line, for SLAC

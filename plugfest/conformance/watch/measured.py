@@ -8,7 +8,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
-from plugfest.conformance.watch.output import for_how_long
+from plugfest.conformance.watch.output import charger_decides, for_how_long
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
 from slac.pilot import READY
 from v2g.physical import SAFE_VOLTAGE
@@ -40,7 +40,7 @@ OTHER_GRID = 0.2
 )
 def output_asked(flow: Flow, seen: Measured) -> str:
     asked = flow.asked.amps.at(flow.now)
-    if flow.ac or asked is None or flow.steps.stop_at is not None:
+    if flow.ac or asked is None or flow.steps.stop_at is not None or charger_decides(flow):
         return ""
     most = asked + flow.terms.current(asked, flow.slack)
     seconds = flow.lasts("output-asked", seen.amps > most)

@@ -7,6 +7,7 @@ import math
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
+from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
 
@@ -27,6 +28,11 @@ def for_how_long(seconds: float) -> str:
     return f"for {seconds:.2f} s"
 
 
+def charger_decides(flow: Flow) -> bool:
+    """The charger decides on power: the vehicle requests none, and its limits are judged as limits."""
+    return flow.asked.by_charger and not flow.facts.iso20.standby
+
+
 @on(
     "current-asked",
     "an output delivers no more current than requested",
@@ -37,7 +43,7 @@ def for_how_long(seconds: float) -> str:
 )
 def current_asked(flow: Flow, said: Said) -> str:
     asked, amps = flow.asked.amps.at(flow.now), said.amps
-    if asked is None or amps is None or not said.ok:
+    if asked is None or amps is None or not said.ok or charger_decides(flow):
         return ""
     most = asked + flow.terms.current(asked, flow.slack)
     seconds = flow.lasts("current-asked", amps > most)
@@ -56,12 +62,12 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
     if value is None or not said.ok:
         return ""
     bounds = {
-        "V": (("EVMaximumVoltageLimit", flow.vehicle.volts), ("EVSEMaximumVoltageLimit", flow.charger.volts)),
-        "A": (("EVMaximumCurrentLimit", flow.vehicle.amps), ("EVSEMaximumCurrentLimit", flow.charger.amps)),
-        "W": (("EVMaximumPowerLimit", flow.vehicle.watts), ("EVSEMaximumPowerLimit", flow.charger.watts)),
+        "V": (flow.vehicle.volts, flow.charger.volts),
+        "A": (flow.vehicle.amps, flow.charger.amps),
+        "W": (flow.vehicle.watts, flow.charger.watts),
     }[unit]
-    name, bound = min(
-        ((name, one.at(flow.now)) for name, one in bounds),
+    side, bound = min(
+        ((side, one.at(flow.now)) for side, one in zip(("EV", "EVSE"), bounds, strict=True)),
         key=lambda pair: math.inf if pair[1] is None or pair[1] < 0 else pair[1],
     )
     if bound is None or bound < 0:
@@ -74,6 +80,7 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
     seconds = flow.lasts(key, value > bound + slack)
     if seconds < LASTS:
         return ""
+    name = limit(flow.facts.protocol, side, unit)
     return (
         f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:.9g} {unit} "
         f"({bound + slack:.1f} {unit} with tolerance)"
@@ -141,7 +148,7 @@ def voltage_limit(flow: Flow, said: Said) -> str:
 @on("voltage-asked", "an output delivers no more voltage than requested", "IEC 61851-23", "secc", Stage.LOOP)
 def voltage_asked(flow: Flow, said: Said) -> str:
     asked, volts = flow.asked.volts.at(flow.now), said.volts
-    if asked is None or volts is None or said.amps is None or not said.ok:
+    if asked is None or volts is None or said.amps is None or not said.ok or flow.asked.by_charger:
         return ""
     most = asked + flow.terms.voltage(asked)
     seconds = flow.lasts("voltage-asked", said.amps >= SMALL_CURRENT and volts > most)

@@ -55,6 +55,11 @@ class Asked:
     backwards: bool = False
     by_charger: bool = False
 
+    @property
+    def how(self) -> str:
+        """How these amperes and volts were named."""
+        return "allowed by the vehicle" if self.by_charger else "requested"
+
     @classmethod
     def of(cls, terms: Terms) -> Asked:
         """Nothing asked for yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
+from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from slac.pilot import READY, State
@@ -42,21 +43,21 @@ def soc_jumps(flow: Flow, said: Said) -> str:
     return f"{said.name} has an SoC of {said.soc} %, but the previous message had {flow.energy.soc} %"
 
 
-@BOOK.on("power-own-limit", "targets stay within EVMaximumPowerLimit", SPOKEN, EVCC, Stage.LOOP,
+@BOOK.on("power-own-limit", "targets stay within the vehicle's own power limit", SPOKEN, EVCC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def power_own_limit(flow: Flow, said: Said) -> str:
     """By the voltage that is there: the target may be the highest that the battery ever has."""
-    limit = said.most.watts if said.most.watts is not None else flow.vehicle.watts.value
+    most = said.most.watts if said.most.watts is not None else flow.vehicle.watts.value
     shown = flow.shown
-    if limit is None or limit <= 0 or said.target_amps is None or shown is None or shown.stage is not Stage.LOOP:
+    if most is None or most <= 0 or said.target_amps is None or shown is None or shown.stage is not Stage.LOOP:
         return ""
     volts = shown.volts or 0.0
-    seconds = flow.lasts("power-own-limit", volts * said.target_amps > limit * ABOVE)
+    seconds = flow.lasts("power-own-limit", volts * said.target_amps > most * ABOVE)
     if seconds <= flow.terms.vehicle:
         return ""
     return (
         f"{said.name} asks for {said.target_amps:g} A at {volts:.0f} V for {seconds:.1f} s, which is more than its own "
-        f"EVMaximumPowerLimit of {limit:.9g} W"
+        f"{limit(flow.facts.protocol, 'EV', 'W')} of {most:.9g} W"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
+from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from v2g.physical import number
@@ -16,11 +17,6 @@ ROUNDED = 1.01
 """Factor by which a rating may be exceeded: values are sent in steps."""
 
 
-NAMES = {
-    True: ("EVSEMaximumVoltageLimit", "EVSEMaximumCurrentLimit", "EVSEMaximumPowerLimit"),
-    False: ("EVSEMaximumVoltage", "EVSEMaximumChargeCurrent", "EVSEMaximumChargePower"),
-}
-"""Limits of voltage, current and power, in DIN SPEC 70121 and ISO 15118-2, and in ISO 15118-20."""
 TWICE = 2.0
 """Factor above which a current that was offered is not the one that came."""
 COARSE, COARSE_PART = 10.0, 0.1
@@ -38,7 +34,7 @@ GRID = 1.1
 def limits_rated(flow: Flow, said: Said) -> str:
     if not said.ok or _megawatt(flow):
         return ""
-    terms, names = flow.terms, NAMES[flow.facts.protocol in CLASSIC]
+    terms, names = flow.terms, [limit(flow.facts.protocol, "EVSE", unit) for unit in "VAW"]
     line = sum(said.phase_most) if flow.ac and said.phase_most else None
     for value, most, unit, name, declared in (
         (said.most.volts, terms.rated_volts, "V", names[0], "PIXIT_SECC_DC_MaximumVoltage"),
@@ -64,8 +60,9 @@ def limits_raised(flow: Flow, said: Said) -> str:
         return f"{said.name} has EVSEMaxCurrent {new:g} A, but {before.name} had {old:g} A"
     old_most, most = before.most, said.most
     pairs = ((old_most.volts, most.volts), (old_most.amps, most.amps), (old_most.watts, most.watts))
-    for name, unit, (old, new) in zip(NAMES[True], "VAW", pairs, strict=True):
+    for unit, (old, new) in zip("VAW", pairs, strict=True):
         if old is not None and new is not None and new > old * ROUNDED:
+            name = limit(flow.facts.protocol, "EVSE", unit)
             return f"{said.name} has {name} {new:.9g} {unit}, but {before.name} had {old:.9g} {unit}"
     return ""
 

@@ -64,8 +64,8 @@ def limit_untold(flow: Flow, said: Said) -> str:
         at_it = asked * factor > most * BEYOND and amps * factor >= most * NEAR
         if flow.lasts(f"limit-untold {unit}", at_it and not said.claims & near) >= CLAIMED:
             return (
-                f"{said.name} reports {amps * factor:.1f} {unit}; {asked * factor:.9g} {unit} is requested, its limit"
-                f" is {most:.9g} {unit}; it reports {_told(said)}"
+                f"{said.name} reports {amps * factor:.1f} {unit}; {asked * factor:.9g} {unit} is {flow.asked.how}, "
+                f"its limit is {most:.9g} {unit}; it reports {_told(said)}"
             )
     return ""
 
@@ -81,8 +81,8 @@ def _voltage_untold(flow: Flow, said: Said, near: set[str]) -> str:
     if flow.lasts("limit-untold V", at_it and not ends and not said.claims & near) < CLAIMED:
         return ""
     return (
-        f"{said.name} reports {amps:.1f} A at {volts:.1f} V; {asked:.9g} A at {wanted:.9g} V is requested, its limit is"
-        f" {own:.9g} V; it reports {_told(said)}"
+        f"{said.name} reports {amps:.1f} A at {volts:.1f} V; {asked:.9g} A at {wanted:.9g} V is {flow.asked.how}, "
+        f"its limit is {own:.9g} V; it reports {_told(said)}"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
+from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from v2g.rules.rule import CLASSIC
@@ -253,13 +254,12 @@ def bulk_at_start(flow: Flow, said: Said) -> str:
          weight=Weight.NOTED)  # fmt: skip
 def limit_none(flow: Flow, said: Said) -> str:
     """A finding: some say 0 W for a limit that they do not know."""
-    limit = said.most.watts if said.most.watts is not None else flow.vehicle.watts.value
-    seconds = flow.lasts("limit-none", limit == 0.0 and _asks(said))
+    most = said.most.watts if said.most.watts is not None else flow.vehicle.watts.value
+    seconds = flow.lasts("limit-none", most == 0.0 and _asks(said))
     if seconds <= flow.terms.vehicle:
         return ""
-    return (
-        f"{said.name} asks for {said.target_amps:g} A for {seconds:.1f} s, but the vehicle's EVMaximumPowerLimit is 0 W"
-    )
+    name = limit(flow.facts.protocol, "EV", "W")
+    return f"{said.name} asks for {said.target_amps:g} A for {seconds:.1f} s, but the vehicle's {name} is 0 W"
 
 
 @BOOK.on("limits-agree", "limits of power, voltage and current are consistent", SPOKEN, EVCC, Stage.PARAMETERS,

@@ -7,6 +7,7 @@ import math
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
+from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from v2g.physical import PRECHARGE_CURRENT
@@ -35,23 +36,25 @@ def _above(value: float | None, limit: float | None, unit: str) -> bool:
 @BOOK.on("target-own-limit", "targets stay within the vehicle's own limits", SPOKEN, EVCC, Stage.LOOP,
          Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_own_limit(flow: Flow, said: Said) -> str:
-    for value, now, before, unit, name in (
-        (said.target_amps, said.most.amps, flow.vehicle.amps.value, "A", "EVMaximumCurrentLimit"),
-        (said.target_volts, said.most.volts, flow.vehicle.volts.value, "V", "EVMaximumVoltageLimit"),
+    for value, now, before, unit in (
+        (said.target_amps, said.most.amps, flow.vehicle.amps.value, "A"),
+        (said.target_volts, said.most.volts, flow.vehicle.volts.value, "V"),
     ):
-        limit = now if now is not None else before
-        if _above(value, limit, unit):
-            return f"{said.name} asks for {value:.9g} {unit}, but the vehicle's own {name} is {limit:.9g} {unit}"
+        most = now if now is not None else before
+        if _above(value, most, unit):
+            name = limit(flow.facts.protocol, "EV", unit)
+            return f"{said.name} asks for {value:.9g} {unit}, but the vehicle's own {name} is {most:.9g} {unit}"
     return ""
 
 
 def _above_charger(flow: Flow, said: Said) -> str:
-    for value, bound, unit, name in (
-        (said.target_amps, flow.charger.amps.value, "A", "EVSEMaximumCurrentLimit"),
-        (said.target_volts, flow.charger.volts.value, "V", "EVSEMaximumVoltageLimit"),
+    for value, bound, unit in (
+        (said.target_amps, flow.charger.amps.value, "A"),
+        (said.target_volts, flow.charger.volts.value, "V"),
     ):
         seconds = flow.lasts(f"target {unit}", bound is not None and value is not None and value > bound * ABOVE + GAP)
         if seconds > flow.terms.vehicle:
+            name = limit(flow.facts.protocol, "EVSE", unit)
             return (
                 f"{said.name} asks for {value:.9g} {unit} for {seconds:.1f} s, but {name} is {bound:.9g} {unit} and a "
                 f"vehicle follows in {flow.terms.vehicle:g} s"
@@ -157,7 +160,7 @@ def stop_under_load(flow: Flow, said: Said) -> str:
     flows = flow.plant.samples[-1].amps if flow.plant.samples else flow.shown.amps if flow.shown is not None else None
     if flows is None or flows <= SMALL_CURRENT:
         return ""
-    return f"PowerDeliveryReq(Stop) while {flows:.1f} A flows and {target:g} A was last requested"
+    return f"PowerDeliveryReq(Stop) while {flows:.1f} A flows and {target:g} A was last {flow.asked.how}"
 
 
 @BOOK.on("soc-falls", "the state of charge does not fall while charging", SPOKEN, EVCC, Stage.LOOP)
