@@ -222,7 +222,7 @@ async def test_plug_and_unplug_change_the_cable_once() -> None:
 
 
 def test_a_session_knows_its_terms_only_while_it_runs() -> None:
-    """Each begins anew."""
+    """Each starts over."""
     session = UnderWay()
     session.begin(terms := Terms())
     assert session.running
