@@ -19,6 +19,7 @@ from v2g.messages.iso20 import ac, common, dc, types
 from v2g.protocols import ISO20
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.loop import phase_overdrawn
+from v2g.rules.iso20.notes import FOLLOWS
 from v2g.rules.rule import ISO20 as SETS
 from v2g.rules.rule import Breach, Live
 from v2g.rules.table import RULES, hear
@@ -585,3 +586,31 @@ def test_phases_are_judged_one_by_one(
     )
     found = phase_overdrawn(facts, body)
     assert found.startswith(text) if text else found == ""
+
+
+NOTHING = types.RationalNumberType(Exponent=0, Value=0)
+DYNAMIC_BLOCK = ac.Dynamic_AC_CLResControlModeType(EVSETargetActivePower=NOTHING)
+NINE = at("CLReqControlMode.EVPresentActivePower", r(9000))
+
+
+def told_nothing(control: str, told: Change) -> list[float]:
+    """When a vehicle that draws 9 kW all the time ignores its target, in s after its first loop response."""
+    facts, first, found = Facts(secure=True), 0.0, list[float]()
+    for event in session("iso20-ac", control):
+        change = {"AC_ChargeLoopReq": NINE, "AC_ChargeLoopRes": told}.get(event.name, lambda message: message)
+        message = change(event.message)
+        session_id = message.Header.SessionID if event.schema.startswith("iso20") else None
+        breaches = hear(facts, message, protocol=event.schema, now=event.time, session_id=session_id)
+        first = first or (event.time if event.name == "AC_ChargeLoopRes" else 0.0)
+        found += [event.time - first for breach in breaches if breach.rule.name == "target-ignored"]
+    return found
+
+
+def test_a_vehicle_has_time_to_follow_its_first_target() -> None:
+    """As it has with every other target: what flows before the first one was allowed."""
+    assert FOLLOWS < min(told_nothing(DYNAMIC, at("CLResControlMode", DYNAMIC_BLOCK))) < 2 * FOLLOWS
+
+
+def test_a_target_of_another_control_mode_is_not_to_be_followed() -> None:
+    """A vehicle may be blamed for going on after such a response, and not for the target in it."""
+    assert told_nothing(SCHEDULED, at("CLResControlMode", DYNAMIC_BLOCK)) == []

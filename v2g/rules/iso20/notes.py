@@ -258,15 +258,20 @@ def _flows(facts: Facts20, body: Any, request: Any, now: float) -> None:
 def _flows_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
     _metered(facts, body)
     part = body.CLResControlMode
+    if kind_of(part) != facts.kind:
+        return  # of another control mode: there is nothing in it to follow
     watts, delay = total(part, "EVSETargetActivePower"), float(getattr(part, "AckMaxDelay", None) or 0)
+    drawn = total(getattr(request, "CLReqControlMode", None), "EVPresentActivePower") or 0.0
     if watts != facts.target_watts:
-        change = abs((watts or 0.0) - (facts.target_watts or 0.0))
+        change = abs((watts or 0.0) - (drawn if facts.target_watts is None else facts.target_watts))
         facts.target_watts, facts.followed = watts, (now, delay + change / facts.ramp.rate)
     if watts is None:
         facts.told_in, facts.told_out = Ceiling(), Ceiling()
         return
-    for ceiling, least in ((facts.told_in, watts), (facts.told_out, -watts)):
+    for ceiling, least, flows in ((facts.told_in, watts, drawn), (facts.told_out, -watts, -drawn)):
         ceiling.fall, ceiling.hold = facts.ramp.rate, FOLLOWS + delay
+        if ceiling.value is None:  # the first target: the vehicle has time to come from what flows
+            ceiling.value = max(flows, 0.0)
         ceiling.set(max(least, 0.0), now)
 
 
