@@ -148,6 +148,15 @@ def test_an_output_is_blamed_for_what_the_vehicle_named(
     assert "requested" not in blamed
 
 
+def test_a_schedule_is_named_as_it_was_sent() -> None:
+    """What a vehicle may take beyond it stands beside it."""
+    fault = next(one for one in FAULTS if one.name == "20-schedule-first-step")
+    reason = one(RUNS["PF_EVCC_ISO20_PowerFlow_AC#3"], fault).reason
+    named = re.search(r"profile and schedule allow (\d+) W \((\d+) W with tolerance\)", reason)
+    assert named is not None, reason
+    assert int(named[1]) < int(named[2]) <= int(named[1]) + 1000
+
+
 def soc_jumps(message: str, module: str) -> Callable[[Any], None]:
     """An SoC that alternates between 20 % and 60 %."""
     field = "PresentSOC" if module.startswith("iso20") else "EVRESSSOC"

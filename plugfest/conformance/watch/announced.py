@@ -116,11 +116,20 @@ def _granted(flow: Flow) -> float | None:
     if flow.facts.protocol in CLASSIC:
         most = flow.facts.granted(FOLLOWS) if flow.flowing and not flow.startled else None
         unlimited = flow.facts.protocol == DIN and most is not None and most >= DIN_LARGEST
-        return None if most is None or unlimited else max(most * ABOVE, most + ABOVE_WATTS)
+        return None if unlimited else most
     own = flow.facts.iso20
     most = own.granted(flow.now, FOLLOWS) if own.delivering and not flow.startled else None
     plan = (own.plans or {}).get(own.tuple_id or 0)
-    return None if most is None or (plan is not None and plan.tolerance) else max(most * ABOVE, most + ABOVE_WATTS)
+    return None if plan is not None and plan.tolerance else most
+
+
+def _above(granted: float) -> float:
+    """W above which more is taken than was granted."""
+    return max(granted * ABOVE, granted + ABOVE_WATTS)
+
+
+def _allows(granted: float) -> str:
+    return f"profile and schedule allow {granted:.0f} W ({_above(granted):.0f} W with tolerance)"
 
 
 @BOOK.measured(
@@ -131,10 +140,10 @@ def profile_overdrawn(flow: Flow, seen: Measured) -> str:
     """In AC of ISO 15118-2, where no request says how much it is."""
     granted = _granted(flow) if flow.ac and flow.facts.protocol in CLASSIC else None
     watts = seen.volts * seen.amps * seen.phases
-    seconds = flow.lasts("profile-overdrawn", granted is not None and watts > granted)
+    seconds = flow.lasts("profile-overdrawn", granted is not None and watts > _above(granted))
     if seconds <= LASTS:
         return ""
-    return f"the vehicle draws {watts:.0f} W for {seconds:.1f} s, but profile and schedule allow {granted or 0.0:.0f} W"
+    return f"the vehicle draws {watts:.0f} W for {seconds:.1f} s, but {_allows(granted or 0.0)}"
 
 
 @BOOK.on("profile-exceeded", "a vehicle stays within its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
@@ -143,12 +152,10 @@ def profile_overdrawn(flow: Flow, seen: Measured) -> str:
 def profile_exceeded(flow: Flow, said: Said) -> str:
     """In AC, where nobody but the vehicle regulates."""
     granted, watts = _granted(flow), sum(said.phases)
-    seconds = flow.lasts("profile-exceeded", flow.ac and granted is not None and watts > granted)
+    seconds = flow.lasts("profile-exceeded", flow.ac and granted is not None and watts > _above(granted))
     if seconds <= FOLLOWS:
         return ""
-    return (
-        f"{said.name} reports {watts:.0f} W for {seconds:.1f} s, but profile and schedule allow {granted or 0.0:.0f} W"
-    )
+    return f"{said.name} reports {watts:.0f} W for {seconds:.1f} s, but {_allows(granted or 0.0)}"
 
 
 @BOOK.on("profile-asked-more", "a vehicle stays within its own power profile", SPOKEN, EVCC, Stage.LOOP,
@@ -158,12 +165,10 @@ def profile_asked_more(flow: Flow, said: Said) -> str:
     granted = _granted(flow)
     volts = flow.shown.volts if flow.shown is not None else None
     watts = (said.target_amps or 0.0) * (volts or 0.0)
-    seconds = flow.lasts("profile-asked-more", granted is not None and watts > granted)
+    seconds = flow.lasts("profile-asked-more", granted is not None and watts > _above(granted))
     if seconds <= FOLLOWS:
         return ""
-    return (
-        f"{said.name} asks for {watts:.0f} W for {seconds:.1f} s, but profile and schedule allow {granted or 0.0:.0f} W"
-    )
+    return f"{said.name} asks for {watts:.0f} W for {seconds:.1f} s, but {_allows(granted or 0.0)}"
 
 
 @BOOK.on(
