@@ -31,7 +31,7 @@ the walker."""
 
 
 class IrregularError(ValueError):
-    """Raised by generated code: the walker has to look."""
+    """Raised by generated code: the walker has to take over."""
 
 
 def more(n: int, p: int, value: int, groups: int = GROUPS) -> tuple[int, int]:
@@ -112,7 +112,7 @@ class Generated:
     # -- what the package calls -----------------------------------------------------------------------------------
 
     def decode(self, data: bytes, fragment: bool) -> Any:
-        """The message of a stream, or None: the walker has to look."""
+        """The message of a stream, or None: the walker has to take over."""
         if not 0 < len(data) <= LARGEST or data[0] != 0x80:
             return None
         state = self._grammar.fragment if fragment else self._grammar.document
@@ -133,7 +133,7 @@ class Generated:
             return None
 
     def encode(self, message: Any, root: str, fragment: bool) -> bytes | None:
-        """The stream of a message that satisfies all facets, or None: the walker has to look."""
+        """The stream of a message that satisfies all facets, or None: the walker has to take over."""
         key = (root, message.__class__, fragment)
         try:
             selected = self._selected[key]

@@ -1,8 +1,8 @@
 """Writes the Python source that writes one complex type: ``write_Type(a, m) -> a``.
 
 ``a`` is the stream so far as one number, its first bit a one that marks where the stream begins. Facets are checked
-inline; a value that does not fit raises, and the walker then words the error. Adjacent fields of fixed width are
-written in one step.
+inline; a value that does not fit raises, and the walker then writes the error message. Adjacent fields of fixed width
+are written in one step.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ END = -1
 
 
 class UnsupportedError(Exception):
-    """A type whose content does not only run forward (repeated groups); the walker handles it."""
+    """A type whose content can run backwards (repeated groups); the walker handles it."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)

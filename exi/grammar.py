@@ -353,7 +353,7 @@ def difference(one: Grammar, other: Grammar) -> str | None:
                 return f"{here}: {p.type} is coded differently from {r.type}"
             for s, t in ((p.next, r.next), (p.full, r.full), (p.below, r.below)):
                 if (s is None) != (t is None):
-                    return f"{here}: one grammar ends where the other goes on"
+                    return f"{here}: one grammar ends where the other continues"
                 if s is not None and t is not None:
                     pending.append((here, s, t))
             if p.event == "SE" and p.type is not None and r.type is not None:

@@ -1,6 +1,6 @@
 """Schema vocabulary: how message classes state their facets, and the plain model both they and XSD files become.
 
-A message class is a :class:`Type`: a msgspec Struct whose fields stand in schema order under the schema's names.
+A message class is a :class:`Type`: a msgspec Struct whose fields are in schema order, under the schema's names.
 
 ========================================  =====================================================================
 annotation of a field                     meaning

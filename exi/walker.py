@@ -1,4 +1,4 @@
-"""The reference executor: walks the grammar event by event, explains each, and words every error.
+"""The reference executor: walks the grammar event by event, explains each, and writes every error message.
 
 Everything is bounded: an event costs at least one bit or ends an element, the depth is limited by the schema, and
 announced lengths are checked against the remaining bits before anything is allocated.

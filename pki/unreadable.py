@@ -37,7 +37,7 @@ class Unreadable(PkiError):
 
 
 class Absent(Unreadable):
-    """A file holds something else than needed: a key where a certificate is needed, for example."""
+    """A file holds something other than what is needed, for example a key instead of a certificate."""
 
     TEXT = "{source} holds {defect}"
 

@@ -1,6 +1,6 @@
 """Deliberately invalid copies: for each way in which a chain can be wrong, one that is wrong in this way only.
 
-A twin has the good certificate's names, so it can take its place. The table says what is wrong and which deviations
+A copy has the good certificate's names, so it can take its place. The table says what is wrong and which deviations
 :func:`pki.path.validate` must find; tests check the validator against it, and OpenSSL where it can detect the defect.
 """
 
@@ -25,7 +25,7 @@ from pki.revocation import Revocations
 from pki.store import Entry, Store, public
 
 LEAVES = (Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.CPS, Role.VEHICLE)
-"""Roles that have twins."""
+"""Roles of which there are invalid copies."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ _Made = tuple[Entry, tuple[x509.Certificate, ...]]
 
 @dataclass
 class _Bench:
-    """The input of a kind: the good PKI, the role, and an authority with the twin's own keys."""
+    """The input of a kind: the good PKI, the role, and an authority with the copy's own keys."""
 
     store: Store
     role: Role
@@ -245,7 +245,7 @@ def _revoked_sub_ca(b: _Bench) -> _Made:
 
 
 def _issued_by_leaf(b: _Bench) -> _Made:
-    """The other leaf's owner passes for an authority: it is issued by sub-CA 1, so that no length is exceeded."""
+    """The owner of another leaf poses as an authority; sub-CA 1 issues that leaf, so that no length is exceeded."""
     other = b.issue(b.good, b.issuer.issuer, name=f"{b.good.name}-issuer")
     return _sent(b.leaf(issuer=other))
 
@@ -353,7 +353,7 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
 
 
 def codes(kind: Kind, role: Role, suite: Suite) -> frozenset[Code]:
-    """The fatal deviations that the validator must find for a role's twin, where they depend on it.
+    """The fatal deviations that the validator must find in the copy for a role, where they depend on it.
 
     A wrong domain component is an error only for SECC and CPS leaves, a wrong purpose only in TLS. A charger's chain in
     a contract's place leads to a V2G root, which contracts may have too.
@@ -378,7 +378,7 @@ def openssl_options(kind: Kind, suite: Suite) -> list[str]:
 
 
 def check_free(store: Store, twin: Twin) -> Path:
-    """Where to write a twin's certificate, if nothing is there yet.
+    """Where to write a copy's certificate, if nothing is there yet.
 
     Raises:
         PkiError: something is there, or the store is only in memory.
@@ -390,7 +390,7 @@ def check_free(store: Store, twin: Twin) -> Path:
 
 
 def save(store: Store, twin: Twin, *, force: bool = False) -> Path:
-    """Writes a twin below ``variants/<name>/`` of the store's directory: ``<role>.pem``, ``.key``, ``-chain.pem``.
+    """Writes a copy below ``variants/<name>/`` of the store's directory: ``<role>.pem``, ``.key``, ``-chain.pem``.
 
     Raises:
         PkiError: the files exist and ``force`` is not set, or the store is only in memory.

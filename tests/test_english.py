@@ -59,6 +59,15 @@ PHRASES = {
     r"\b(that|which) (is|are) none\b": "invalid, unusable",
     r"\bunder a name (of its own|that no other has)\b": "with a unique name",
     r"\btold (once for|in one line)\b": "reported",
+    r"\bheld against\b|\bholds? (an?|the|its|each|every) [\w ]+ against\b": "compared with, checked against",
+    r"\bends? in order\b(?! to)": "ends normally",
+    r"\b(its|the|an?|at|from) begin\b": "start, beginning",
+    r"\b(that|which) is said\b(?! to)": "a note says so, it is reported",
+    r"\b(goes?|going|went) round (the|an?|its|their)\b": "bypasses",
+    r"\b(asks|charges|talks|plays) on\b(?=[;:,.)]| until)": "goes on asking, goes on charging",
+    r"\bso much(?=[;:,.])": "that much",
+    r"\bsomething else than\b": "something other than",
+    r'"""who (?!signs|may charge|decides|is\b)\w+ |[:;] who (came|charges|connects|comes)\b': "a peer that",
     r"\bexpected=f?['\"]that\b": "the rule itself: the sentence says 'expected: ...'",
 }
 """Pattern -> what to write instead."""

@@ -1,4 +1,4 @@
-"""``plugfest pki show|verify``: chains out of a PKI or a file, as text, and held against their roles."""
+"""``plugfest pki show|verify``: chains out of a PKI or a file, as text, and checked against their roles."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ _HELP = """\
 INPUT is hex in any spelling (also a dump with offsets), base64 or XML text, the name of a file that holds such text or
 binary EXI, or - for lines on standard input: one input per line, one line of output for each, "error: ..." for one
 that fails. V2GTP headers are taken off and their payload types used; where a header does not fit what is behind it,
-that is said. Several frames in a row, and the packet that carried one, are read too.
+it says so. Several frames in a row, and the packet that carried one, are read too.
 
 protocols: appproto din70121 iso2 iso20-common iso20-ac iso20-dc iso20-wpt iso20-acdp; with -fragment behind the name
 (and xmldsig-fragment) the fragment grammar of the set, which signatures use. The names of other commands do too: din,

@@ -1,4 +1,4 @@
-"""No module goes round the doors: everything printed, parsed and written passes through `boundary`."""
+"""No module bypasses the doors: everything printed, parsed and written passes through `boundary`."""
 
 from __future__ import annotations
 

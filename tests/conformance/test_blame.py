@@ -29,7 +29,7 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
      ("PF_EVCC_DIN_ContractAuthentication_Failed#1", "ContractAuthenticationRes")],
 )  # fmt: skip
 def test_a_vehicle_that_goes_on_does_so_after_what_it_ignored(run: str, answered: str) -> None:
-    """The tester plays on until the vehicle closes; what it sends meanwhile has nothing to do with the fault."""
+    """The tester goes on until the vehicle closes; what it sends meanwhile has nothing to do with the fault."""
     reason = one(RUNS[run], BY_NAME["ev-ignores-failed"]).reason
     found = re.search(r"the vehicle went on with \w+ \(([\d.]+) s after the tester's last message, (\w+)\)", reason)
     assert found is not None, reason

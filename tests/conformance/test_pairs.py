@@ -255,7 +255,7 @@ VALUES: dict[str, Any] = {"charges": 1, "met": 90, "pays": "external", "offers":
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"captures are not in {CAPTURES} (PLUGFEST_SHARED)")
 @pytest.mark.parametrize("name", FOREIGN)
 def test_recordings_of_others_are_judged_right(name: str) -> None:
-    """Neither AC, nor a charger that decides, nor what nobody said is held against anybody."""
+    """Neither AC, nor a charger that decides, nor what nobody said counts against either side."""
     recording = load(CAPTURES / name)
     assert {verb: looked(recording, verb, VALUES.get(verb, "")) for verb in FOREIGN[name]} == FOREIGN[name]
 

@@ -1,4 +1,4 @@
-"""Bytes that are not an answer: garbage, cut or damaged EXI, wrong frames. The vehicle says what it is, and is safe."""
+"""Bytes that are not an answer: garbage, cut or damaged EXI, wrong frames. The vehicle names the fault, and is safe."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_what_is_asked_for_is_within_all_limits(
 
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_energies_are_negative_above_what_they_count_to(dynamic: bool) -> None:
-    """Above the target and the minimum: the charger may take so much; below the minimum it has to give."""
+    """Above the target and the minimum: the charger may take that much; below the minimum it has to give."""
     control = bidirectional(dynamic=dynamic)
     full, low = Battery(soc=0.9, target_soc=0.8, min_soc=0.3), Battery(soc=0.2, target_soc=0.8, min_soc=0.3)
     terms, plan = Terms(900.0, 100.0, 50_000.0, 100.0, 50_000.0), Plan(Schedule(0))

@@ -62,7 +62,7 @@ async def test_any_schedule_has_a_profile_within_it_or_is_refused(service: str) 
     ("anchor", "starts"), [(1_000_000, [0, 600, 1200]), (999_400, [0, 600]), (999_000, [0, 200]), (0, [0, 600, 1200])]
 )
 def test_prices_count_from_their_own_anchor(anchor: int, starts: list[int]) -> None:
-    """Those past are over; an anchor of zero is now."""
+    """Past intervals are over; an anchor of zero means now."""
     tariff = Tariff(tuple(Stack(start, (Rule(0.1 + start / 1e4),)) for start in (0, 600, 1200)))
     power = common.PowerScheduleType(
         TimeAnchor=1_000_000,

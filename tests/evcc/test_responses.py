@@ -1,4 +1,4 @@
-"""Every response of a session spoilt in every way: what the vehicle says of it, and that it is safe afterwards."""
+"""Every response of a session spoilt in every way: how the vehicle describes it, and that it is safe afterwards."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ async def test_an_answer_to_an_earlier_request(mode: str, request_name: str, pla
         return old[-1] if old else minimal_exi(result)
 
     def minimal_exi(result: Spoiled) -> bytes:
-        """There is none before the session: an answer of a session that was."""
+        """There is none before the session: this one answers an earlier session."""
         protocol = result.bench.protocol
         stopped = minimal(protocol.schema, protocol.module.SessionStopRes, ResponseCode="OK")
         return exi.encode(protocol.schema, protocol.wrap(stopped, bytes(8)))

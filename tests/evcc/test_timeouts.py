@@ -125,7 +125,7 @@ async def test_precharge_that_never_reaches_the_voltage(mode: str) -> None:
 
 
 async def test_din_has_a_limit_until_power_is_delivered() -> None:
-    """V2G_EVCC_ReadyToCharge_Timeout runs from SessionSetupRes on, over all that takes its time there."""
+    """V2G_EVCC_ReadyToCharge_Timeout runs from SessionSetupRes on, across everything that takes time there."""
     bench = Bench("din", test_seconds=0.2)
     bench.ev.timing = {"V2G_EVCC_ReadyToCharge_Timeout": 20.0}
     never(bench, "ChargeParameterDiscoveryReq", EVSEProcessing="Ongoing")

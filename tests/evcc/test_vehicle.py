@@ -127,7 +127,7 @@ async def test_a_pilot_that_fails_keeps_no_contactor_closed(way: str) -> None:
 
 
 async def test_without_a_meter_the_assumption_is_noted() -> None:
-    """The current is taken as gone shortly after B, and that is said."""
+    """The current is assumed to be gone shortly after B, and a note says so."""
     vehicle = Vehicle(AssumedVehiclePilot())
     vehicle.report(vehicle.battery.voltage)
     vehicle.close_contactors()

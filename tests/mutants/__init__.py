@@ -7,7 +7,7 @@
 :mod:`.place`      puts one in place: code objects of live functions, constants, rewrite seams
 :mod:`.reach`      runs without any mutant: which lines they reach, what they cost, what is seen on the wire
 :mod:`.trial`      one mutant against the runs that reach it, in a process of its own
-:mod:`.apart`      samples of them judged by something else than a campaign
+:mod:`.apart`      samples of them judged by something other than a campaign
 :mod:`.report`     rates by area, and the page of the docs
 =================  ====================================================================================================
 

@@ -57,7 +57,7 @@ class Place:
 
 
 async def test_slac_is_answered_at_the_nominal_duty() -> None:
-    """Nobody asks at 5 %, and the vehicle charges by the duty; then it asks, and has its link, and charges on."""
+    """Nobody asks at 5 %, and the vehicle charges by the duty; then it asks, gets its link, and goes on charging."""
     place = Place()
     async with place.open() as arrivals:
         found = asyncio.create_task(arrivals.link())

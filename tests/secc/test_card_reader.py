@@ -28,7 +28,7 @@ def test_a_card_to_which_no_vehicle_comes_is_forgotten() -> None:
 
 
 def test_a_vehicle_for_which_no_card_comes_is_refused() -> None:
-    """A later session of the vehicle gets as long again; a card in time counts for good."""
+    """A later session of the vehicle gets as long again; a card in time counts until the vehicle leaves."""
     clock = Clock()
     reader = CardReader(patience=120.0, clock=clock)
     reader.begin()

@@ -146,7 +146,7 @@ async def test_ratings_and_schedule() -> None:
 
 
 async def test_meter() -> None:
-    """An hour at 10 kW is 10 kWh; a session counts from its begin; a broken meter stands still."""
+    """An hour at 10 kW is 10 kWh; a session counts from its start; a broken meter stands still."""
     watts = 10_000.0
     meter = Meter(lambda: watts, start_wh=500)
     meter.begin()

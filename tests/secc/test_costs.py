@@ -13,7 +13,7 @@ MINUTE = 60.0
 
 
 def spend(bill: Bill, *steps: tuple[float, float], start: float = 0.0) -> Bill:
-    """Minutes at a power in W, read each minute."""
+    """Some minutes at a power in W, read once a minute."""
     now, charged, returned = start, 0.0, 0.0
     bill.read(now, steps[0][1], charged, returned)
     for minutes, watts in steps:

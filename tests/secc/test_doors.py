@@ -37,7 +37,7 @@ def users(names: set[str], packages: tuple[str, ...] = PACKAGES) -> dict[str, se
 
 
 def test_only_the_envelope_drives_an_output() -> None:
-    """No protocol code, view or bench calls a driver's verbs: they would go round the vehicle's limits."""
+    """No protocol code, view or bench calls a driver's verbs: they would bypass the vehicle's limits."""
     assert users(VERBS) == {"secc/envelope.py": VERBS}
 
 

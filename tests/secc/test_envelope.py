@@ -277,7 +277,7 @@ class Disobedient(SimulatedPowerSource):
 
 
 async def test_a_driver_that_does_not_obey_is_switched_off() -> None:
-    """After a second above the limit: off, a fault of the charger, and off it stays until the session is over."""
+    """After a second above the limit: off, a fault of the charger, and it stays off until the session is over."""
     power = LimitedOutput(Disobedient(LIMITS, load=lambda: (380.0, 0.1)))
     power.declare(Ceiling(450, 100))
     await cable_check(power)

@@ -1,4 +1,4 @@
-"""Bytes that are not a request: garbage, cut or damaged EXI, wrong frames. The charger says what it is, and is off."""
+"""Bytes that are not a request: garbage, cut or damaged EXI, wrong frames. The charger names the fault, and is off."""
 
 from __future__ import annotations
 

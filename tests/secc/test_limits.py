@@ -416,7 +416,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_property_sees_a_charger_that_does_not_keep_a_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each rule taken away by itself is found."""
+    """The test notices when any single rule is removed."""
     monkeypatch.setattr(*MUTANTS[name])
 
     @settings(EXAMPLES, max_examples=100)

@@ -1,6 +1,6 @@
 """The charger's output against what both sides allow, in random sessions of ISO 15118-20 DC, plain and bidirectional.
 
-As in `test_limits.py`: sampled at the plant, between messages too, and held against an account of the limits that the
+As in `test_limits.py`: sampled at the plant, between messages too, and compared with an account of the limits that the
 test keeps for itself. The plant could always give power back; only the service and the limits keep it from that.
 """
 
@@ -208,7 +208,7 @@ class _Over(Exception):
 
 @dataclass
 class Vehicle:
-    """A vehicle that says what the dice say."""
+    """A vehicle that makes random statements."""
 
     world: World
     rng: random.Random
@@ -612,7 +612,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_property_sees_a_charger_that_does_not_keep_a_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each rule taken away by itself is found."""
+    """The test notices when any single rule is removed."""
     monkeypatch.setattr(*MUTANTS[name])
 
     @settings(EXAMPLES, max_examples=150)

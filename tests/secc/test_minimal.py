@@ -21,7 +21,7 @@ CASES = [
 
 @pytest.mark.parametrize(("protocol", "kind", "dc"), CASES)
 def test_the_smallest_response_is_legal(protocol: Protocol, kind: type[Any], dc: bool) -> None:
-    """It breaks no facet, and comes out of the bytes as it went in."""
+    """It breaks no facet, and decodes to what was encoded."""
     message = minimal(protocol.schema, kind, dc=dc, ResponseCode="FAILED")
     document = protocol.wrap(message, bytes(8))
     data = exi.encode(protocol.schema, document)

@@ -1,4 +1,4 @@
-"""A second connection while a session is under way: who came back is served, who charges is not lost."""
+"""A second connection during a session: a vehicle that came back is served, and one that charges is not lost."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Place:
         return vehicle
 
     async def charging(self, address: str = CAR) -> asyncio.Task[Any]:
-        """A vehicle that has come as far as to draw current; cancelled, it vanishes without a word."""
+        """A vehicle that has come as far as to draw current; cancelled, it vanishes without closing."""
         channel = await self.connect(address)
         self.writer = channel._streams[1]
         task = asyncio.create_task(evcc.charge(channel, self.bench.vehicle, self.bench.ev))
@@ -96,7 +96,7 @@ def freeze(place: Place) -> None:
 
 @pytest.mark.parametrize("address", [CAR, STRANGER])
 async def test_a_charging_vehicle_is_not_ended_by_a_connection(address: str) -> None:
-    """Neither another address nor its own: the vehicle asks on, and the newcomer is refused and told, once."""
+    """Neither another address nor its own: the vehicle goes on, and the newcomer is refused and reported once."""
     place = Place()
     async with place.open():
         task = await place.charging()
@@ -111,7 +111,7 @@ async def test_a_charging_vehicle_is_not_ended_by_a_connection(address: str) -> 
 
 
 async def test_a_vehicle_that_comes_back_is_served() -> None:
-    """It vanished without closing: the old session ends in order, the output is off before the new one begins."""
+    """It vanished without closing: the old session ends normally, and the output is off before the new one begins."""
     place = Place()
     async with place.open():
         await place.charging()
@@ -162,7 +162,7 @@ async def test_another_vehicle_waits_longer() -> None:
 
 
 async def test_a_half_open_connection_holds_the_outlet_for_two_seconds() -> None:
-    """Who connects and says nothing is not a vehicle yet."""
+    """A peer that connects and sends nothing is not a vehicle yet."""
     place = Place()
     async with place.open():
         await place.connect(STRANGER)

@@ -91,7 +91,7 @@ async def test_every_request_in_every_state(mode: str, full: bool, tolerant: boo
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_what_is_not_a_request_ends_the_session(mode: str) -> None:
-    """A response sent as a request has no response that pairs: the charger closes without a word."""
+    """A response sent as a request has no response that pairs: the charger closes without an answer."""
     for way in ways(mode, False).values():
         for kind in response_classes(MODES[mode][0].module)[::4]:
             driver = await arrive(mode, way, full=False)

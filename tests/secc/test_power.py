@@ -149,7 +149,7 @@ async def test_insulation_test(ohms: float, result: Insulation) -> None:
 
 
 async def test_insulation_is_watched_while_charging() -> None:
-    """A resistance that drops later shows at once; an interrupted test has no result; no monitor is said."""
+    """A resistance that drops later shows at once; an interrupted test has no result; a missing monitor is reported."""
     source = SimulatedPowerSource(LIMITS)
     source.start_insulation_test(500)
     await asyncio.sleep(6)

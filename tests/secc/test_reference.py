@@ -1,4 +1,4 @@
-"""The plants are worked out where somebody reads them: held against a slow reference in steps of a millisecond."""
+"""The plants are computed when they are read; here they are compared with a slow reference in millisecond steps."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ async def test_a_cable_check_that_never_ends(mode: str) -> None:
 @pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "strict"])
 @pytest.mark.parametrize("mode", ["din", "iso2-dc"])
 async def test_precharge_without_end(mode: str, tolerant: bool) -> None:
-    """A strict charger refuses after V2G_SECC_PreCharge_Performance_Time; some cars need longer, which is said."""
+    """A strict charger refuses after V2G_SECC_PreCharge_Performance_Time; a tolerant one reports it."""
     driver = await Driver.connect(mode, tolerant=tolerant)
     await driver.reach("PreChargeReq")
     start = driver.now

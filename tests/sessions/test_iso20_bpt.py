@@ -39,7 +39,7 @@ def want(bench: Bench, watts: float) -> None:
 
 
 def gives(bench: Bench, watts: float) -> Any:
-    """The vehicle gives so much, W: scheduled all the time, as its profile says; dynamic for 20 s of the session."""
+    """What the vehicle gives, W: scheduled all the time, as its profile says; dynamic for 20 s of the session."""
     if bench.ev.control == "scheduled":
         bench.vehicle.settings.target_power = -watts
 

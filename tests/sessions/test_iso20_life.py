@@ -145,7 +145,7 @@ async def test_dynamic_vehicle_has_no_schedule_to_renegotiate() -> None:
 
 @pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryRes", "ScheduleExchangeRes", "PowerDeliveryRes"])
 async def test_charger_that_is_silent_alongside_the_loop_does_not_disturb_it(name: str) -> None:
-    """The vehicle's side request times out alone; it tries again, and charges on."""
+    """The vehicle's side request times out alone; it tries again, and goes on charging."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
     kind = next(getattr(module, name) for module in (common, _dc()) if hasattr(module, name))
     lost = 0

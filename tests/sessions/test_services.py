@@ -194,7 +194,7 @@ async def test_the_vehicle_waits_and_then_charges_at_the_cheap_time() -> None:
 
 @pytest.mark.parametrize("fault", ["other key", "altered", "absent", "unsigned id"])
 async def test_invalid_tariffs_are_ignored(fault: str) -> None:
-    """The vehicle charges on, without them [V2G2-905]."""
+    """The vehicle goes on charging without them [V2G2-905]."""
     bench = tariffed()
     seen = bench.se.rewrite_signature
     if fault == "other key":

@@ -95,7 +95,7 @@ async def test_one_line_each() -> None:
 
 @needs_root
 def test_without_rights() -> None:
-    """Who may not open raw sockets is told about the capability, for this interpreter."""
+    """A user who may not open raw sockets is told which capability this interpreter needs."""
     script = """
 import asyncio, os
 from slac.link import open_link, LinkError

@@ -95,7 +95,7 @@ def test_strangers(seeds: range) -> None:
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_forgers(seeds: range) -> None:
-    """Who forges the peers' addresses can keep them from matching, but neither hurts a side nor makes a wrong pair."""
+    """An attacker with forged addresses can prevent a match, but neither harms a side nor makes a wrong pair."""
     results = {seed: run(_storm(seed, forged=True)) for seed in seeds}
     assert "a wrong match" not in results.values()
     assert sum(not text for text in results.values()) >= len(seeds) // 2

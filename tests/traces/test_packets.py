@@ -1,4 +1,4 @@
-"""Packets, held against scapy's idea of them."""
+"""Packets, compared with what scapy makes of them."""
 
 from __future__ import annotations
 

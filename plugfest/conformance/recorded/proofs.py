@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ANSWER = ("response-type", "session-id", "schema", "undecodable")
-"""What each response of a charger is held against, whatever its case checks."""
+"""What each response of a charger is checked against, whatever its case checks."""
 
 PROOFS: Mapping[str, tuple[str, ...]] = {
     "SESSIONID_NONZERO": ("session-id",),
@@ -49,7 +49,7 @@ PROOFS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Check of the vocabulary -> the rows that a recording holds it against; all that it asks for is in them.
 
-Left out is what is held against a declaration (payment options, energy modes, departure), and what no rule judges.
+Left out is what is compared with a declaration (payment options, energy modes, departure), and what no rule judges.
 """
 
 TRACES: Mapping[str, tuple[str, ...]] = {

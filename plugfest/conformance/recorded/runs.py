@@ -50,7 +50,7 @@ class Wanted:
         codes: one of which it has; empty: any good one.
         fields: that it has.
         asked: fields of the request that it answers; None: it answers none.
-        rows: that it is held against.
+        rows: that it is checked against.
         after: what was said last before the request, without Req; empty: anything.
     """
 
@@ -154,7 +154,7 @@ def _wanted(
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Held against a recording
+# Checked against a recording
 
 
 def missing(view: View, case: Case, wanted: list[Wanted] | str) -> str:
