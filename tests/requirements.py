@@ -132,7 +132,8 @@ def disordered(word: str, request: str) -> tuple[list[str], list[str]]:
         after = str(run.variant.get("state") or run.variant.get("after") or "").partition(".")[0]
         early = any("instead_of" in step for step in run.steps[0])
         place = after or (run.case.preconditions[0].split(".")[1] if early and run.case.preconditions else "")
-        if run.case.sut == "secc" and place and place == loops.get(state, state):
+        wrong = run.case.group not in ("good_case", "v2g_timeouts")  # what comes there is allowed
+        if run.case.sut == "secc" and wrong and place and place == loops.get(state, state):
             charger.append(run.id)
         answers = ("WrongAnswer", "WrongResponse")
         about = str(run.variant.get("request") or run.case.family + "Req")

@@ -20,6 +20,7 @@ from plugfest.conformance.catalogue import Run, case
 from plugfest.conformance.orders import forbidden, rotation
 from plugfest.conformance.secc.scripts.content import WAYS
 from secc.minimal import minimal
+from secc.visit import Refusal
 from v2g.protocols import DIN, ISO2
 from v2g.rules.table import RULES
 
@@ -76,14 +77,35 @@ def _wrong_requests() -> None:
             )  # fmt: skip
 
 
+def _stays(visit: Any, sequence: Any, request: Any) -> None:
+    """A vehicle may only leave once it has had power."""
+    if type(request).__name__ == "SessionStopReq" and sequence.last not in ("PowerDeliveryReq", "WeldingDetectionReq"):
+        raise Refusal("FAILED_SequenceError", "power has not flowed yet")
+    _order(visit, sequence, request)
+
+
+def _leaves() -> None:
+    for name in ("ISO2_Leaves_DC", "ISO2_Leaves_AC", "ISO2_Leaves_PnC", "DIN_Leaves", "ISO20_Leaves_DC",
+                 "ISO20_Leaves_AC"):  # fmt: skip
+        charger(
+            f"stays-{name}", "SessionStopReq is refused before power has flowed",
+            *(run.id for run in _runs(f"PF_SECC_{name}")), patches=[(secc.answer, "_check_order", _stays)],
+        )  # fmt: skip
+
+
 REFUSED_TWICE = ("PowerDeliveryReq Start",)
 """Steps that our charger refuses for their content as well, with the same code."""
 
 
+UNPAID = tuple((state, "AuthorizationReq") for state in ("CertificateInstallation", "CertificateUpdate"))
+"""The same: our charger has sent no challenge yet."""
+
+
 def _skipped_steps() -> None:
-    for run in _runs("PF_SECC_ISO2_SkippedStep", "PF_SECC_DIN_SkippedStep"):
+    for run in _runs("PF_SECC_ISO2_SkippedStep", "PF_SECC_ISO2_SkippedStep_Installation",
+                     "PF_SECC_ISO2_SkippedStep_Update", "PF_SECC_DIN_SkippedStep"):  # fmt: skip
         after, send = str(run.variant["after"]), str(run.variant["send"])
-        if send in REFUSED_TWICE:
+        if send in REFUSED_TWICE or (after, send) in UNPAID:
             continue
         charger(
             f"skip-{run.id}", f"{send} is accepted after {after}", run.id,
@@ -241,6 +263,7 @@ def _fixed(module: str, name: str, **fields: Any) -> Adjust:
 
 _wrong_requests()
 _skipped_steps()
+_leaves()
 _broken_rules()
 _codes()
 _sessions()

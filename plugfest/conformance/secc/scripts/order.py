@@ -59,6 +59,7 @@ async def wrong_request(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 @SCRIPTS.on("PF_SECC_ISO2_SkippedStep", "PF_SECC_ISO2_SkippedStep_AC", "PF_SECC_ISO2_SkippedStep_PnC",
+            "PF_SECC_ISO2_SkippedStep_Installation", "PF_SECC_ISO2_SkippedStep_Update",
             "PF_SECC_DIN_SkippedStep")  # fmt: skip
 async def skipped_step(tester: TesterEv, run: Run, result: Result) -> None:
     """A vehicle that leaves out a step."""
