@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+import evcc.iso20_installation
 import evcc.iso20_prices
 import secc.answer
 import secc.iso20_ac
@@ -92,6 +93,9 @@ charger("20-impatient", "a slow back end counts as silent", f"{PF}CertificateIns
         adjust=timing(V2G_SECC_Ongoing_Performance_Time=5.0))  # fmt: skip
 charger("20-patient", "Ongoing forever while a back end is silent", f"{PF}CertificateInstallation_SilentBackEnd",
         adjust=timing(V2G_SECC_Ongoing_Performance_Time=500.0))  # fmt: skip
+vehicle("20-contract-unchecked", "the dates of a delivered contract and of its sub-CAs are not looked at",
+        f"{EV}Installation_Unusable#2", f"{EV}Installation_Unusable#3",
+        patches=[(evcc.iso20_installation, "_check_contract", nothing)])  # fmt: skip
 
 # Prices
 

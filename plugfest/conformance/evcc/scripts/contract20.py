@@ -29,6 +29,12 @@ SET = "iso20-common"
 
 TAKES = 3.0
 """s for which a contract is being checked."""
+UNUSABLE = {
+    "expired contract": "CRT_CONTRACT_LEAF_EXPIRED",
+    "contract that is not valid yet": "CRT_CONTRACT_LEAF_NOT_YET",
+    "contract of an expired sub-CA": "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB2",
+}
+"""Contracts that no charger takes -> the certificate, signed and sealed as a good one is."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_Authorization_Working")
@@ -46,11 +52,16 @@ async def working(tester: TesterEvse, run: Run, result: Result) -> None:
         )  # fmt: skip
 
 
-@SCRIPTS.on("PF_EVCC_ISO20_Installation_Delivered", "PF_EVCC_ISO20_Installation_Spoiled")
+@SCRIPTS.on(
+    "PF_EVCC_ISO20_Installation_Delivered", "PF_EVCC_ISO20_Installation_Spoiled", "PF_EVCC_ISO20_Installation_Unusable"
+)
 async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     """A valid or invalid contract is delivered; the vehicle pays with it only if it is valid."""
-    what, backend, made = str(run.variant["res"]), _backend(tester), _noting(tester)
-    bench = tester.certificates
+    what, backend, bench = str(run.variant["res"]), _backend(tester), tester.certificates
+    if what in UNUSABLE:
+        unusable = bench.contract(UNUSABLE[what])
+        backend.issue = lambda emaid: unusable
+    made = _noting(tester)
     if what == "provider of another PKI":
         backend.provider = credential(bench.other[Role.CPS])
     if what == "two contracts":
@@ -72,6 +83,8 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
             return
         case "provider of another PKI":
             pass
+        case _ if what in UNUSABLE:
+            pass
         case "signature by another key":
             signed = signature.sign_message(response, bench.other[Role.CPS].key, SET, tester.pics.grammar)
         case "no signature":
@@ -90,7 +103,8 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw(f"{what}: {'used' if what == 'valid' else 'not used'}", "used" if used else "not used")
     if used is not (what == "valid"):
         text = f"{what}: the vehicle {'pays' if used else 'does not pay'} with the contract"
-        cause = Cause.CONTRACT_ACCEPTED if used else Cause.REFUSED
+        bad = Cause.ACCEPTED if what in UNUSABLE else Cause.CONTRACT_ACCEPTED  # no charger takes an unusable one
+        cause = bad if used else Cause.REFUSED
         raise Failed(
             text, cause=cause, expected="not used" if used else "used", observed="used" if used else "not used"
         )
