@@ -119,6 +119,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
         outcome.cause, outcome.reason = cause_of(why), str(why)
         if drive.ending.cause is not Cause.COMPLETE:  # the first error counts
             outcome.cause, outcome.reason = drive.ending.cause, f"{drive.ending.reason}; then: {why}"
+        vehicle.ending = outcome.reason
         session.tell("error", "ended", outcome.reason)
     except asyncio.CancelledError:
         outcome.cause, outcome.reason = Cause.ABORTED, "cancelled"

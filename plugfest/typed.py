@@ -30,6 +30,11 @@ def kinds() -> Mapping[str, type[Step]]:
     return {str(kind.__struct_config__.tag): kind for kind in get_args(Action)}
 
 
+def about(kind: type[Step]) -> str:
+    """What an action does, in one line."""
+    return (kind.__doc__ or "").strip().partition("\n")[0].replace("``", "")
+
+
 def take(line: str, commands: Commands) -> str:
     """Performs what a line says; returns the result in one line."""
     try:
@@ -79,8 +84,7 @@ def _help(words: list[str]) -> str:
     if kind is None:
         return unknown("action", words[0], kinds())
     keys = [name for name in _keys(kind) if name not in ("at", "occurrence")]
-    doc = (kind.__doc__ or "").strip().partition("\n")[0]
-    return f"{words[0]} {' '.join(f'{name}=' for name in keys)} - {doc}"
+    return f"{words[0]} {' '.join(f'{name}=' for name in keys)} - {about(kind)}"
 
 
 def taker(commands: Commands) -> Callable[[str], str]:

@@ -272,6 +272,8 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
         yield path, why
     if isinstance(step, Deviate):
         yield from _deviation(step.entry, path)
+        if step.entry == Deviation(message=step.message):
+            yield path, "delay, drop, set, replace, truncate or repeat is needed"
     if isinstance(step, Limit) and (step.max_voltage, step.max_current, step.max_power) == (None, None, None):
         yield path, "max-voltage, max-current or max-power is needed"
     if isinstance(step, SetPower) and isinstance(step.power, list):

@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from plugfest.config import rules
 from plugfest.config.actions import Step
-from plugfest.typed import kinds
+from plugfest.typed import about, kinds
 
 _WHEN = {field.encode_name for field in msgspec.structs.fields(Step)}
 
@@ -19,10 +19,10 @@ def of_role(role: str) -> list[dict[str, Any]]:
     """The actions of a bench with this role: ``do``, ``about`` and ``fields``."""
     found = []
     for word, kind in kinds().items():
-        about = inspect.type_info(kind)
-        assert isinstance(about, inspect.StructType)
-        sample = {one.encode_name: _sample(one, role) for one in about.fields if one.required}
-        fields = [_field(one) for one in about.fields if one.encode_name not in _WHEN]
+        struct = inspect.type_info(kind)
+        assert isinstance(struct, inspect.StructType)
+        sample = {one.encode_name: _sample(one, role) for one in struct.fields if one.required}
+        fields = [_field(one) for one in struct.fields if one.encode_name not in _WHEN]
         for field in fields:
             field["choices"] = [
                 choice
@@ -31,8 +31,7 @@ def of_role(role: str) -> list[dict[str, Any]]:
             ]
             sample |= {field["name"]: field["choices"][0]} if field["choices"] else {}
         if rules.absent(_made(kind, sample), role) is None:
-            text = (kind.__doc__ or "").strip().partition("\n")[0]
-            found.append({"do": word, "about": text, "fields": fields})
+            found.append({"do": word, "about": about(kind), "fields": fields})
     return found
 
 

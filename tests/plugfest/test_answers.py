@@ -55,6 +55,8 @@ def told(tmp_path: Path, bench: str) -> list[str]:
         ("iso2", ["{%s, do: wake, by: charger}"], "no vehicle sleeps at this charger"),
         ("iso2", ["{at: WeldingDetectionReq, do: stop}"], "the session is ending already: charging time is over"),
         ("iso2", ["{at: WeldingDetectionReq, do: pause}"], "the session is ending already: charging time is over"),
+        ("iso2", ["{at: PreChargeReq, do: stop}", "{at: 'error:ended', do: stop}"],
+         "the session is ending already: stopped by the driver before charging"),
         ("iso2", ["{at: PreChargeReq, do: pause}"] * 2, "the vehicle has been asked already"),
         ("iso2", ["{%s, do: stop, by: charger, max-delay: 60}"] * 2, "the charger has asked for it already"),
         ("iso2", ["{%s, do: stop, by: charger, max-delay: 60}", "{%s, do: stop, by: charger}"], ""),

@@ -32,6 +32,7 @@ def test_one_message_deviates_and_no_more(tmp_path: Path, capsys: pytest.Capture
     [
         ("evcc", {"message": "PreChargeRes"}, "there is no charger"),
         ("secc", {"message": "PreChargeReq"}, "there is no vehicle"),
+        ("both", {"message": "PreChargeReq"}, "delay, drop, set, replace, truncate or repeat is needed"),
         ("both", {"message": "PreChargReq"}, "unknown message 'PreChargReq'"),
         ("both", {"message": "PreChargeReq", "set": {"Nothing": 1}}, "Nothing"),
         ("both", {"message": "PreChargeReq", "replace": "NoSuchReq"}, "NoSuchReq"),

@@ -544,6 +544,7 @@ def test_the_page_offers_the_actions_of_the_bench() -> None:
     """All of the timeline's where both roles run; elsewhere those that one role can do, with its choices."""
     both = {one["do"]: one for one in actions.of_role("both")}
     assert set(both) == set(kinds())
+    assert all(one["about"] and "`" not in one["about"] for one in both.values())
     car = {one["do"]: one for one in actions.of_role("evcc")}
     assert {"soc", "stop", "unplug", "deviate"} <= set(car)
     assert not {"authorize", "derate", "plug", "reactive-power"} & set(car)
