@@ -157,6 +157,14 @@ def test_a_schedule_is_named_as_it_was_sent() -> None:
     assert int(named[1]) < int(named[2]) <= int(named[1]) + 1000
 
 
+def test_available_energy_is_compared_with_what_the_vehicle_reports() -> None:
+    """The tester's outlet gives no more than that, so its meter tells nothing about the vehicle."""
+    fault = next(one for one in FAULTS if one.name == "20-energy-unlimited")
+    unseen = replace(fault, adjust=unmeasured)
+    reason = one(RUNS["PF_EVCC_ISO20_Grid_AC#2"], unseen).reason
+    assert re.search(r"the vehicle has taken \d+ Wh, AvailableEnergy of its schedule is 60 Wh", reason), reason
+
+
 def soc_jumps(message: str, module: str) -> Callable[[Any], None]:
     """An SoC that alternates between 20 % and 60 %."""
     field = "PresentSOC" if module.startswith("iso20") else "EVRESSSOC"
