@@ -85,11 +85,43 @@ def _stays(visit: Any, sequence: Any, request: Any) -> None:
 
 
 def _leaves() -> None:
-    for name in ("ISO2_Leaves_DC", "ISO2_Leaves_AC", "ISO2_Leaves_PnC", "DIN_Leaves", "ISO20_Leaves_DC",
-                 "ISO20_Leaves_AC"):  # fmt: skip
+    for name in ("ISO2_Leaves_DC", "ISO2_Leaves_AC", "ISO2_Leaves_PnC", "ISO2_Leaves_Installation",
+                 "ISO2_Leaves_Update", "DIN_Leaves", "ISO20_Leaves_DC", "ISO20_Leaves_AC",
+                 "ISO20_Leaves_Installation"):  # fmt: skip
         charger(
             f"stays-{name}", "SessionStopReq is refused before power has flowed",
-            *(run.id for run in _runs(f"PF_SECC_{name}")), patches=[(secc.answer, "_check_order", _stays)],
+            *(run.id for run in _runs(f"PF_SECC_{name}") if run.variant["after"] != "Renegotiation"),
+            patches=[(secc.answer, "_check_order", _stays)],
+        )  # fmt: skip
+
+
+def _forbidding(last: str, name: str) -> list[tuple[Any, str, Any]]:
+    """The charger does not take this request right after that one."""
+
+    def check(visit: Any, sequence: Any, request: Any) -> None:
+        if sequence.last == last and type(request).__name__ == name:
+            raise Refusal("FAILED_SequenceError", f"{name} after {last}")
+        _order(visit, sequence, request)
+
+    return [(secc.answer, "_check_order", check)]
+
+
+def _allowed_steps() -> None:
+    for name, last, then in (
+        ("ISO2_StopsAtOnce_DC", "PowerDeliveryReq", "PowerDeliveryReq"),
+        ("ISO2_StopsAtOnce_AC", "PowerDeliveryReq", "PowerDeliveryReq"),
+        ("DIN_StopsAtOnce", "PowerDeliveryReq", "PowerDeliveryReq"),
+        ("ISO20_StopsAtOnce_DC", "PowerDeliveryReq", "PowerDeliveryReq"),
+        ("ISO20_StopsAtOnce_AC", "PowerDeliveryReq", "PowerDeliveryReq"),
+        ("ISO2_Leaves_DC#10", "PowerDeliveryReq", "SessionStopReq"),
+        ("ISO2_Leaves_AC#7", "PowerDeliveryReq", "SessionStopReq"),
+        ("ISO2_ReceiptGoesOn_DC#1", "MeteringReceiptReq", "CurrentDemandReq"),
+        ("ISO2_ReceiptGoesOn_AC#1", "MeteringReceiptReq", "ChargingStatusReq"),
+        ("ISO2_ReceiptGoesOn_DC#2", "MeteringReceiptReq", "PowerDeliveryReq"),
+    ):
+        charger(
+            f"refuses-{name}", f"{then} is refused right after {last}", f"PF_SECC_{name}",
+            patches=_forbidding(last, then),
         )  # fmt: skip
 
 
@@ -264,6 +296,7 @@ def _fixed(module: str, name: str, **fields: Any) -> Adjust:
 _wrong_requests()
 _skipped_steps()
 _leaves()
+_allowed_steps()
 _broken_rules()
 _codes()
 _sessions()
