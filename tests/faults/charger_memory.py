@@ -217,6 +217,9 @@ charger("late-ServiceDetailRes", "ServiceDetailRes after 4.9 s", "TC_SECC_CMN_VT
 STOP_DELAY = ("PF_SECC_ISO2_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC")
 charger("stop-impatient", "a vehicle that is to stop within ten seconds is refused after six", *STOP_DELAY,
         patches=[(secc.serve, "STOP_GRACE", -4.0)])  # fmt: skip
+charger("stop-never", "a vehicle that does not stop when it is asked to is charged on",
+        *(f"PF_SECC_{protocol}_StopIgnored" for protocol in ("ISO2", "DIN", "ISO20")), reading=True,
+        patches=[(secc.serve._Guard, "_time_over", nothing)])  # fmt: skip
 charger("output-comes-back", "an output that the pilot has switched off comes back with the next request",
         "PF_SECC_ISO2_CpDropShort", patches=[(secc.dc, "check_tested", nothing)])  # fmt: skip
 

@@ -17,6 +17,7 @@ import evcc.iso2
 import pki.ocsp
 import v2g.tls.crypto
 import v2g.tls.secrets
+from evcc.checks import Limits
 from evcc.drive import Drive
 from evcc.iso2_requests import delivery_parameter
 from evcc.options import Paused
@@ -26,7 +27,8 @@ from evcc.verbs import until_finished
 from faults.fault import nothing, sending, timing, vehicle, with_
 from faults.vehicle_more import FLOW, FLOW_DIN, saying
 from slac.pilot import STEADY, Reading, State
-from v2g.messages import iso2
+from v2g.messages import din70121, iso2
+from v2g.physical import amps, volts
 
 SHORT = ("PF_EVCC_ISO2_PowerFlow#2", "PF_EVCC_DIN_PowerFlow#2")
 FLOW_AC, PLAN_AC, NEW_PLAN_AC = (f"PF_EVCC_ISO2_PowerFlow_AC#{number}" for number in (1, 2, 4))
@@ -207,6 +209,27 @@ vehicle("ev-three-phases-of-one", "AC: three phases are used of an outlet with o
         patches=[(evcc.iso2, "PHASES", dict.fromkeys(evcc.iso2.PHASES, 3))])  # fmt: skip
 vehicle("ev-duty-unread", "AC: only EVSEMaxCurrent counts, not what the duty says", DUTY,
         patches=[(evcc.iso2, "Offer", SimpleNamespace(CURRENT=None))])  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# Offers that do not fit
+
+
+def _any_voltage(drive: Drive, parameter: Any) -> Limits:
+    return Limits(volts(parameter.EVSEMaximumVoltageLimit), amps(parameter.EVSEMaximumCurrentLimit), math.inf)
+
+
+async def _any_service(drive: Drive) -> int:
+    res = await drive.ask(din70121.ServiceDiscoveryReq(ServiceCategory="EVCharging"))
+    drive.mode = "DC_extended"
+    number: int = res.ChargeService.ServiceTag.ServiceID
+    return number
+
+
+vehicle("ev-any-voltage", "the voltages on offer are not looked at", "PF_EVCC_ISO2_Misfit_DC#1",
+        "PF_EVCC_ISO2_Misfit_DC#2", "PF_EVCC_DIN_Misfit#1", "PF_EVCC_DIN_Misfit#2",
+        patches=[(evcc.checks, "dc_limits", _any_voltage)])  # fmt: skip
+vehicle("ev-any-service", "the service on offer is not looked at", "PF_EVCC_DIN_Misfit#3", "PF_EVCC_DIN_Misfit#4",
+        patches=[(evcc.din70121, "discover_service", _any_service)])  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------
 # The handshake, and TLS

@@ -14,6 +14,7 @@ DOES: Mapping[str, str] = {
     "EVCC_BrokenRule_Service": "sends a response that breaks a rule: {rule}",
     "EVCC_Danger": "reports a danger: {what}",
     "EVCC_ServiceSelected": "offers one service",
+    "EVCC_Misfit": "offers {offer}",
     "EVCC_RequestContent": "reads each request of a session",
     "SECC_WrongRequest": "sends a request that is not due",
     "SECC_SkippedStep": "sends {send}, and leaves out what is due",

@@ -13,6 +13,7 @@ from plugfest.conformance.evcc.scripts import (
     grid20,
     iso20,
     loop,
+    misfit,
     parking20,
     power,
     resume,
@@ -26,6 +27,6 @@ from plugfest.conformance.evcc.scripts import (
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
-    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "grid20", "iso20", "loop",
+    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "grid20", "iso20", "loop", "misfit",
     "parking20", "power", "resume", "schedules", "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

@@ -19,8 +19,7 @@ from plugfest.conformance.watch.terms import SMALL_CURRENT
 from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number, physical
-from v2g.protocols import ISO20
-from v2g.status import STOPS, refuses
+from v2g.status import refuses
 
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDrop", "PF_SECC_DIN_CpDrop")
@@ -97,55 +96,6 @@ async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
     arrival = await answer(tester, result, replaced(tester.make("CurrentDemandReq"), name, value), *codes)
     if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
         raise Failed("a current flows back", cause=Cause.PHYSICS, expected="no current flows back into the charger")
-
-
-@SCRIPTS.on("PF_SECC_ISO2_Stop_Operator", "PF_SECC_DIN_Stop_Operator")
-async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
-    """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
-    await tester.until("ChargingLoop")
-    if not await tester.act("stop"):
-        raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
-    arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
-    wish = found(arrival.message, "EVSENotification")
-    result.saw("EVSENotification StopCharging", str(wish))
-    if wish != "StopCharging":
-        raise Failed(
-            f"EVSENotification {wish} after the operator stopped",
-            cause=Cause.FAULT_IGNORED,
-            expected="EVSENotification StopCharging or EVSE_Shutdown; EVSE_EmergencyShutdown in an emergency",
-        )
-    tester.progress = "Stop"
-    await tester.deliver()
-
-
-ENOUGH, RESERVE = 60.0, 1.0
-"""s for which a vehicle continues at most after a request to stop, and s before its deadline at which it stops."""
-
-
-@SCRIPTS.on(
-    "PF_SECC_ISO2_StopDelay", "PF_SECC_DIN_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC"
-)
-async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
-    """Somebody stops the charger, and the vehicle uses the time it has left: it is answered until then."""
-    await tester.until("ChargeLoop" if tester.protocol is ISO20 else "ChargingLoop")
-    if not await tester.act("stop"):
-        raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
-    began, until, asked = tester.now, tester.now + ENOUGH, False
-    while tester.now < until - RESERVE:
-        await tester.send(tester.make(tester.loop_request))
-        arrival = await tester.response(tester.loop_request)
-        if not arrival.code.startswith(("OK", "WARNING")):
-            text = f"{arrival.name} {arrival.code} {tester.now - began:.1f} s after the operator stopped"
-            raise Failed(text, cause=Cause.REFUSED, expected="answers until NotificationMaxDelay is over")
-        said = read(arrival.message)
-        if said.wish in STOPS:
-            until, asked = min(until, tester.now + said.delay), True
-        await tester.pause()
-    result.saw("answers until the vehicle stops", f"for {tester.now - began:.1f} s")
-    if not asked:
-        raise Inconclusive(f"the charger did not ask to stop within {ENOUGH:g} s", cause=Cause.NO_NOTIFICATION)
-    tester.progress = "Stop"
-    await tester.deliver()
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Emergency", "PF_SECC_DIN_Emergency")
