@@ -212,7 +212,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         limits = terms.limits
         granted = terms.schedule.power_at(drive.now)
         power = limits.power if granted >= LARGEST_PMAX else min(limits.power, granted)
-        wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
+        wanted = drive.vehicle.wanted(limits.voltage, limits.current, power)
         res = await take_current(drive, terms, current_demand, wanted.voltage, wanted.current, power)
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
         ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current)

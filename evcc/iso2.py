@@ -307,7 +307,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
     while True:
         limits = terms.limits
         power = min(limits.power, terms.schedule.power_at(drive.now))
-        wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
+        wanted = drive.vehicle.wanted(limits.voltage, limits.current, power)
         res = await take_current(drive, terms, current_demand, wanted.voltage, wanted.current, power)
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
         ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current) or by_schedule(drive, terms)

@@ -141,7 +141,7 @@ class Flow:
         if control.dynamic:
             return cls.steered(drive, control, terms)
         power = min(terms.power, plan.schedule.power_at(drive.now), pack.max_power)
-        charge = battery.wanted(terms.voltage, terms.current, power)
+        charge = drive.vehicle.wanted(terms.voltage, terms.current, power)
         give = back = 0.0
         if control.bidirectional:
             back = min(terms.discharge_power, pack.max_discharge_power, plan.giving(drive.now))

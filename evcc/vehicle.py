@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from evcc.battery import Battery
+from evcc.battery import Battery, Wanted
 from evcc.rundown import CURRENT_DOWN, NO_CURRENT, Rundown
 from slac.connector import CCS2, Connector
 from slac.pilot import READY, STEADY, Reading, State, VehiclePilot
@@ -256,6 +256,18 @@ class Vehicle:
             return self._told
         found = Measured(*self.sense())
         return found._replace(voltage=self._told.voltage) if self.settings.trusts_report else found
+
+    def wanted(self, max_voltage: float, max_current: float, max_power: float) -> Wanted:
+        """The battery's targets within the charger's limits (V, A, W), and its power at the voltage that is present.
+
+        Where only the charger's word says what that is, its output may have nothing of the battery behind it, and
+        another voltage.
+        """
+        targets = self.battery.wanted(max_voltage, max_current, max_power)
+        if self.sense is not None or self._told.voltage <= self.battery.voltage:
+            return targets
+        power = min(max_power, self.battery.pack.max_power)
+        return targets._replace(current=min(targets.current, max(power, 0.0) / self._told.voltage))
 
     @property
     def matched(self) -> bool:

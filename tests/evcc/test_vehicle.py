@@ -70,6 +70,21 @@ async def test_measurement_goes_before_the_report() -> None:
     assert vehicle.contactors.mishaps  # what is believed does not help the contactors
 
 
+@pytest.mark.parametrize("most", [30e3, 200e3])
+def test_targets_keep_the_power_at_a_voltage_that_is_only_reported(most: float) -> None:
+    """An output with no battery behind it stands at the target: the current is what the power allows there."""
+    vehicle, _ = plugged(battery=Battery(soc=0.3))
+    pack = vehicle.battery.pack
+    kept = vehicle.wanted(pack.max_voltage, 500.0, most)
+    assert kept == vehicle.battery.wanted(pack.max_voltage, 500.0, most)
+    vehicle.report(pack.max_voltage)
+    wanted = vehicle.wanted(pack.max_voltage, 500.0, most)
+    assert wanted.voltage == kept.voltage
+    assert wanted.current * pack.max_voltage == pytest.approx(min(most, pack.max_power))
+    vehicle.sense = lambda: (vehicle.battery.voltage, 0.0)  # a meter knows better
+    assert vehicle.wanted(pack.max_voltage, 500.0, most) == kept
+
+
 async def test_safe_waits_for_the_current() -> None:
     """With a meter the contactors open when the current is gone, and not before."""
     loop = asyncio.get_running_loop()
