@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+import evcc.drive
+import evcc.iso20_ac
+import evcc.iso20_dc
 import evcc.iso20_installation
 import evcc.iso20_prices
 import secc.answer
@@ -14,6 +17,7 @@ import secc.iso20_metering
 import secc.iso20_prices
 import secc.iso20_profile
 import secc.iso20_schedule
+import secc.visit
 import v2g.session
 import v2g.signature
 from faults.fault import async_nothing, charger, late, nothing, refusing, sending, timing, vehicle, with_
@@ -196,3 +200,17 @@ async def _own_codes(session: Any, message: Any, **options: Any) -> Any:
 vehicle("20-foreign-code-goes-on", "a FAILED code of another response is treated as OK",
         *(f"{EV}ForeignCode_Common#{one}" for one in (2, 3, 4, 7)), f"{EV}ForeignCode_DC#1", f"{EV}ForeignCode_AC#2",
         patches=[(v2g.session.Session, "request", _own_codes)])  # fmt: skip
+
+
+def _begins_anyway(drive: Any, response: Any) -> None:
+    """Whatever the charger warns about."""
+    drive.asked_to_stop = False
+
+
+vehicle("20-starts-warned", "a warning to PowerDelivery(Start) is treated as OK", f"{EV}Warnings_Start",
+        patches=[(evcc.iso20_dc, "started", _begins_anyway), (evcc.iso20_ac, "started", _begins_anyway),
+                 (evcc.drive.Drive, "allows", lambda drive, message: True)], reading=True)  # fmt: skip
+charger("20-emergency-later", "an emergency stop before power flows is only heeded in the loop",
+        "PF_SECC_ISO20_EmergencyEarly#1",
+        patches=[(secc.visit.Visit, "wants_stop", property(lambda visit: visit.delivering)),
+                 (secc.visit.Visit, "fault", property(lambda visit: None))])  # fmt: skip

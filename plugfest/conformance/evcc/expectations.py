@@ -41,6 +41,7 @@ REACTIONS = {
     "goes on to the charging loop": "loop",
     "goes on charging or EX.EV_GIVES_UP": "charges",
     "tries again or stops cleanly": "unauthorized",
+    "does not begin the loop": "not started",
     "stops cleanly": "stops",
 }
 
@@ -68,6 +69,9 @@ def ev(step: Step, expect: Steps) -> Action:
             return
         if kind == "unauthorized":
             await unauthorized(course)
+            return
+        if kind == "not started":
+            await not_started(course)
             return
         if kind == "stops":
             await stops(course)
@@ -109,6 +113,21 @@ async def unauthorized(course: Course) -> None:
         raise Failed(
             f"the vehicle goes on with {seen}, unauthorized",
             expected="another try, or the end",
+            observed=seen,
+            cause=Cause.WENT_ON,
+        )
+
+
+async def not_started(course: Course) -> None:
+    """After a warning that refuses the start, the vehicle asks again, renegotiates or ends: power does not flow yet."""
+    tester = course.tester
+    await tester.wait_for(lambda: course.later or tester.hung_up, SEQUENCE)
+    seen = course.later[0].name if course.later else "closed" if tester.hung_up else "nothing"
+    course.result.saw("no charge loop", seen)
+    if seen == "nothing" or tester.protocol.is_loop(seen):
+        raise Failed(
+            "the vehicle neither asks again nor stops" if seen == "nothing" else f"the vehicle goes on with {seen}",
+            expected="another PowerDeliveryReq, a renegotiation, or the end",
             observed=seen,
             cause=Cause.WENT_ON,
         )

@@ -23,7 +23,10 @@ REFUSALS: Mapping[str, str] = {
     "stick contactor": "FAILED_ContactorError",
 }
 """What makes a charger unable to deliver -> the code that says so; in an emergency any refusal is right."""
-NEXT = {"ChargeParameterDiscovery": "CableCheckReq", "CableCheck": "PreChargeReq", "PreCharge": "PowerDeliveryReq"}
+NEXT = {
+    "ChargeParameterDiscovery": "CableCheckReq", "CableCheck": "PreChargeReq", "PreCharge": "PowerDeliveryReq",
+    "ScheduleExchange": "DC_CableCheckReq", "DC_CableCheck": "DC_PreChargeReq", "DC_PreCharge": "PowerDeliveryReq",
+}  # fmt: skip
 """State -> the request that is due in it, in DC."""
 GONE = 2.0
 """s after an emergency until the output is dead."""
@@ -65,7 +68,7 @@ async def start_refused(tester: TesterEv, run: Run, result: Result) -> None:
     await off_within(tester, result, 1.0)
 
 
-@SCRIPTS.on("PF_SECC_ISO2_EmergencyEarly", "PF_SECC_DIN_EmergencyEarly")
+@SCRIPTS.on("PF_SECC_ISO2_EmergencyEarly", "PF_SECC_DIN_EmergencyEarly", "PF_SECC_ISO20_EmergencyEarly")
 async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
     """The emergency button before power flows: the next step is refused, or the charger says so and stays dead."""
     state = str(run.variant["state"])
@@ -84,7 +87,7 @@ async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
         if said.status not in ENDINGS and said.wish not in STOPS:
             raise Failed(f"{seen} after an emergency stop", cause=Cause.FAULT_IGNORED, expected="a refusal, or a status"
                          " that tells the vehicle to stop", observed=seen)  # fmt: skip
-        if state == "PreCharge":
+        if NEXT[state] == "PowerDeliveryReq":
             raise Failed(f"{seen} to PowerDelivery(Start) after an emergency stop", cause=Cause.FAULT_IGNORED,
                          expected="FAILED", observed=seen)  # fmt: skip
         await tester.pause()
