@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from evcc.vehicle import Vehicle
 from secc.charger import Evse, simulated
@@ -11,9 +12,17 @@ from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply
 from slac.pilots import SimulatedPilot
 
+T = TypeVar("T")
+
 
 class NotPossible(Exception):
     """The bench cannot do this, or there is nothing to do; the text says why."""
+
+
+def _needed(part: T | None, without: str) -> T:
+    if part is None:
+        raise NotPossible(without)
+    return part
 
 
 @dataclass
@@ -32,31 +41,20 @@ class Parts:
 
     @property
     def car(self) -> Vehicle:
-        if self.vehicle is None:
-            raise NotPossible("there is no vehicle on this bench")
-        return self.vehicle
+        return _needed(self.vehicle, "there is no vehicle on this bench")
 
     @property
     def station(self) -> Evse:
-        if self.evse is None:
-            raise NotPossible("there is no charger on this bench")
-        return self.evse
+        return _needed(self.evse, "there is no charger on this bench")
 
     @property
     def cable(self) -> SimulatedPilot:
-        if self.wire is None:
-            raise NotPossible("this bench has no simulated cable; plug or unplug by hand")
-        return self.wire
+        return _needed(self.wire, "this bench has no simulated cable; plug or unplug by hand")
 
     @property
     def output(self) -> SimulatedPowerSource:
-        power = simulated(self.station)
-        if power is None:
-            raise NotPossible("the charger has no simulated DC output")
-        return power
+        return _needed(simulated(self.station), "the charger has no simulated DC output")
 
     @property
     def supply(self) -> AcSupply:
-        if (supply := self.station.ac) is None:
-            raise NotPossible("the charger has no AC side")
-        return supply
+        return _needed(self.station.ac, "the charger has no AC side")

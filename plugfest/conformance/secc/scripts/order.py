@@ -7,13 +7,10 @@ from typing import Any
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.orders import forbidden, rotation
-from plugfest.conformance.secc.scripts.steps import answer, closes, off_within
+from plugfest.conformance.secc.scripts.steps import OFF, answer, closes, off_within, ongoing
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
-from plugfest.conformance.verdict import Failed, Inconclusive, Result
-
-OFF = 1.0
-"""s after a refusal by which the output is off."""
+from plugfest.conformance.verdict import Failed, Result
 
 
 async def refused(tester: TesterEv, result: Result, message: Any, *codes: str) -> None:
@@ -78,11 +75,5 @@ async def ongoing_ignored(tester: TesterEv, run: Run, result: Result) -> None:
     }
     state, first, then = words[run.case.id.rpartition("_")[2]]
     await tester.until(state)
-    if first == "CableCheckReq":
-        tester.ready()
-    if first == "AuthorizationReq":
-        await tester.act("never authorise")
-    arrival = await answer(tester, result, tester.make(first), "OK")
-    if arrival.message.EVSEProcessing == "Finished":
-        raise Inconclusive(f"{arrival.name} was Finished at once", cause=Cause.POINTLESS)
+    await ongoing(tester, result, first)
     await refused(tester, result, tester.make(then))

@@ -14,6 +14,9 @@ from v2g import naming
 from v2g.messages import appproto
 from v2g.protocols import Protocol
 
+OFF = 1.0
+"""s after the end or a refusal by which the output is off."""
+
 
 async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **deviation: Any) -> Arrival:
     """Sends a request, which must be answered with one of these codes.
@@ -29,6 +32,35 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
         text = f"{arrival.name} with {arrival.code}"
         raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=text, cause=Cause.UNWANTED_MESSAGE)
     return arrival
+
+
+async def arrange(tester: TesterEv, action: str) -> None:
+    """Raises Inconclusive where nobody can do it."""
+    if not await tester.act(action):
+        raise Inconclusive(f"nothing on this bench can {action}", cause=Cause.NO_ACTION)
+
+
+async def ask(tester: TesterEv, name: str) -> Arrival | None:
+    """The good request; None: closed."""
+    if tester.connection.closed_at is not None:
+        return None
+    await tester.send(tester.make(name))
+    return await tester.connection.next(tester.timeout(name) + tester.delay)
+
+
+async def ongoing(tester: TesterEv, result: Result, request: str) -> None:
+    """A request that the charger is still working on.
+
+    Raises:
+        Inconclusive: it was Finished at once.
+    """
+    if request == tester.authorization_request:
+        await tester.act("never authorise")
+    elif "CableCheck" in request:
+        tester.ready()
+    arrival = await answer(tester, result, tester.make(request), "OK")
+    if arrival.message.EVSEProcessing == "Finished":
+        raise Inconclusive(f"{arrival.name} was Finished at once", cause=Cause.POINTLESS)
 
 
 async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> None:

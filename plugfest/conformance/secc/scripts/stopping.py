@@ -5,11 +5,11 @@ from __future__ import annotations
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.fields import found
-from plugfest.conformance.secc.scripts.steps import answer
+from plugfest.conformance.secc.scripts.steps import answer, arrange, ask
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
-from plugfest.conformance.watch.messages import Said, read
+from plugfest.conformance.watch.messages import read
 from v2g.protocols import ISO20
 from v2g.status import STOPS, refuses
 
@@ -17,9 +17,7 @@ from v2g.status import STOPS, refuses
 @SCRIPTS.on("PF_SECC_ISO2_Stop_Operator", "PF_SECC_DIN_Stop_Operator")
 async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
-    await tester.until("ChargingLoop")
-    if not await tester.act("stop"):
-        raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
+    await _stopped(tester)
     arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
     wish = found(arrival.message, "EVSENotification")
     result.saw("EVSENotification StopCharging", str(wish))
@@ -71,7 +69,8 @@ async def stop_ignored(tester: TesterEv, run: Run, result: Result) -> None:
     await _stopped(tester)
     until, asked, seen = tester.now + ENOUGH, False, ""
     while tester.now < until:
-        said = await _round(tester)
+        arrival = await ask(tester, tester.loop_request)
+        said = None if arrival is None or refuses(arrival.code) else read(arrival.message)
         if said is None or tester.system.energised() is False:
             seen = "closed or refused" if said is None else "the output is off"
             break
@@ -90,14 +89,4 @@ async def stop_ignored(tester: TesterEv, run: Run, result: Result) -> None:
 
 async def _stopped(tester: TesterEv) -> None:
     await tester.until("ChargeLoop" if tester.protocol is ISO20 else "ChargingLoop")
-    if not await tester.act("stop"):
-        raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
-
-
-async def _round(tester: TesterEv) -> Said | None:
-    """One round of the loop; None: the charger refuses it, or has closed the connection."""
-    if tester.connection.closed_at is not None:
-        return None
-    await tester.send(tester.make(tester.loop_request))
-    arrival = await tester.connection.next(tester.timeout(tester.loop_request))
-    return None if arrival is None or refuses(arrival.code) else read(arrival.message)
+    await arrange(tester, "stop")

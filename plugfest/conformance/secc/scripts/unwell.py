@@ -7,13 +7,12 @@ from collections.abc import Mapping
 
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.secc.scripts.steps import answer, off_within
+from plugfest.conformance.secc.scripts.steps import OFF, answer, arrange, ask, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.watch.messages import read
 from plugfest.conformance.watch.watch import ACTS
-from plugfest.conformance.wire import Arrival
 from v2g.physical import SAFE_VOLTAGE
 from v2g.status import ENDINGS, STOPS, refuses
 
@@ -36,36 +35,22 @@ TELLS = 5.0
 """s in which a charger passes a wish on to the vehicle."""
 
 
-async def _arrange(tester: TesterEv, action: str) -> None:
-    """Raises Inconclusive where nobody can do it."""
-    if not await tester.act(action):
-        raise Inconclusive(f"nothing on this bench can {action}", cause=Cause.NO_ACTION)
-
-
-async def _ask(tester: TesterEv, name: str) -> Arrival | None:
-    """The good request; None: closed."""
-    if tester.connection.closed_at is not None:
-        return None
-    await tester.send(tester.make(name))
-    return await tester.connection.next(tester.timeout(name) + tester.delay)
-
-
 @SCRIPTS.on("PF_SECC_ISO2_StartRefused_DC", "PF_SECC_ISO2_StartRefused_AC", "PF_SECC_DIN_StartRefused")
 async def start_refused(tester: TesterEv, run: Run, result: Result) -> None:
     """PowerDelivery(Start) from a charger that cannot deliver: refused with the code for it, and nothing is on."""
     action = str(run.variant["charger"])
     await tester.until("ChargeParameterDiscovery" if tester.pics.ac else "PreCharge")
-    await _arrange(tester, action)
+    await arrange(tester, action)
     tester.progress = "Start"
     tester.ready()
-    arrival = await _ask(tester, "PowerDeliveryReq")
+    arrival = await ask(tester, "PowerDeliveryReq")
     seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
     wanted = REFUSALS.get(action, "FAILED")
     result.saw(f"{wanted}, or the connection is closed", seen)
     if arrival is not None and not (arrival.code == wanted or (wanted == "FAILED" and arrival.code.startswith(wanted))):
         cause = Cause.FAULT_IGNORED if arrival.code.startswith("OK") else Cause.WRONG_CODE
         raise Failed(f"{seen} after '{action}'", cause=cause, expected=wanted, observed=seen)
-    await off_within(tester, result, 1.0)
+    await off_within(tester, result, OFF)
 
 
 @SCRIPTS.on("PF_SECC_ISO2_EmergencyEarly", "PF_SECC_DIN_EmergencyEarly", "PF_SECC_ISO20_EmergencyEarly")
@@ -73,12 +58,12 @@ async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
     """The emergency button before power flows: the next step is refused, or the charger says so and stays dead."""
     state = str(run.variant["state"])
     await tester.until(state)
-    await _arrange(tester, "emergency stop")
+    await arrange(tester, "emergency stop")
     tester.ready()
     tester.progress = "Start"
     until, seen = tester.now + GONE, "nothing"
     while tester.now < until:
-        arrival = await _ask(tester, NEXT[state])
+        arrival = await ask(tester, NEXT[state])
         seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
         if arrival is None or refuses(arrival.code):
             break
@@ -92,7 +77,7 @@ async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
                          expected="FAILED", observed=seen)  # fmt: skip
         await tester.pause()
     result.saw("a refusal, or a status that tells the vehicle to stop", seen)
-    await off_within(tester, result, 1.0)
+    await off_within(tester, result, OFF)
     await asyncio.sleep(max(until - tester.now, 0.0))
     measured = tester.measured()
     if measured is not None and not tester.pics.ac and measured.volts > SAFE_VOLTAGE:
@@ -106,10 +91,10 @@ async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
 async def insulation_in_the_loop(tester: TesterEv, run: Run, result: Result) -> None:
     """The insulation fails while power flows: the charger says so or ends the session, and its output goes off."""
     await tester.until("ChargingLoop")
-    await _arrange(tester, "lower insulation")
+    await arrange(tester, "lower insulation")
     began, seen, told = tester.now, "OK", False
     while not told and tester.now - began < MONITOR:
-        arrival = await _ask(tester, "CurrentDemandReq")
+        arrival = await ask(tester, "CurrentDemandReq")
         seen = "closed" if arrival is None else arrival.code
         if arrival is None or refuses(arrival.code):
             break
@@ -139,7 +124,7 @@ async def pilot_fault(tester: TesterEv, run: Run, result: Result) -> None:
     await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
     if tester.connection.closed_at is None:
         try:
-            await _ask(tester, tester.loop_request)
+            await ask(tester, tester.loop_request)
         except Failed:  # closed meanwhile
             return
         await off_within(tester, result, 0.1)
@@ -149,7 +134,7 @@ async def pilot_fault(tester: TesterEv, run: Run, result: Result) -> None:
 async def renegotiation(tester: TesterEv, run: Run, result: Result) -> None:
     """The charger wants to renegotiate: it says so, and no longer once that is done."""
     await tester.until("ChargingLoop")
-    await _arrange(tester, "renegotiate")
+    await arrange(tester, "renegotiate")
     began, wish = tester.now, ""
     while wish != "ReNegotiation" and tester.now - began < TELLS:
         arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
