@@ -24,7 +24,8 @@ AC_OVERDRAW_AMPS = 1.0
 """A vehicle overdraws if its current exceeds EVSEMaxCurrent times the first value, plus the second in A."""
 
 LOW_GRID = 0.9
-"""Fraction of EVSENominalVoltage that EVMaxVoltage must reach: the permitted deviation of a grid."""
+HIGH_GRID = 1.1
+"""Fractions of its nominal voltage between which a grid may be; EVMaxVoltage must reach the lower one."""
 
 SAFE_VOLTAGE = 60.0
 """V: below this, DC is safe to touch; IEC 61851-23: an output is below it within 1 s after an emergency stop."""

@@ -9,11 +9,8 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Result
 from v2g.status import refuses
 
-OVER = 2.0
-"""s after which nobody takes the session for one that is still going on."""
 
-
-async def over(tester: TesterEv, result: Result, wait: float = OVER) -> None:
+async def over(tester: TesterEv, result: Result, wait: float) -> None:
     """After an unplug, the charger does not go on with the session; if it does, that is a finding.
 
     Args:

@@ -8,7 +8,7 @@ from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
-from v2g.physical import number
+from v2g.physical import HIGH_GRID, number
 from v2g.rules.iso20.kinds import total
 from v2g.rules.rule import CLASSIC
 
@@ -25,8 +25,6 @@ RIPPLES = 18.0
 """A from peak to peak: twice the most that IEC 61851-23 allows at any frequency."""
 PHASES, LINE_VOLTS = 3, 277.0
 """Most phases of an AC outlet, and V from line to neutral; no more power than these at its rated current comes out."""
-GRID = 1.1
-"""Factor by which the voltage of a grid may be above its nominal one."""
 
 
 @BOOK.on("limits-rated", "a charger states no limit above its rating", SPOKEN, "secc",
@@ -86,7 +84,7 @@ def line_offered(flow: Flow, said: Said) -> str:
          weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def nominal_line(flow: Flow, said: Said) -> str:
     """A finding: what a vehicle takes for its power is then 1.7 times what it is. Some chargers send 400 V."""
-    if not said.ok or said.nominal_volts is None or said.nominal_volts <= LINE_VOLTS * GRID:
+    if not said.ok or said.nominal_volts is None or said.nominal_volts <= LINE_VOLTS * HIGH_GRID:
         return ""
     return f"{said.name} has EVSENominalVoltage {said.nominal_volts:g} V, more than any grid has from line to neutral"
 

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.evcc.scripts.steps import gives_up, hold
+from plugfest.conformance.evcc.scripts.steps import Way, ends_on
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.verdict import Inconclusive, Result
 from plugfest.conformance.wire import Arrival
-from v2g.physical import number, physical
+from v2g.physical import SAFE_VOLTAGE, number, physical
 
-TOO_LOW = (10.0, 60.0)
+TOO_LOW = (10.0, SAFE_VOLTAGE)
 """V, lowest and highest, that no battery for DC charging has."""
 HIGHEST = 1000.0
-"""V, the most that a message can carry."""
+"""V, the most that EVSEMaximumVoltageLimit may be in these protocols."""
 ABOVE = 40.0
 """V by which the lowest voltage on offer is above the battery's highest."""
-
-
-class Offer(NamedTuple):
-    """The request whose response makes the offer, and the response made from the good one."""
-
-    request: str
-    make: Callable[[TesterEvse, Arrival, Any], Any]
 
 
 def _voltages(tester: TesterEvse, good: Any, lowest: float, highest: float) -> Any:
@@ -43,15 +36,15 @@ def _above(tester: TesterEvse, held: Arrival, good: Any) -> Any:
     return _voltages(tester, good, lowest, HIGHEST)
 
 
-OFFERS: Mapping[str, Offer] = {
-    "a voltage below the battery's": Offer(
+OFFERS: Mapping[str, Way] = {
+    "a voltage below the battery's": Way(
         "ChargeParameterDiscoveryReq", lambda tester, held, good: _voltages(tester, good, *TOO_LOW)
     ),
-    "a voltage above the battery's": Offer("ChargeParameterDiscoveryReq", _above),
-    "AC only": Offer(
+    "a voltage above the battery's": Way("ChargeParameterDiscoveryReq", _above),
+    "AC only": Way(
         "ServiceDiscoveryReq", lambda tester, held, good: replaced(good, "EnergyTransferType", "AC_three_phase_core")
     ),
-    "payment by contract only": Offer(
+    "payment by contract only": Way(
         "ServiceDiscoveryReq", lambda tester, held, good: replaced(good, "PaymentOption", ["Contract"])
     ),
 }
@@ -61,7 +54,4 @@ OFFERS: Mapping[str, Offer] = {
 @SCRIPTS.on("PF_EVCC_ISO2_Misfit_DC", "PF_EVCC_DIN_Misfit")
 async def misfit(tester: TesterEvse, run: Run, result: Result) -> None:
     """The vehicle ends the session where it sees that it cannot charge here."""
-    offer = OFFERS[str(run.variant["offer"])]
-    held = await hold(tester, offer.request)
-    await tester.reply(offer.make(tester, held, await tester.good(held)))
-    await gives_up(tester, result, held)
+    await ends_on(tester, result, OFFERS[str(run.variant["offer"])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.durations import CLOSE
@@ -48,6 +48,24 @@ async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: fl
     """Judges as EX.EV_GIVES_UP does, from now on."""
     course = Course(tester, result, request=held, answered=tester.now)
     await judge(course, from_=tester.now + within - CLOSE)
+
+
+Change = Callable[[TesterEvse, Arrival, Any], Any]
+"""Makes another response from the held request and its good response."""
+
+
+class Way(NamedTuple):
+    """Another answer: the request, and what becomes of its good response."""
+
+    request: str
+    change: Change
+
+
+async def ends_on(tester: TesterEvse, result: Result, way: Way) -> None:
+    """The vehicle ends the session because of another answer."""
+    held = await hold(tester, way.request)
+    await tester.reply(way.change(tester, held, await tester.good(held)))
+    await gives_up(tester, result, held)
 
 
 async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: float = PACE) -> Arrival:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -11,7 +11,7 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.reactions import harmless, loops
-from plugfest.conformance.evcc.scripts.steps import change_loop, charging, gives_up, hold
+from plugfest.conformance.evcc.scripts.steps import Change, Way, change_loop, charging, ends_on, gives_up, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import found, replaced
@@ -24,9 +24,6 @@ from v2g import naming
 from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
 from v2g.status import refuses
-
-Change = Callable[[TesterEvse, Arrival, Any], Any]
-"""Makes another response from the held request and its good response."""
 
 STOPS = 5.0
 """s within which a vehicle stops when it sees something dangerous."""
@@ -127,13 +124,6 @@ async def content(tester: TesterEvse, run: Run, result: Result) -> None:
 # Content rules
 
 
-class Broken(NamedTuple):
-    """A way to break a rule: the request whose response breaks it, and how."""
-
-    request: str
-    change: Change
-
-
 def _set(name: str, amount: float, unit: str) -> Change:
     return lambda tester, held, good: replaced(good, name, physical(tester.protocol.module, amount, unit))
 
@@ -206,28 +196,28 @@ def _ac_of_din() -> din70121.AC_EVSEChargeParameterType:
     )
 
 
-WAYS: Mapping[str, Broken] = {
-    "unit, ChargeParameterDiscoveryRes": Broken("ChargeParameterDiscoveryReq", _unit("EVSEMaximumCurrentLimit", "V")),
-    "unit, PreChargeRes": Broken("PreChargeReq", _unit("EVSEPresentVoltage", "A")),
-    "unit, CurrentDemandRes": Broken("CurrentDemandReq", _unit("EVSEPresentCurrent", "W")),
-    "impossible, ChargeParameterDiscoveryRes": Broken(
+WAYS: Mapping[str, Way] = {
+    "unit, ChargeParameterDiscoveryRes": Way("ChargeParameterDiscoveryReq", _unit("EVSEMaximumCurrentLimit", "V")),
+    "unit, PreChargeRes": Way("PreChargeReq", _unit("EVSEPresentVoltage", "A")),
+    "unit, CurrentDemandRes": Way("CurrentDemandReq", _unit("EVSEPresentCurrent", "W")),
+    "impossible, ChargeParameterDiscoveryRes": Way(
         "ChargeParameterDiscoveryReq", _set("EVSEMaximumVoltageLimit", -500.0, "V")
     ),
-    "impossible, PreChargeRes": Broken("PreChargeReq", _set("EVSEPresentVoltage", -32767e3, "V")),
-    "impossible, CurrentDemandRes": Broken("CurrentDemandReq", _set("EVSEPresentVoltage", 32767e3, "V")),
-    "limits": Broken("ChargeParameterDiscoveryReq", _set("EVSEMinimumVoltageLimit", 32000.0, "V")),
-    "limits, zero": Broken("ChargeParameterDiscoveryReq", _set("EVSEMaximumVoltageLimit", 0.0, "V")),
-    "schedule-ids": Broken("ChargeParameterDiscoveryReq", _tuples(lambda tuples: [tuples[0], tuples[0]])),
-    "schedule-order": Broken("ChargeParameterDiscoveryReq", _tuples(_one_start)),
-    "pmax-negative": Broken("ChargeParameterDiscoveryReq", _negative),
-    "receipt-without-meter": Broken("CurrentDemandReq", _receipt),
-    "receipt-without-meter, AC": Broken("ChargingStatusReq", _receipt),
-    "parameters-of-other-mode": Broken("ChargeParameterDiscoveryReq", _other_mode),
-    "isolation-fault, PreChargeRes": Broken("PreChargeReq", _put("EVSEIsolationStatus", "Fault")),
-    "isolation-fault, PowerDeliveryRes": Broken("PowerDeliveryReq", _put("EVSEIsolationStatus", "Fault")),
-    "service-detail-other": Broken("ServiceDetailReq", _put("ServiceID", 1)),
-    "challenge, zero": Broken("PaymentDetailsReq", _put("GenChallenge", bytes(16))),
-    "challenge, short": Broken("PaymentDetailsReq", _put("GenChallenge", b"x")),
+    "impossible, PreChargeRes": Way("PreChargeReq", _set("EVSEPresentVoltage", -32767e3, "V")),
+    "impossible, CurrentDemandRes": Way("CurrentDemandReq", _set("EVSEPresentVoltage", 32767e3, "V")),
+    "limits": Way("ChargeParameterDiscoveryReq", _set("EVSEMinimumVoltageLimit", 32000.0, "V")),
+    "limits, zero": Way("ChargeParameterDiscoveryReq", _set("EVSEMaximumVoltageLimit", 0.0, "V")),
+    "schedule-ids": Way("ChargeParameterDiscoveryReq", _tuples(lambda tuples: [tuples[0], tuples[0]])),
+    "schedule-order": Way("ChargeParameterDiscoveryReq", _tuples(_one_start)),
+    "pmax-negative": Way("ChargeParameterDiscoveryReq", _negative),
+    "receipt-without-meter": Way("CurrentDemandReq", _receipt),
+    "receipt-without-meter, AC": Way("ChargingStatusReq", _receipt),
+    "parameters-of-other-mode": Way("ChargeParameterDiscoveryReq", _other_mode),
+    "isolation-fault, PreChargeRes": Way("PreChargeReq", _put("EVSEIsolationStatus", "Fault")),
+    "isolation-fault, PowerDeliveryRes": Way("PowerDeliveryReq", _put("EVSEIsolationStatus", "Fault")),
+    "service-detail-other": Way("ServiceDetailReq", _put("ServiceID", 1)),
+    "challenge, zero": Way("PaymentDetailsReq", _put("GenChallenge", bytes(16))),
+    "challenge, short": Way("PaymentDetailsReq", _put("GenChallenge", b"x")),
 }
 """Words of the catalogue, starting with the name of the rule -> how the rule is broken."""
 
@@ -242,9 +232,7 @@ async def broken_rule(tester: TesterEvse, run: Run, result: Result) -> None:
         tester.answers.services.append(
             iso2.ServiceType(ServiceID=number_, ServiceCategory="OtherCustom", FreeService=True)
         )
-    held = await hold(tester, way.request)
-    await tester.reply(way.change(tester, held, await tester.good(held)))
-    await gives_up(tester, result, held)
+    await ends_on(tester, result, way)
 
 
 # ---------------------------------------------------------------------------------------------------------------

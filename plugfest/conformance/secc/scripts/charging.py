@@ -12,7 +12,6 @@ from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.secc.scripts.steps import answer, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
-from plugfest.conformance.secc.unplugged import over
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.watch.messages import read
 from plugfest.conformance.watch.terms import SMALL_CURRENT
@@ -62,16 +61,6 @@ async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
             )  # fmt: skip
         await tester.pause()
     result.saw("the output stays off after state B", seen)
-
-
-@SCRIPTS.on("PF_SECC_ISO2_Unplug", "PF_SECC_DIN_Unplug")
-async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
-    """The connector is pulled in the loop: the output switches off at once, and the session is over."""
-    await tester.until("ChargingLoop")
-    if not tester.system.unplug():
-        raise Inconclusive("the connector cannot be unplugged on this bench", cause=Cause.NO_ACTION)
-    await off_within(tester, result, 0.1)
-    await over(tester, result)
 
 
 def _demand(variant: Mapping[str, Any], limits: Any) -> tuple[str, Any, tuple[str, ...]]:
