@@ -198,15 +198,15 @@ class Controls(Parts):
         if step.by == "vehicle":
             self._driver_asks(self.car.pause, "pause", lambda abilities: abilities.pause)
         else:
-            self._charger_asks(Wish.PAUSE, step.max_delay, "request to pause", _newest)
+            self._charger_asks(Wish.PAUSE, step.max_delay, "request to pause", _flexible)
 
     def _standby(self, step: actions.Standby) -> None:
         if step.by == "charger":
             if self.session is not None and self.session.running and not self.session.terms.standby:
                 raise NotPossible("the vehicle is not in standby")
-            self._charger_asks(Wish.EXIT_STANDBY, step.max_delay, "standby", _newest)
+            self._charger_asks(Wish.EXIT_STANDBY, step.max_delay, "standby", _flexible)
         elif not step.over:
-            self._driver_asks(self.car.standby, "standby", _newest)
+            self._driver_asks(self.car.standby, "standby", _flexible)
         elif self.car.standby.is_set():
             self.car.standby.clear()
         else:
@@ -214,7 +214,7 @@ class Controls(Parts):
 
     def _change_service(self, step: actions.ChangeService) -> None:
         if step.by == "vehicle":
-            self._check_session(self.car.another_service, "change of the service", _newest)
+            self._check_session(self.car.another_service, "change of the service", _flexible)
         if self.options is not None:
             if step.service is not None:
                 self.options.service = step.service
@@ -223,7 +223,7 @@ class Controls(Parts):
         elif step.service is not None or step.control is not None:
             raise NotPossible("only the car selects the service, and this bench has no car")
         if step.by == "charger":
-            self._charger_asks(Wish.OTHER_SERVICE, step.max_delay, "change of the service", _newest)
+            self._charger_asks(Wish.OTHER_SERVICE, step.max_delay, "change of the service", _flexible)
         else:
             self.car.another_service.set()
 
@@ -346,8 +346,8 @@ class Controls(Parts):
         self._broken.repair(step.fault)
 
 
-def _newest(abilities: Abilities) -> bool:
-    return abilities.bidirectional
+def _flexible(abilities: Abilities) -> bool:
+    return abilities.flexible
 
 
 _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {

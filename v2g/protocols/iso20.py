@@ -49,7 +49,7 @@ ISO20 = Protocol(
     wrap=wrap,
     timing=timing.ISO20,
     order=sequence.ISO20,
-    abilities=Abilities(BOTH, mutual=True, bidirectional=True, megawatt=True, held=True),
+    abilities=Abilities(BOTH, mutual=True, flexible=True, bidirectional=True, megawatt=True, held=True),
     names=Names(
         selection="ServiceSelectionReq",
         authorization="AuthorizationReq",

@@ -55,6 +55,7 @@ class Abilities:
         contract: pay by contract (Plug & Charge).
         pause: pause and resume.
         renegotiation: agree on a new schedule without a new session.
+        flexible: stand by, pause at the charger's wish, and change the service, all without a new session.
         bidirectional: transfer energy back from the vehicle.
         megawatt: charge over a megawatt coupler.
         held: the charger keeps the connection open for some time after the end, so that the vehicle can close it first.
@@ -68,6 +69,7 @@ class Abilities:
     contract: bool = True
     pause: bool = True
     renegotiation: bool = True
+    flexible: bool = False
     bidirectional: bool = False
     megawatt: bool = False
     held: bool = False
