@@ -1,11 +1,11 @@
-"""What a side's highest voltage, current and power are called: ISO 15118-20 has other names than its elders."""
+"""What the highest voltage, current and power of a side are called, in ISO 15118-20 and in the earlier protocols."""
 
 from __future__ import annotations
 
 from v2g.rules.rule import CLASSIC
 
-ELDER = {"V": "MaximumVoltageLimit", "A": "MaximumCurrentLimit", "W": "MaximumPowerLimit"}
-MODERN = {"V": "MaximumVoltage", "A": "MaximumChargeCurrent", "W": "MaximumChargePower"}
+EARLIER = {"V": "MaximumVoltageLimit", "A": "MaximumCurrentLimit", "W": "MaximumPowerLimit"}
+ISO20 = {"V": "MaximumVoltage", "A": "MaximumChargeCurrent", "W": "MaximumChargePower"}
 
 
 def limit(protocol: str, side: str, unit: str) -> str:
@@ -16,4 +16,4 @@ def limit(protocol: str, side: str, unit: str) -> str:
         side: EV or EVSE.
         unit: V, A or W.
     """
-    return side + (ELDER if protocol in CLASSIC else MODERN)[unit]
+    return side + (EARLIER if protocol in CLASSIC else ISO20)[unit]

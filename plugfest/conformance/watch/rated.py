@@ -15,8 +15,6 @@ from v2g.rules.rule import CLASSIC
 BOOK = Book()
 ROUNDED = 1.01
 """Factor by which a rating may be exceeded: values are sent in steps."""
-
-
 TWICE = 2.0
 """Factor above which a current that was offered is not the one that came."""
 COARSE, COARSE_PART = 10.0, 0.1
