@@ -6,6 +6,15 @@ from typing import Any
 
 import msgspec
 
+from v2g.physical import physical, rational
+from v2g.protocols import ISO20
+from v2g.protocols.protocol import Protocol
+
+
+def quantity(protocol: Protocol, amount: float, unit: str) -> Any:
+    """A number as the messages of a protocol carry it; ``amount`` in ``unit``, to a tenth or coarser."""
+    return rational(amount, -1) if protocol is ISO20 else physical(protocol.module, amount, unit)
+
 
 def leaf(name: str) -> str:
     return name.rpartition(".")[2]

@@ -11,7 +11,7 @@ import msgspec
 import secc.iso20
 import secc.iso20_ac
 import secc.iso20_dc
-from faults.fault import charger, nothing, sending, vehicle, with_
+from faults.fault import charger, nothing, sending, unjudged, vehicle, with_
 from plugfest.conformance.fields import found, replaced
 from secc.envelope import LimitedOutput
 from v2g.messages.iso20 import types
@@ -21,6 +21,7 @@ from v2g.physical import number, rational, signed
 RNG = random.Random(2020)
 DC, DYNAMIC, BPT, BPT_DYNAMIC = (f"PF_SECC_ISO20_PowerFlow_{one}" for one in ("DC", "DC_dynamic", "BPT", "BPT_dynamic"))
 CHANGING, HELD, BEYOND, LOWER, ENERGY, END, PRECHARGE = (f"{DC}#{one}" for one in range(1, 8))
+OUT = f"{DC}#16"
 GIVING, GIVING_BEYOND, DIRECTIONS, BACK = (f"{BPT}#{one}" for one in (2, 3, 4, 9))
 LOOP_AC = ("PF_SECC_ISO20_Loop_AC_dynamic", "PF_SECC_ISO20_PowerFlow_AC_dynamic#1")
 CAR = "PF_EVCC_ISO20_PowerFlow_"
@@ -113,6 +114,21 @@ charger("20-takes-more", "twice what is offered is taken back", GIVING, DIRECTIO
         patches=delivering(lambda volts, amps: (volts, amps * 2 if amps < 0 else amps)))  # fmt: skip
 charger("20-wrong-way", "what is to go back goes in", GIVING,
         patches=delivering(lambda volts, amps: (volts, abs(amps))))  # fmt: skip
+
+
+def _signless(value: Any) -> float:
+    return abs(number(value))
+
+
+def _taken_out(message: Any) -> Any:
+    return scaled("EVSEPresentCurrent", -1.0)(message)
+
+
+WAYS_OUT = [*unjudged("discharge-unidirectional"), (secc.iso20_dc, "number", _signless)]
+charger("20-sign-lost", "a negative target gives a positive current in a service that only charges", OUT,
+        patches=WAYS_OUT)  # fmt: skip
+charger("20-sign-kept", "a negative target takes current out in a service that only charges", OUT,
+        patches=WAYS_OUT, adjust=sending(LOOP, _taken_out, "iso20-dc"))  # fmt: skip
 charger("20-limits-unheeded", "limits of the loop are not taken over", LOWER, f"{DYNAMIC}#1", f"{BPT_DYNAMIC}#1",
         patches=[(secc.iso20_dc, "change_limits", nothing)])  # fmt: skip
 charger("20-stops-not", "the output stays on after Stop", END, f"{DYNAMIC}#3",
@@ -188,6 +204,8 @@ charger("20-commands-back", "EVSETargetActivePower is negative in a service that
 
 vehicle("20-ev-target", "EVTargetCurrent times 3", f"{CAR}DC#1",
         adjust=sending(LOOP_REQ, scaled("EVTargetCurrent", 3.0), "iso20-dc"))  # fmt: skip
+vehicle("20-ev-more-than-asked", "a current far above the one asked for does not end the charging",
+        "PF_EVCC_ISO20_Danger_DC#1", patches=unjudged("current-unasked"))  # fmt: skip
 vehicle("20-ev-target-volts", "EVTargetVoltage times 2", f"{CAR}DC#1", f"{CAR}DC#2",
         adjust=sending(LOOP_REQ, scaled("EVTargetVoltage", 2.0), "iso20-dc"))  # fmt: skip
 vehicle("20-ev-tells-more", "EVPresentActivePower is twice what flows", f"{CAR}AC#1", f"{CAR}AC_dynamic#1",

@@ -19,7 +19,7 @@ from plugfest.conformance.evcc.changes import CHANGES
 from plugfest.conformance.evcc.course import Action, Course
 from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.evcc.tester import LOOPS, TesterEvse, made
-from plugfest.conformance.fields import replaced
+from plugfest.conformance.fields import quantity, replaced
 from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
@@ -27,7 +27,6 @@ from plugfest.conformance.wire import Arrival, number
 from slac.pilot import STEADY, State
 from v2g import naming
 from v2g.errors import ConnectionLost
-from v2g.physical import physical, rational
 from v2g.protocols import ISO20
 from v2g.status import refuses
 
@@ -97,9 +96,7 @@ def _edit(fields: Any) -> Callable[[TesterEvse, Any], Any]:
     def apply(tester: TesterEvse, response: Any) -> Any:
         for name, value in edits:
             if isinstance(value, tuple):
-                amount, unit = value
-                iso20 = tester.protocol is ISO20
-                value = rational(amount, -1) if iso20 else physical(tester.protocol.module, amount, unit)
+                value = quantity(tester.protocol, *value)
             response = replaced(response, name, value)
         return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, get_args
 
 import msgspec
@@ -14,7 +15,7 @@ from plugfest.conformance.evcc.reactions import harmless, loops
 from plugfest.conformance.evcc.scripts.steps import Change, Way, change_loop, charging, ends_on, gives_up, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse, made
-from plugfest.conformance.fields import found, replaced
+from plugfest.conformance.fields import found, quantity, replaced
 from plugfest.conformance.orders import requests, rotation
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
@@ -241,18 +242,20 @@ async def broken_rule(tester: TesterEvse, run: Run, result: Result) -> None:
 
 def _present(tester: TesterEvse, volts: float = 0.0, amps: float = 0.0) -> list[tuple[str, Any]]:
     """Changes present values that are not zero."""
-    module = tester.protocol.module
     given = (("EVSEPresentVoltage", volts, "V"), ("EVSEPresentCurrent", amps, "A"))
-    return [(name, physical(module, amount, unit)) for name, amount, unit in given if amount]
+    return [(name, quantity(tester.protocol, amount, unit)) for name, amount, unit in given if amount]
 
 
-def _asked(tester: TesterEvse, name: str) -> float:
-    """A value from the vehicle's latest request that has it."""
+MOST_AMPS = ("EVMaximumCurrentLimit", "EVMaximumChargeCurrent")
+"""Names of a vehicle's largest current, in the older protocols and in ISO 15118-20."""
+
+
+def _asked(tester: TesterEvse, *names: str) -> float:
+    """A value from the vehicle's latest request that has it, under any of these names."""
     for arrival in reversed(tester.requests):
-        try:
-            return number(found(arrival.message, name))
-        except (KeyError, AttributeError):
-            continue
+        for name in names:
+            with suppress(KeyError, AttributeError):
+                return number(found(arrival.message, name))
     return 0.0
 
 
@@ -262,7 +265,7 @@ def _unasked(tester: TesterEvse) -> list[tuple[str, Any]]:
     Raises:
         Inconclusive: it asks for all that it can take.
     """
-    asked, most = _asked(tester, "EVTargetCurrent"), _asked(tester, "EVMaximumCurrentLimit")
+    asked, most = _asked(tester, "EVTargetCurrent"), _asked(tester, *MOST_AMPS)
     if most < asked + ROOM:
         raise Inconclusive(
             f"the vehicle asks for {asked:g} A, and its limit is {most:g} A: nothing fits in between",
@@ -279,7 +282,7 @@ GRANTED = 0.2
 
 DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
     "over-voltage": lambda tester: _present(tester, volts=_asked(tester, "EVMaximumVoltageLimit") + 40.0),
-    "over-current": lambda tester: _present(tester, amps=_asked(tester, "EVMaximumCurrentLimit") * 1.3 + 20.0),
+    "over-current": lambda tester: _present(tester, amps=_asked(tester, *MOST_AMPS) * 1.3 + 20.0),
     "current-unasked": _unasked,
     "isolation-fault": lambda tester: [("EVSEIsolationStatus", "Fault")],
     "RCD": lambda tester: [("RCD", True)],
@@ -291,7 +294,7 @@ OSCILLATOR = "oscillator off"
 """The control pilot is steady while the vehicle is in C: the charger has given up (IEC 61851-1, IEC 61851-23)."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_ISO2_Danger_AC", "PF_EVCC_DIN_Danger")
+@SCRIPTS.on("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_ISO2_Danger_AC", "PF_EVCC_DIN_Danger", "PF_EVCC_ISO20_Danger_DC")
 async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
     """The charger reports something dangerous in the loop: the vehicle stops charging."""
     words = str(run.variant["what"])

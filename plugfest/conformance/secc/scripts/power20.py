@@ -361,6 +361,14 @@ async def giving(tester: TesterEv) -> None:
     await _end(tester)
 
 
+@FLOWS.on("a current out of the vehicle")
+async def out_of_charging_only(tester: TesterEv) -> None:
+    """A negative target in a service that only charges: the charger refuses it, or no current flows either way."""
+    amps, volts = _limits(tester)
+    if await _ask(tester, -amps * tester.rng.uniform(0.2, 0.6), volts, HELD):
+        await _end(tester)
+
+
 @FLOWS.on("giving back beyond the limits")
 async def giving_beyond(tester: TesterEv) -> None:
     """The vehicle asks to feed back more than either side allows; a charger clips it."""
