@@ -98,6 +98,7 @@ class Cause(enum.Enum):
     PILOT_BOARD = "pilot board"
     NO_PILOT = "no pilot hardware"
     NO_HARDWARE = "no hardware"
+    NO_METER = "no meter"
     NO_ACTION = "no action"
     NO_CERTIFICATES = "no certificates"
     NOT_DECLARED = "not declared"
@@ -213,6 +214,10 @@ MEANINGS: Mapping[Cause, Meaning] = {
     ),
     Cause.NO_HARDWARE: Meaning(
         "the bench lacks hardware that the case needs", "plugfest conformance show CASE lists it", side=Side.BENCH
+    ),
+    Cause.NO_METER: Meaning(
+        "the bench does not measure the current in question", "read a measuring device with --action measure",
+        side=Side.BENCH,
     ),
     Cause.NO_ACTION: Meaning(
         "the bench cannot trigger the action that the case needs", "give a command for that action with --action",

@@ -323,13 +323,17 @@ class TesterEvse:
         return None
 
     def measured(self) -> Measured | None:
-        """What the bench measures, or if it does not, what the tester's plant delivers."""
+        """What the bench measures, or if it does not, what the tester's plant delivers.
+
+        None where nothing is connected with its AC outlet, as on a real link: what a vehicle draws, an outlet without
+        a load does not know. It assumes all that it offers.
+        """
         if (measured := self.system.measured()) is not None:
             return measured
         evse, closed = self.evse, self.system.contactors()
         if evse.power is not None:
             return Measured(evse.power.voltage, evse.power.current, closed)
-        if evse.ac is None:
+        if evse.ac is None or evse.ac.load is None:
             return None
         drawn = evse.ac.load_phases() if evse.ac.load_phases is not None else 0
         return Measured(evse.ac.nominal_voltage, evse.ac.current, closed, phases=drawn or evse.ac.in_use)

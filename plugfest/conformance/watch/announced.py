@@ -21,8 +21,8 @@ GIVES_UP = 10.0
 """s after which a vehicle may give up waiting for the voltage to go."""
 TIMES, OFTEN = 3, 15.0
 """Renegotiations, and s within which a vehicle that has so many does it endlessly."""
-LASTS = 5.0
-"""s for which power has to flow the other way."""
+LASTS, FEW_WATTS, BACK = 5.0, 500.0, 1.0
+"""s for which power has to flow the other way; W in AC that count as none, and Wh that have gone back."""
 FOLLOWS = 10.0
 """s that a vehicle may take to follow its profile."""
 ABOVE, ABOVE_WATTS = 1.1, 700.0
@@ -81,15 +81,21 @@ def renegotiates_endlessly(flow: Flow, said: Said) -> str:
 
 
 def _other_way(flow: Flow, said: Said) -> str:
-    """A sentence, where power flows against the direction that was selected with the start."""
+    """A sentence, where the vehicle wants power against the direction that it selected with the start.
+
+    By its target in DC, and its report in AC, since the charger's output may keep to the channel. Where it has no
+    target, the charger decides.
+    """
     channel = flow.start.channel if flow.start is not None else ""
-    amps = flow.plant.samples[-1].amps if flow.plant.samples else 0.0
-    flows = "in" if amps > 0.0 else "out"
-    wrong = abs(amps) > SMALL_CURRENT and channel not in ("", "Charge" if amps > 0.0 else "Discharge")
+    value, least, text = (
+        (sum(said.phases), FEW_WATTS, "reports {:.0f} W") if flow.ac
+        else (said.target_amps or 0.0, SMALL_CURRENT, "asks for {:.0f} A")
+    )  # fmt: skip
+    wrong = abs(value) > least and channel not in ("", "Charge" if value > 0.0 else "Discharge")
     seconds = flow.lasts(f"other-way {said.name}", wrong and flow.flowing and not flow.startled)
     if seconds <= LASTS:
         return ""
-    return f"{abs(amps):.0f} A flows {flows} for {seconds:.1f} s, but BPT_ChannelSelection was {channel}"
+    return f"{said.name} {text.format(value)} for {seconds:.1f} s, but BPT_ChannelSelection was {channel}"
 
 
 def _separated(flow: Flow) -> bool:
@@ -107,8 +113,7 @@ def channel_other(flow: Flow, said: Said) -> str:
          EVCC, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def channel_unified(flow: Flow, said: Said) -> str:
     """A finding: where there is one channel, the direction may change at any time, but from the start on it is odd."""
-    changed = any(sample.amps < -SMALL_CURRENT for sample in flow.plant.samples)
-    return "" if _separated(flow) or changed else _other_way(flow, said)
+    return "" if _separated(flow) or flow.energy.back.drawn > BACK else _other_way(flow, said)
 
 
 def _granted(flow: Flow) -> float | None:

@@ -207,6 +207,8 @@ class Flow:
             self.asked.amps.set(PRECHARGED, now)
         elif said.stage is Stage.LOOP:
             self._targets(said)
+            if self.ac and said.phases and not self.plant.measured:
+                energy.tell(sum(said.phases), now)
         elif said.stage is Stage.DELIVERY and said.progress == "Start":
             self.start = said
         elif said.stage is Stage.DELIVERY and said.progress in NOT_FLOWING:

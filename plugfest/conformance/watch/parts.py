@@ -193,6 +193,7 @@ class Energy:
         capacity: of the battery.
         soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
         into, back: by direction; ``net`` is what was measured into the vehicle, without what went back.
+        told: loop time and power, W, that a vehicle reported last, where nothing is measured.
     """
 
     capacity: float | None = None
@@ -202,9 +203,11 @@ class Energy:
     into: Register = field(default_factory=Register)
     back: Register = field(default_factory=Register)
     net: float = 0.0
+    told: tuple[float, float] | None = None
 
     def begin(self) -> None:
         """Power begins to flow."""
+        self.told = None
         self.into.begin()
         self.back.begin()
 
@@ -226,6 +229,12 @@ class Energy:
         powers = (old.volts * old.amps, new.volts * new.amps)
         self.into.report(new.time - old.time, new.time, powers)
         self.back.report(new.time - old.time, new.time, [-power for power in powers])
+
+    def tell(self, watts: float, now: float) -> None:
+        """Takes a power into account that a vehicle reports; it counts until the next report."""
+        if self.told is not None:
+            self.flow(self.told[1], self.told[0], now)
+        self.told = now, watts
 
     def flow(self, watts: float, since: float, now: float) -> None:
         """Takes a measured power into account that flowed since then."""

@@ -178,11 +178,13 @@ def _draws_nothing(flow: Flow, said: Said) -> bool:
     "complete-takes-power", "a vehicle that reports charging as complete takes no more power", LOOP, EVCC, Stage.LOOP
 )
 def complete_takes_power(flow: Flow, said: Said) -> str:
-    flows = flow.plant.samples[-1].amps if flow.plant.samples else 0.0
-    seconds = flow.lasts("complete-takes-power", said.complete is True and flows > SMALL_CURRENT and flow.flowing)
+    amps, watts = flow.plant.samples[-1].amps if flow.plant.samples else 0.0, sum(said.phases)
+    takes = watts > FEW_WATTS if flow.ac else amps > SMALL_CURRENT
+    seconds = flow.lasts("complete-takes-power", said.complete is True and takes and flow.flowing)
     if seconds <= flow.terms.stop or (said.needs.target or 0.0) <= 0.0:
         return ""
+    what = f"{watts:.0f} W" if flow.ac else f"{amps:.1f} A"
     return (
-        f"{said.name} has reported ChargingComplete for {seconds:.1f} s, takes {flows:.1f} A and says that it needs "
+        f"{said.name} has reported ChargingComplete for {seconds:.1f} s, takes {what} and says that it needs "
         f"{said.needs.target:g} Wh"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.evcc.reactions import loops
-from plugfest.conformance.evcc.scripts.steps import change_loop, delivers, loop_name
+from plugfest.conformance.evcc.scripts.steps import change_loop, delivers, drawn, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -33,6 +33,8 @@ CARRIERS = ("EVChargeParameter", "Scheduled_SEReqControlMode", "Dynamic_SEReqCon
 """Parts of requests with a DepartureTime."""
 BY_SCHEDULE = ("schedule", "schedules", "renegotiated")
 """Flows in which only a schedule tells the vehicle how much it may take."""
+BY_CURRENT = (*BY_SCHEDULE, "one phase", "duty")
+"""Flows of AC in which a vehicle of ISO 15118-2 shows by its current alone what it does."""
 REPEATED = {
     "CurrentDemandReq": ("EVSEMaximumVoltageLimit", "EVSEMaximumCurrentLimit", "EVSEMaximumPowerLimit"),
     "ChargingStatusReq": ("EVSEMaxCurrent",),
@@ -84,6 +86,7 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     await loops(tester, tester.answers.loops + 3)
     if (begins := BEGINS.get(flow)) is not None:
         await begins(tester, result)
+    blind = tester.pics.ac and tester.protocol is not ISO20 and flow in BY_CURRENT and tester.measured() is None
     told_again = flow == "departure" and tester.protocol is not ISO20
     await tester.wait_for(lambda: tester.over, 0.0 if told_again else LASTS.get(flow, LONG))
     tester.evse.request_stop(DELAY)
@@ -98,6 +101,8 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     last = getattr(tester.requests[-1].message, "ChargingSession", "")
     if tester.protocol is not ISO20 and last == "Pause":  # there, a pause needs an agreement
         result.find("the vehicle pauses a session that the charger has asked it to stop")
+    if blind:
+        drawn(tester)
 
 
 def _on_one_phase(tester: TesterEvse) -> None:

@@ -15,6 +15,7 @@ from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.wire import Arrival
 
 PACE = timer("V2G_EVCC_Sequence_Performance_Time")
@@ -119,6 +120,18 @@ async def charging(tester: TesterEvse, rounds: int = 3) -> None:
     """Plugs in and waits for some rounds of the loop."""
     await tester.plug()
     await loops(tester, tester.answers.loops + rounds)
+
+
+def drawn(tester: TesterEvse) -> Measured:
+    """What the vehicle draws.
+
+    Raises:
+        Inconclusive: nothing measures that, and an outlet of AC does not know it.
+    """
+    measured = tester.measured()
+    if measured is None:
+        raise Inconclusive("nothing on this bench measures what the vehicle draws", cause=Cause.NO_METER)
+    return measured
 
 
 def loop_name(tester: TesterEvse) -> str:

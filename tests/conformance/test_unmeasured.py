@@ -1,0 +1,36 @@
+"""A vehicle in AC on a real link: the tester's outlet has no load, so that it cannot know what the vehicle draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from faults.fault import Fault
+from faults.runs import RUNS, one
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.verdict import Verdict
+
+BY_CURRENT = ("PF_EVCC_ISO2_LowerLimit_AC", "PF_EVCC_ISO2_BelowLeast_AC", "PF_EVCC_ISO2_PowerFlow_AC#2",
+              "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7")  # fmt: skip
+BY_REPORT = ("PF_EVCC_ISO20_Grid_AC#1", "PF_EVCC_ISO20_Grid_AC#2", "PF_EVCC_ISO20_Grid_AC_dynamic#1",
+             "PF_EVCC_ISO20_PowerFlow_AC#3", "PF_EVCC_ISO20_PowerFlow_AC_BPT#1")  # fmt: skip
+
+
+def apart(system: Any) -> None:
+    """Takes the vehicle from the tester's outlet: nobody measures it any more."""
+    system.couple = lambda evse: None
+
+
+@pytest.mark.parametrize("name", BY_CURRENT)
+def test_what_only_a_meter_shows_is_not_judged_without_one(name: str) -> None:
+    """Neither a failure by the current that the outlet could give, nor a pass of what nobody saw."""
+    result = one(RUNS[name], Fault("", "", "evcc", (), apart))
+    assert (result.verdict, result.cause) == (Verdict.INCONC, Cause.NO_METER), result.reason
+    assert result.findings == []
+
+
+@pytest.mark.parametrize("name", BY_REPORT)
+def test_what_a_vehicle_reports_is_judged_without_a_meter(name: str) -> None:
+    result = one(RUNS[name], Fault("", "", "evcc", (), apart))
+    assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
