@@ -43,8 +43,8 @@ MEANINGS = {
     State.E: "fault: short to earth, no supply, or pulled down by the charger",
     State.F: "charger not available",
 }
-RESISTORS = {State.B: "2.74 kΩ", State.C: "882 Ω", State.D: "246 Ω"}
-"""Of the vehicle between pilot and earth, behind its diode; nominal."""
+RESISTORS = {State.B: 2740, State.C: 882, State.D: 246}
+"""Of the vehicle between pilot and earth, behind its diode; nominal, ohm."""
 
 TIMES = (
     ("C with PWM to AC contactors closed", CONTACTOR_CLOSE, "at most"),
@@ -62,20 +62,20 @@ _PERIOD = 16
 def cp() -> Page:
     """The states with their levels, drawn, and the times of their changes."""
     rows = [
-        (state.value, _level(state), f"{w.low:g} to {w.high:g} V", RESISTORS.get(state, ""), MEANINGS[state])
+        (state.value, _level(state), f"{w.low:g} to {w.high:g} V", str(RESISTORS.get(state, "")), MEANINGS[state])
         for state, w in VOLTAGES.items()
     ]
     lines = [
-        *table(("state", "level", "charger reads", "vehicle's resistor", "meaning"), rows), "",
+        *table(("state", "level", "charger reads", "vehicle, ohm", "meaning"), rows), "",
         "Behind the letter: 1 is a steady level, 2 is PWM of 1 kHz between the level and -12 V.",
         "", *wave(State.C, 25.0), "",
-        *table(("time", "", "s"), [(what, bound, f"{seconds:g}") for what, seconds, bound in TIMES]),
+        *table(("", "s", "time"), [(bound, f"{seconds:g}", what) for what, seconds, bound in TIMES]),
     ]  # fmt: skip
     data = {
         "states": [
             {
                 "state": state.value, "volts": w.nominal, "low": w.low, "high": w.high,
-                "resistor": RESISTORS.get(state, ""), "meaning": MEANINGS[state],
+                "ohms": RESISTORS.get(state), "meaning": MEANINGS[state],
             }
             for state, w in VOLTAGES.items()
         ],
@@ -94,11 +94,12 @@ def wave(state: State, duty: float) -> list[str]:
     high = max(1, min(_PERIOD - 1, round(_PERIOD * duty / 100.0)))
     low = _PERIOD - high
     top = _level(state).rjust(6)
-    return [
+    drawn = [
         f"{top} ┤ {('┌' + '─' * high + '┐' + ' ' * low) * 2}",
         f"       │ {('│' + ' ' * high + '│' + ' ' * low) * 2}",
         f" -12 V ┤─{('┘' + ' ' * high + '└' + '─' * low) * 2}   {state.value}2 at {duty:g} %",
     ]
+    return [line.rstrip() for line in drawn]
 
 
 EXAMPLES = (5.0, 10.0, 16.0, 20.0, duty_of(13), duty_of(16), duty_of(20), duty_of(32), 80.0, 85.0, 90.0, 96.0, 100.0)
@@ -152,7 +153,7 @@ def _says(one: float) -> str:
     if offer is Offer.NOTHING:
         return "no current"
     exact = current_of(one) if 10.0 <= one <= 96.0 else amps
-    return f"up to {round(exact, 2):g} A for each phase"
+    return f"up to {round(exact, 1):g} A for each phase"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ def pp() -> Page:
         f"Coded ({', '.join(schemes[Scheme.CODED])}): the resistor in the plug states the current that the"
         " cable carries.", "",
         *table(("ohm", "accepted, ohm", "A, 3 phases", "A, 1 phase"), coded),
-        f"above {OPEN_OHMS:g}: no plug", "",
+        f"below {CODINGS[-1].low:g}: short circuit; above {OPEN_OHMS:g}: no plug", "",
         f"Latch ({', '.join(schemes[Scheme.LATCH])}): the resistor says whether the latch is closed, and nothing about"
         " the current.", "",
         *table(("plug", "ohm", "V at the car", "window, V"), latched),
@@ -225,11 +226,10 @@ def connectors(name: str | None = None) -> Page:
 
 def _connector(one: Connector) -> list[str]:
     faces = " ".join(f"({contact})" for contact in one.contacts)
-    ac = (
-        f"{one.ac_phases} × {one.ac_max_a:g} A, {one.ac_v_range[0]:g} to {one.ac_v_range[1]:g} V"
-        if one.ac_phases
-        else ""
-    )
+    ac = ""
+    if one.ac_phases:
+        ac = f"{one.ac_phases} × {one.ac_max_a:g} A, {one.ac_v_range[0]:g} to {one.ac_v_range[1]:g} V, "
+        ac += f"{ac_kilowatts(one):g} kW"
     dc = ""
     if one.dc_v_range is not None:
         dc = f"{one.dc_v_range[0]:g} to {one.dc_v_range[1]:g} V (standard: {one.dc_standard_v:g} V)"
@@ -249,10 +249,16 @@ def _connector(one: Connector) -> list[str]:
     return [one.name, *(f"  {label:<15} {text}".rstrip() for label, text in rows)]
 
 
+def ac_kilowatts(one: Connector) -> float:
+    """The most AC power; the upper voltage of three phases is that between two of them."""
+    phases = math.sqrt(3) if one.ac_phases == 3 else one.ac_phases
+    return round(phases * one.ac_max_a * one.ac_v_range[1] / 1000.0, 1)
+
+
 def _data(one: Connector) -> dict[str, object]:
     return {
         "name": one.name, "contacts": list(one.contacts), "ac_phases": one.ac_phases, "ac_amperes": one.ac_max_a,
-        "ac_volts": list(one.ac_v_range), "dc_volts": list(one.dc_v_range or ()),
+        "ac_volts": list(one.ac_v_range), "ac_kilowatts": ac_kilowatts(one), "dc_volts": list(one.dc_v_range or ()),
         "dc_standard_volts": one.dc_standard_v,
         "dc_amperes": one.dc_max_a, "dc_kilowatts": one.dc_max_kw, "dc_claimed": list(one.dc_claimed or ()),
         "proximity": one.scheme.value, "proximity_ohms": one.pp_ohms,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,3 +39,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 
 def _is_number(text: str) -> bool:
     return not text or text.replace(".", "", 1).removeprefix("-").isdigit()
+
+
+def folded(lines: Iterable[str], width: int) -> Iterator[str]:
+    """Lines that fit a terminal: what is too long goes on under its last column, or further in than it began."""
+    for line in lines:
+        if len(line) <= width:
+            yield line
+            continue
+        starts = [gap.end() for gap in re.finditer(r"\S {2,}(?=\S)", line)]
+        begin = len(line) - len(line.lstrip())
+        indent = starts[-1] if starts and starts[-1] <= width - 16 else begin + 4
+        yield from textwrap.wrap(
+            line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        )

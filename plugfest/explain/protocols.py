@@ -93,10 +93,7 @@ def protocol(name: str) -> Protocol:
     Raises:
         UserError: there is none of that name.
     """
-    found = PROTOCOLS.get(WORDS.get(name, ""))
-    if found is None:
-        raise _named(name, list(WORDS), "protocol")
-    return found
+    return PROTOCOLS[WORDS[_spelled(name, list(WORDS), "protocol")]]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -162,10 +159,15 @@ def timer(name: str | None = None) -> Page:
     rows = [row for row in _timers() if wanted in row[0].lower()]
     if not rows:
         assert name is not None
-        raise _named(name, sorted({row[0].partition(".")[0] for row in _timers()}), "timer")
+        raise _named(name, timer_names(), "timer")
     head = ("timer", "of", "value", "what")
     data = [dict(zip(("name", "protocol", "value", "meaning"), row, strict=True)) for row in rows]
     return Page("Timers" if name is None else f"Timers like {name}", tuple(table(head, rows)), data)
+
+
+def timer_names() -> list[str]:
+    """Timers of SLAC and of the protocols, without the message that a value is for."""
+    return sorted({row[0].partition(".")[0] for row in _timers()})
 
 
 def _timers() -> Iterator[tuple[str, str, str, str]]:
@@ -203,9 +205,7 @@ def message(name: str) -> Page:
     Raises:
         UserError: no protocol has it.
     """
-    known = {one for own in _OWNERS for module in own.modules.values() for one in vars(module)}
-    messages = sorted(one for one in known if one.endswith(("Req", "Res")))
-    name = _spelled(name, [*messages, *slac_messages.names()], "message")
+    name = _spelled(name, message_names(), "message")
     if name in slac_messages.names():
         return slac_messages.page(name)
     found = [(own, kind) for own in _OWNERS if (kind := own.message(name)) is not None]
@@ -216,6 +216,12 @@ def message(name: str) -> Page:
         data.append(made)
         lines += [*([""] if lines else []), *_told(made)]
     return Page(name, tuple(lines), data)
+
+
+def message_names() -> list[str]:
+    """Requests and responses of the protocols, then messages of SLAC."""
+    known = {one for own in _OWNERS for module in own.modules.values() for one in vars(module)}
+    return [*sorted(one for one in known if one.endswith(("Req", "Res"))), *slac_messages.names()]
 
 
 def _message(own: Protocol, kind: type[Any]) -> dict[str, Any]:
@@ -330,6 +336,11 @@ def _carriers(own: Protocol, code: str) -> str:
     return "any response" if code in ANYWHERE else ", ".join(carriers) or "see the standard"
 
 
+def code_names() -> list[str]:
+    """ResponseCodes of all protocols."""
+    return sorted({one for own in _OWNERS for one in _known(own)})
+
+
 def code(name: str) -> Page:
     """A ResponseCode: what it means, its number on the wire, and which responses carry it, by protocol.
 
@@ -337,7 +348,7 @@ def code(name: str) -> Page:
         UserError: no protocol has it.
     """
     rows = []
-    name = _spelled(name, sorted({one for own in _OWNERS for one in _known(own)}), "ResponseCode")
+    name = _spelled(name, code_names(), "ResponseCode")
     for own in _OWNERS:
         known = _known(own)
         if name in known:

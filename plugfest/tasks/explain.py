@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from boundary.console import say, say_all
 from boundary.text import dumps
 from plugfest.explain import line, protocols
-from plugfest.explain.page import Page
+from plugfest.explain.page import Page, folded
 
 TOPICS: Mapping[str, Callable[[Any], Page]] = {
     "cp": lambda _: line.cp(),
@@ -29,5 +31,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say(dumps({"title": page.title, "content": page.data}))
         return 0
-    say_all([page.title, "", *page.lines])
+    lines = [page.title, "", *page.lines]
+    say_all(folded(lines, shutil.get_terminal_size().columns) if sys.stdout.isatty() else lines)
     return 0

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from boundary.console import STAND_INS
 from plugfest.cli import main
 from plugfest.explain import line, protocols, slac_messages
+from plugfest.explain.page import folded
 from slac.connector import CONNECTORS
 from slac.frames import CM_SLAC_MATCH_CNF
 from slac.mme import Frame, build
@@ -17,13 +19,18 @@ from slac.pilot import current_of, duty_of
 from v2g.protocols import PROTOCOLS
 
 PAGES = [
-    ("cp", "C      +6 V   5 to 7 V       882 Ω               ready to take energy"),
+    ("cp", "C      +6 V   5 to 7 V                882  ready to take energy"),
     ("pp", "220  150 to 330              32          32"),
     ("duty", "53.3  up to 32 A for each phase"),
+    ("duty 53.3", "53.3  up to 32 A for each phase"),
     ("duty 32A", "53.3  up to 32 A for each phase"),
     ("duty 5%", "charging only as agreed by messages"),
     ("connector", "(DC+/L1) (DC-/L2) (PE) (CP) (PP)"),
     ("connector ccs2", "200 to 920 V (standard: 1000 V), 500 A, 350 kW"),
+    ("connector nacs", "1 × 80 A, 100 to 277 V, 22.2 kW"),
+    ("connector type1", "1 × 80 A, 120 to 240 V, 19.2 kW"),
+    ("connector type2", "3 × 63 A, 230 to 400 V, 43.6 kW"),
+    ("sequence DIN", "while the answer is Ongoing: ContractAuthenticationReq or SessionStopReq"),
     ("sequence din", "while the answer is Ongoing: ContractAuthenticationReq or SessionStopReq"),
     ("sequence iso20", "(0x8101)"),
     ("timer", "TT_match_join"),
@@ -121,3 +128,28 @@ def test_numbers_are_those_of_the_tables() -> None:
     assert data[0]["duty"] == pytest.approx(duty_of(32), abs=0.01)
     data = line.connectors().data
     assert {one["name"] for one in data} == set(CONNECTORS)
+
+
+@pytest.mark.parametrize("words", [words for words, _ in PAGES])
+def test_columns_stay_aligned_on_an_ascii_terminal(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What stands there for another character is as wide."""
+    assert main(["explain", *words.split()]) == 0
+    assert {c for c in capsys.readouterr().out if not c.isascii() and len(STAND_INS[c]) != 1} == set()
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("make", [line.cp, line.pp, line.duty, line.connectors, protocols.timer])
+def test_a_page_fits_a_narrow_terminal(make: Any, width: int) -> None:
+    """Only what cannot be broken sticks out, and nothing is lost."""
+    lines = make().lines
+    shown = list(folded(lines, width))
+    assert all(len(one) <= width or not one[4:].strip().count(" ") for one in shown if "┐" not in one)
+    assert " ".join(" ".join(shown).split()) == " ".join(" ".join(lines).split())
+
+
+def test_a_long_line_goes_on_under_its_last_column() -> None:
+    row = "F      -12 V  charger not available, and a long explanation of it"
+    assert list(folded([row], 40)) == [
+        "F      -12 V  charger not available, and",
+        "              a long explanation of it",
+    ]
