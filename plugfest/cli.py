@@ -113,7 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None and "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
         from argcomplete import autocomplete  # an extra; without it, no shell asks
 
-        autocomplete(parser())
+        from plugfest.completing import attach  # only then
+
+        whole = parser()
+        attach(whole)
+        autocomplete(whole)
     top = parser(*given[:1]) if given and given[0] in COMMANDS else parser()
     args = top.parse_args(given)
     if args.version:

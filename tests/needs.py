@@ -28,6 +28,8 @@ NEEDS = (
     Need("starlette and uvicorn", r"plugfest\[web\]", "pip install 'plugfest[web]'"),
     Need("Chromium", "Chromium", "apt install chromium"),
     Need("bash", "bash", "apt install bash"),
+    Need("zsh", "zsh", "apt install zsh"),
+    Need("fish", "fish", "apt install fish"),
     Need("mosquitto", "mosquitto", "apt install mosquitto"),
     Need("amqtt", "amqtt", "pip install amqtt"),
     Need("nft", "nft", "apt install nftables"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -400,31 +398,3 @@ def test_xsd_files_give_the_same_answer(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == ours
     assert main(["exi", "encode", "--protocol", "iso2", "--xsd", str(directory), ours.strip()]) == 0
     assert capsys.readouterr().out.strip() == CABLE_CHECK
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("plugfest con", {"config", "conformance"}),
-        ("plugfest trace ch", {"check"}),
-        ("plugfest demo --rec", {"--receipts"}),
-    ],
-)
-def test_bash_completes_commands_and_options(line: str, expected: set[str], tmp_path: Path) -> None:
-    """The shell evaluates what ``plugfest completion bash`` prints, and asks as for a TAB."""
-    program = Path(sys.executable).with_name("plugfest")
-    words = line.split()
-    script = (
-        f'eval "$({program} completion bash)"; COMP_LINE={shlex.quote(line)}; COMP_POINT={len(line)}; COMP_TYPE=9\n'
-        f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}\n"
-        f'_python_argcomplete {program} {words[-1]} {words[-2]}; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    )
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert {word.strip() for word in done.stdout.split("\n") if word.strip()} == expected, done.stderr
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_completion_is_printed_for_other_shells(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", shell]) == 0
-    assert "plugfest" in capsys.readouterr().out
