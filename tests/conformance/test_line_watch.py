@@ -55,9 +55,9 @@ def test_a_wrong_field_is_seen_in_any_run() -> None:
     assert "FORWARDING_STA" in result.reason
 
 
-def shown(*readings: tuple[float, State, float]) -> str:
+def shown(*readings: tuple[float, State, float], bare: bool = True) -> str:
     """What the judgement of X1 says of these times, states and duties."""
-    line = Line(Pics(), "secc")
+    line = Line(Pics(), "secc", bare)
     said = ""
     for time, state, duty in readings:
         line.now = time
@@ -80,6 +80,11 @@ def shown(*readings: tuple[float, State, float]) -> str:
 def test_x1_is_held(readings: Any, blamed: str) -> None:
     """Between two duties for three seconds; at plug-in, and around F, there is no such time."""
     assert blamed in shown(*readings) if blamed else shown(*readings) == ""
+
+
+def test_a_fault_may_come_at_any_time_after_a_session() -> None:
+    """One that has switched the duty off at the end and then finds a fault has not answered a lost link."""
+    assert shown((0.0, State.B, DIGITAL), (9.0, State.B, STEADY), (10.0, State.F, 0.0), bare=False) == ""
 
 
 def test_a_seeded_key_is_reported() -> None:

@@ -73,7 +73,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
     )
     started, said = loop.time(), Said()
     side: Side = "secc" if case.sut == "secc" else "evcc"
-    watch, line = Watch(side, bench.pics, bench.pics.ac), LineWatch(side, bench.pics)
+    watch, line = Watch(side, bench.pics, bench.pics.ac), LineWatch(side, bench.pics, bare=run.protocol == "slac")
     bench = replace(bench, observe=fan_out(bench.observe, said, watch, line))
     tester: Any = None
     try:

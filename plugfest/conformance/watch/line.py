@@ -42,6 +42,7 @@ class Line:
     Attributes:
         pics: what is declared.
         side: under test.
+        bare: no session of messages follows, so that what the pilot shows is about the matching and its link alone.
         judge: the frames, sorted.
         now: loop time, s.
         shown: what the pilot showed, oldest first.
@@ -51,6 +52,7 @@ class Line:
 
     pics: Pics
     side: Side
+    bare: bool = False
     judge: Judge = field(default_factory=Judge)
     now: float = 0.0
     shown: list[Shown] = field(default_factory=list)

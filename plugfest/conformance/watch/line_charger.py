@@ -212,7 +212,7 @@ def step_x1(line: Line) -> str:
     before, seconds = line.shown[-3], new.time - held.time
     if before.state not in CONNECTED or before.offer not in offers or seconds >= T.T_step_X1 - 0.1:
         return ""
-    if new.state in FAULTS:
+    if new.state in FAULTS and line.bare:  # the answer to a lost link; elsewhere a charger may have another fault
         return f"X1 took {seconds:.1f} s before {new.state.value if new.state else '?'}"
     if new.state in CONNECTED and new.offer in offers and seconds > HELD:
         return f"X1 took {seconds:.1f} s between two duties; the minimum is {T.T_step_X1:g} s"

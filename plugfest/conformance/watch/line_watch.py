@@ -41,8 +41,8 @@ class LineWatch:
         violations: the first of each judgement.
     """
 
-    def __init__(self, side: Side, pics: Pics) -> None:
-        self.line = Line(pics, side)
+    def __init__(self, side: Side, pics: Pics, *, bare: bool = False) -> None:
+        self.line = Line(pics, side, bare)
         self.violations: dict[str, Violation] = {}
         self._rules = [one for one in RULES if one.side == side]
         self._ours: set[bytes] = set()
