@@ -110,9 +110,11 @@ async def in_order(
         last = _shown(tester.requests[-1])
         result.saw(words, "came" if came is not None else last)
         if came is None:
+            left = tester.hung_up and tester.requests[-1].name != "SessionStopReq"
+            what = "closed the connection after {}" if left else "sent {} last"
             raise Failed(
-                f"{words} did not come; the vehicle's last request was {last}",
-                expected=words, observed=last, cause=Cause.NO_REQUEST,
+                f"{words} did not come; the vehicle {what.format(last)}",
+                expected=words, observed=last, cause=Cause.CLOSED if left else Cause.NO_REQUEST,
             )  # fmt: skip
         place = came + 1
         deadline = tester.now + 45.0
