@@ -162,7 +162,7 @@ def test_available_energy_is_compared_with_what_the_vehicle_reports() -> None:
     fault = next(one for one in FAULTS if one.name == "20-energy-unlimited")
     unseen = replace(fault, adjust=unmeasured)
     reason = one(RUNS["PF_EVCC_ISO20_Grid_AC#2"], unseen).reason
-    assert re.search(r"the vehicle has taken \d+ Wh, AvailableEnergy of its schedule is 60 Wh", reason), reason
+    assert re.search(r"the vehicle has taken \d+ Wh, AvailableEnergy of its schedule is 200 Wh", reason), reason
 
 
 def soc_jumps(message: str, module: str) -> Callable[[Any], None]:

@@ -62,6 +62,16 @@ def _as_planned(drive: Any, control: Any, terms: Any, plan: Any, told: float) ->
 
 vehicle("20-energy-unlimited", "AvailableEnergy of the schedule is ignored", f"{GRID}#2",
         patches=[(evcc.iso20_ac, "wanted", _as_planned)])  # fmt: skip
+
+
+def _at_the_battery(drive: Drive, control: Any, plan: Any) -> float:
+    """What is left, by what the battery got: the losses of the onboard charger are left out."""
+    left = plan.schedule.available - (drive.vehicle.battery.delivered_wh - plan.began_wh)
+    return float(max(left, 0.0) * 3600.0 / evcc.iso20_schedule.LASTS)
+
+
+vehicle("20-energy-at-battery", "AvailableEnergy is counted in the battery instead of at the outlet", f"{GRID}#2",
+        patches=[(evcc.iso20_ac, "spendable", _at_the_battery)], reading=True)  # fmt: skip
 vehicle("20-target-ignored", "EVSETargetActivePower is ignored in scheduled mode", f"{GRID}#1",
         patches=[(evcc.iso20_ac, "wanted", _as_planned)], reading=True)  # fmt: skip
 

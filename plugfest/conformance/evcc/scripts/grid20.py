@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from plugfest.conformance.catalogue import Run
-from plugfest.conformance.cause import Cause
+from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.evcc.scripts.iso20 import loops_more
 from plugfest.conformance.evcc.scripts.steps import change_loop, charging, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
@@ -36,9 +36,11 @@ OVER = 1.05
 """Factor by which a reported power may be above a limit."""
 REACTIVE, SOME_REACTIVE = 2_000.0, 300.0
 """VAr asked for, and from which on the sign of what is reported counts."""
-ENERGY, MORE_ENERGY = 60.0, 25.0
+ENERGY, MORE_ENERGY = 200.0, 25.0
 """Wh that a schedule has, and by how much more may go in until the vehicle has stopped."""
-ENOUGH, IDLE = 120.0, 500.0
+COUNTS, STOPS = 1.02, 2.0
+"""Factor by which a vehicle may count wrong, and s in which it stops: beyond that is a finding."""
+ENOUGH, IDLE = 300.0, 500.0
 """s in which a slow vehicle, too, has taken that and more; and W below which it takes nothing any more."""
 ROUNDS = 80
 """Rounds of the loop in which a vehicle follows."""
@@ -171,6 +173,14 @@ async def available(tester: TesterEvse, result: Result) -> None:
         raise Failed(
             f"the vehicle has taken {came:.0f} Wh, AvailableEnergy of its schedule is {ENERGY:g} Wh",
             cause=Cause.LIMIT_EXCEEDED, expected=f"at most {ENERGY:g} Wh", observed=f"{came:.0f} Wh",
+        )  # fmt: skip
+    highest = max((watts for _, watts in _reported(tester, "EVPresentActivePower")), default=0.0)
+    most = ENERGY * COUNTS + highest * STOPS / 3600.0
+    if came > most:
+        result.find(
+            f"the vehicle has taken {came:.0f} Wh ({most:.0f} Wh with tolerance), AvailableEnergy of its schedule is "
+            f"{ENERGY:g} Wh: does it count what it takes from the outlet, or what its battery gets?",
+            Severity.READING, Cause.LIMIT_EXCEEDED,
         )  # fmt: skip
 
 
