@@ -1,15 +1,17 @@
-"""A vehicle in AC on a real link: the tester's outlet has no load, so that it cannot know what the vehicle draws."""
+"""A vehicle on a real link: nothing is connected with the tester's outlet, which cannot know what the vehicle does."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from faults.fault import Fault
+from faults.fault import Fault, deep, sending
 from faults.runs import RUNS, one
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Verdict
+from secc.charger import Evse, simulated
+from v2g.physical import rational
 
 BY_CURRENT = ("PF_EVCC_ISO2_LowerLimit_AC", "PF_EVCC_ISO2_BelowLeast_AC", "PF_EVCC_ISO2_PowerFlow_AC#2",
               "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7")  # fmt: skip
@@ -34,3 +36,21 @@ def test_what_only_a_meter_shows_is_not_judged_without_one(name: str) -> None:
 def test_what_a_vehicle_reports_is_judged_without_a_meter(name: str) -> None:
     result = one(RUNS[name], Fault("", "", "evcc", (), apart))
     assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
+
+
+def test_an_output_without_a_battery_says_nothing_about_an_inlet() -> None:
+    """Where the charger decides, it goes as far up as the vehicle allows, which its battery would not let happen."""
+
+    def adjust(system: Any) -> None:
+        sending("DC_ChargeLoopReq", deep("EVPresentVoltage", rational(330.0)), "iso20-dc")(system)
+
+        def couple(evse: Evse) -> None:
+            power = simulated(evse)
+            assert power is not None
+            system.vehicle.sense = power.measure
+
+        system.couple = couple
+
+    result = one(RUNS["PF_EVCC_ISO20_PowerFlow_DC_dynamic#1"], Fault("", "", "evcc", (), adjust))
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    assert not any("EVPresentVoltage" in str(one) for one in result.findings)

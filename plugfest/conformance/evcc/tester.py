@@ -26,6 +26,7 @@ from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.watch.watch import FREES, LEAVES
 from plugfest.conformance.wire import Arrival, Wire
+from secc.charger import simulated
 from secc.minimal import minimal
 from slac.pilot import DIGITAL, READY, Reading, State
 from v2g import sdp
@@ -332,7 +333,9 @@ class TesterEvse:
             return measured
         evse, closed = self.evse, self.system.contactors()
         if evse.power is not None:
-            return Measured(evse.power.voltage, evse.power.current, closed)
+            power = simulated(evse)
+            battery = False if power is not None and power.load is None else None
+            return Measured(evse.power.voltage, evse.power.current, closed, battery)
         if evse.ac is None or evse.ac.load is None:
             return None
         drawn = evse.ac.load_phases() if evse.ac.load_phases is not None else 0

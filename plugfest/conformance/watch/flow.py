@@ -288,7 +288,7 @@ class Flow:
 
     def see(self, measured: Measured) -> None:
         """Takes a measurement into account, before it is judged."""
-        self.plant.measured = True
+        self.plant.measured, self.plant.open = True, measured.battery is False
         if self.plant.samples:
             before = self.plant.samples[-1]
             self.energy.flow(before.volts * before.amps * measured.phases, before.time, self.now)

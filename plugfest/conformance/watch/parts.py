@@ -273,11 +273,13 @@ class Plant:
 
     Attributes:
         measured: it is.
+        open: nothing is connected with the output.
         samples: of the last seconds.
         highest: voltage in the cable check, V.
     """
 
     measured: bool = False
+    open: bool = False
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=256))
     highest: float = 0.0
 

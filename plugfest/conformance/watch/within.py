@@ -46,7 +46,12 @@ def _near(value: float, *others: float | None) -> bool:
 
 
 def _there(flow: Flow) -> list[float]:
-    """Voltages of the output: reported, and measured in the last moments."""
+    """Voltages of the output: reported, and measured in the last moments.
+
+    None where nothing is behind it: it has the voltage that the charger may give then, and no battery's.
+    """
+    if flow.plant.open:
+        return []
     shown = [flow.shown.volts] if flow.shown is not None and flow.shown.volts is not None else []
     return [*shown, *(sample.volts for sample in list(flow.plant.samples)[-4:])]
 
@@ -76,7 +81,7 @@ def _at(flow: Flow) -> str:
 @BOOK.on("inlet-stands", "a vehicle measures its voltage", LOOP, EVCC, Stage.LOOP)
 def inlet_stands(flow: Flow, said: Said) -> str:
     """Unchanged to the digit while the output has moved."""
-    if said.inlet is None or not flow.plant.samples or flow.startled or flow.steps.on_at is None:
+    if said.inlet is None or not flow.plant.samples or flow.startled or flow.steps.on_at is None or flow.plant.open:
         return ""
     there = flow.plant.samples[-1].volts
     if said.inlet != flow.inlet[0]:
