@@ -14,7 +14,7 @@ from secc.charger import Evse, simulated
 from v2g.physical import rational
 
 BY_CURRENT = ("PF_EVCC_ISO2_LowerLimit_AC", "PF_EVCC_ISO2_BelowLeast_AC", "PF_EVCC_ISO2_PowerFlow_AC#2",
-              "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7")  # fmt: skip
+              "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7", "CHX_SmartChargingScheduling_001")  # fmt: skip
 BY_REPORT = ("PF_EVCC_ISO20_Grid_AC#1", "PF_EVCC_ISO20_Grid_AC#2", "PF_EVCC_ISO20_Grid_AC_dynamic#1",
              "PF_EVCC_ISO20_PowerFlow_AC#3", "PF_EVCC_ISO20_PowerFlow_AC_BPT#1")  # fmt: skip
 

@@ -77,7 +77,8 @@ vehicle("ev-ready-short", "the session may take 120 s until power flows", "PF_EV
 _power_at = Schedule.power_at
 vehicle("ev-plan-unread", "the schedule's power is not heeded in AC", PLAN_AC,
         patches=[(Schedule, "power_at", lambda plan, now: math.inf)])  # fmt: skip
-vehicle("ev-plan-unread-dc", "the schedule's power is not heeded in DC", PLAN, PLAN_DIN, reading=True,
+vehicle("ev-plan-unread-dc", "the schedule's power is not heeded in DC", PLAN, PLAN_DIN,
+        "CHX_SmartChargingScheduling_001", "CHX_SmartChargingScheduling_002", reading=True,
         patches=[(Schedule, "power_at", lambda plan, now: math.inf)])  # fmt: skip
 vehicle("ev-plan-late", "each step of a schedule is followed 20 s late", PLAN_AC,
         patches=[(Schedule, "power_at", lambda plan, now: _power_at(plan, now - 20.0))])  # fmt: skip
