@@ -102,6 +102,11 @@ def test_each_state_has_words() -> None:
             "with an all-zero session id and EVCCID 00018700001A (6 bytes, tester MAC)",
         ),
         (
+            "PF_SECC_ISO20_Leaves_DC#13",
+            "A vehicle that ends the session before power flows, DC. In a resumed session, the tester sends "
+            "SessionStopReq",
+        ),
+        (
             "PF_SECC_ISO20_PowerFlow_DC#1",
             "DC power flow with changing targets and limits (flow changing targets). After PowerDelivery(Start), "
             "the tester sends the requests of that flow, with targets drawn from the seed",

@@ -14,7 +14,7 @@ from secc.charger import Evse, simulated
 from v2g.physical import rational
 
 BY_CURRENT = ("PF_EVCC_ISO2_LowerLimit_AC", "PF_EVCC_ISO2_BelowLeast_AC", "PF_EVCC_ISO2_PowerFlow_AC#2",
-              "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7", "CHX_SmartChargingScheduling_001")  # fmt: skip
+              "PF_EVCC_ISO2_PowerFlow_AC#6", "PF_EVCC_ISO2_PowerFlow_AC#7")  # fmt: skip
 BY_REPORT = ("PF_EVCC_ISO20_Grid_AC#1", "PF_EVCC_ISO20_Grid_AC#2", "PF_EVCC_ISO20_Grid_AC_dynamic#1",
              "PF_EVCC_ISO20_PowerFlow_AC#3", "PF_EVCC_ISO20_PowerFlow_AC_BPT#1")  # fmt: skip
 
@@ -30,6 +30,12 @@ def test_what_only_a_meter_shows_is_not_judged_without_one(name: str) -> None:
     result = one(RUNS[name], Fault("", "", "evcc", (), apart))
     assert (result.verdict, result.cause) == (Verdict.INCONC, Cause.NO_METER), result.reason
     assert result.findings == []
+
+
+def test_nobody_sees_whether_a_schedule_is_followed_in_ac() -> None:
+    run = RUNS["CHX_SmartChargingScheduling_001"]
+    result = one(run, Fault("", "", "evcc", (), apart), PICS_CMN_CMN_ChargingMode="aC")
+    assert (result.verdict, result.cause) == (Verdict.INCONC, Cause.NO_METER), result.reason
 
 
 @pytest.mark.parametrize("name", BY_REPORT)

@@ -102,8 +102,12 @@ def _message(name: str) -> str:
 
 def done(run: Run) -> str:
     """What a run does, in words: its title, the state, then the first steps of its stimulus."""
-    sentence = course(run.case, run.steps[0], STEPS) if run.steps[0] else _scripted(run)
-    title = replace(run, variant=_unsaid(run.variant, sentence)).title
+    where = state(named) if (named := scripted.stands(run.variant)) else ""
+    sentence = course(run.case, run.steps[0], STEPS, stands=where) if run.steps[0] else _scripted(run)
+    unsaid = _unsaid(run.variant, sentence)
+    if where and where in sentence[:1].lower() + sentence[1:]:
+        unsaid = {key: value for key, value in unsaid.items() if key not in scripted.STATE}
+    title = replace(run, variant=unsaid).title
     return f"{title}. {sentence}" if sentence else title
 
 
@@ -114,18 +118,19 @@ def _scripted(run: Run) -> str:
     return capital(", ".join(filter(None, (stands, f"the tester {did}" if did else ""))))
 
 
-def course(case: Case, stimulus: Steps, most: int | None = None) -> str:
+def course(case: Case, stimulus: Steps, most: int | None = None, *, stands: str = "") -> str:
     """The state, then what the tester does, in one sentence.
 
     Args:
         most: number of steps that are told; None: all.
+        stands: the state, where a variant names another one than the case.
     """
     steps, before = [], ""
     for step in stimulus[:most]:
         steps.append(_told(step, before))
         before = str(step.get("send", before))
     did = ", then ".join(steps) + (", and so on" if len(steps) < len(stimulus) else "")
-    stands = "" if _later(case, stimulus) else _stands(case)
+    stands = stands or ("" if _later(case, stimulus) else _stands(case))
     sentence = ", ".join(filter(None, (stands, f"the tester {did}" if did else "")))
     return f"{sentence[:1].upper()}{sentence[1:]}"
 

@@ -178,10 +178,9 @@ async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
         following = await goes_on(tester, result, held)
         if following.name != "PreChargeReq":
             raise Failed(
-                f"{following.name} after isolation {word}",
-                cause=Cause.FAULT_IGNORED,
-                expected="no power after an isolation status that is not Valid or Warning",
-            )
+                f"{following.name} came after CableCheckRes Finished with isolation {word}",
+                cause=Cause.WRONG_MESSAGE, expected="PreChargeReq", observed=following.name,
+            )  # fmt: skip
     elif word != "No_IMD":
         await gives_up(tester, result, held)
     else:

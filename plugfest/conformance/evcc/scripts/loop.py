@@ -27,6 +27,8 @@ from v2g.physical import number, physical
 
 URGENT = 2.0
 """s until a vehicle that must stop at once has stopped."""
+NOTICE = 10
+"""s of NotificationMaxDelay, where the case names none."""
 LOWER, FOLLOWS = 8.0, 8.0
 """A per phase that an AC charger still supplies, and s for which this is watched."""
 BELOW = 1.0
@@ -162,11 +164,11 @@ async def below_least_ac(tester: TesterEvse, run: Run, result: Result) -> None:
         )  # fmt: skip
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop")
+@SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop", "PF_EVCC_DIN_Notification_Stop")
 async def stop_notification(tester: TesterEvse, run: Run, result: Result) -> None:
-    """StopCharging with a delay: PowerDelivery(Stop) within it."""
+    """StopCharging with a delay, in each response from now on: PowerDelivery(Stop) within it."""
     await charging(tester)
-    delay = int(run.variant["NotificationMaxDelay"])
+    delay = int(run.variant.get("NotificationMaxDelay", NOTICE))
     change_loop(tester, ("EVSENotification", "StopCharging"), ("NotificationMaxDelay", delay))
     await until_delivery(tester, result, "Stop", delay + 2.0)
 

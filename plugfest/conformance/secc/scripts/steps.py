@@ -29,8 +29,9 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
     expected = naming.response(type(message).__name__)
     result.saw(f"{expected} {' or '.join(codes)}", f"{arrival.name} {arrival.code}")
     if arrival.name != expected or (codes and arrival.code not in codes):
-        text = f"{arrival.name} with {arrival.code}"
-        raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=text, cause=Cause.UNWANTED_MESSAGE)
+        cause = Cause.WRONG_CODE if arrival.name == expected else Cause.UNWANTED_MESSAGE
+        text = f"{arrival.name} came with {arrival.code}"
+        raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=arrival.code, cause=cause)
     return arrival
 
 
