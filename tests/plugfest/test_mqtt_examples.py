@@ -54,3 +54,13 @@ def test_the_flow_is_whole() -> None:
     assert {end for node in flow() for wire in node.get("wires", ()) for end in wire} <= known
     topics = {node["topic"] for node in flow() if node["type"].startswith("mqtt ")}
     assert topics <= {f"{BASE}/{name}" for name in ("telemetry", "outcome/charger", "ack", "command", "state", "event")}
+
+
+def test_node_red_can_start_the_flow() -> None:
+    """It takes a property of a node without a tab that equals the id of such a node for a reference to it, so a broker
+    with the name of its host as id would wait for itself."""
+    shared = [node for node in flow() if "z" not in node and node["type"] != "tab"]
+    ids = {node["id"] for node in shared}
+    values = {str(value) for node in shared for key, value in node.items() if key != "id"}
+    assert ids & values == set()
+    assert {node["broker"] for node in flow() if node["type"] in ("mqtt in", "mqtt out")} == ids
