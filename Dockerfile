@@ -5,6 +5,6 @@ RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no
       iproute2 nftables openssl procps util-linux \
     && rm -rf /var/lib/apt/lists/*
 COPY . /src
-RUN pip install --no-cache-dir /src && rm -rf /src
+RUN pip install --no-cache-dir '/src[web]' && rm -rf /src
 WORKDIR /work
 ENTRYPOINT ["plugfest"]
