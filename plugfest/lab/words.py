@@ -25,7 +25,7 @@ def outset(network: Network, attenuation: float, loss: float) -> Iterator[str]:
     """Where the two ends are."""
     between = f"a simulated power line, {attenuation:g} dB" + (f", {loss:.0%} of the frames lost" if loss else "")
     yield (
-        f"lab {network.name}: charger in {network.namespace('charger')}, vehicle in {network.namespace('vehicle')},"
+        f"charger in {network.namespace('charger')}, vehicle in {network.namespace('vehicle')},"
         f" both on {INTERFACE}; between them {between if network.line else 'one cable, no power line'}"
     )
 
