@@ -19,6 +19,20 @@ COMES_BACK = 3.0
 ENDS_WITHIN = 5.0
 
 
+def from_elsewhere(host: str) -> str:
+    """The host for a browser to name; for all addresses of this host, the one that others are likely to reach."""
+    probe = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}.get(host)
+    if probe is None:
+        return host
+    family, target = probe  # an address for documentation; nothing is sent
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((target, 9))
+            return str(asked.getsockname()[0])
+    except OSError:  # no route there
+        return socket.gethostname()
+
+
 class Server:
     """Serves a hub.
 
@@ -53,7 +67,7 @@ class Server:
     def url(self) -> str:
         """Where a browser finds it, with the token."""
         assert self._socket is not None
-        host = "localhost" if self._address.host == "localhost" else self._address.host
+        host = from_elsewhere(self._address.host)
         place = f"[{host}]" if ":" in host else host
         token = f"?token={self._address.token}" if self._address.token else ""
         return f"http://{place}:{self._socket.getsockname()[1]}/{token}"
