@@ -12,7 +12,7 @@ from typing import Any
 
 from boundary.read import parse_record
 from plugfest.lines import SHOWN_TCP
-from slac.pilot import with_volts
+from slac.pilot import PAUSE, event_told, with_volts
 from v2g import naming
 from v2g.reading import body_of
 from v2g.terms import Terms
@@ -31,7 +31,7 @@ class Board:
     """State of the session under way, or of the last one.
 
     Attributes:
-        links: pilot, SLAC, SDP, TCP and TLS in words; absent if nothing is known.
+        links: pilot, SLAC, SDP, TCP and TLS in words, and a sleeping vehicle; absent if nothing is known.
         protocol: as agreed.
         state: name of the last exchange, like ``CurrentDemand``.
         since: loop time at which that state began, s.
@@ -98,8 +98,13 @@ class Board:
             case "plant":
                 self.measured(parse_record(event.note, "telemetry"), event.time)
             case "pilot":
-                self.links["pilot"], self.duty = event.name, event.note
-                self._happened(event.time, "*", f"pilot {with_volts(event.name)} {event.note}".rstrip())
+                if event.name not in PAUSE:
+                    self.links["pilot"], self.duty = event.name, event.note
+                elif event.name == "asleep":
+                    self.links["vehicle"] = "asleep"
+                else:
+                    self.links.pop("vehicle", None)
+                self._happened(event.time, "*", event_told(event.name, event.note))
             case "slac":
                 self._slac(event)
             case "sdp":

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from boundary.console import say
 from slac.pilot import LEGEND as PILOT
-from slac.pilot import with_volts
+from slac.pilot import event_told
 from v2g import naming, telling
 from v2g.reading import body_of
 from v2g.status import of_charger
@@ -90,7 +90,7 @@ class Lines:
             case "slac":
                 self._slac(event, time)
             case "pilot":
-                self._print(time, "*", f"pilot {with_volts(event.name)} {event.note}".rstrip())
+                self._print(time, "*", event_told(event.name, event.note))
             case "bench":
                 self._print(time, "#", f"{event.name}: {event.note}")
             case "tls" if event.name in _SHOWN_TLS:

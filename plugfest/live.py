@@ -35,7 +35,7 @@ REFRESH = 0.2
 TALL = 30
 """Minimum number of terminal lines for a legend."""
 BARS = "▁▂▃▄▅▆▇█"
-ORDER = ("pilot", "modem", "SLAC", "SDP", "TCP", "TLS")
+ORDER = ("pilot", "vehicle", "modem", "SLAC", "SDP", "TCP", "TLS")
 
 
 class _Text(Text):
@@ -176,7 +176,7 @@ class LiveView(View):
         line = _Text(overflow="ellipsis")
         for name in ORDER:
             if value := self.board.links.get(name):
-                good = value not in ("closed", "asking", "left", "none") and "failed" not in value
+                good = value not in ("closed", "asking", "left", "none", "asleep") and "failed" not in value
                 line.append(f"{name} ", style="dim")
                 line.append(self.board.pilot if name == "pilot" else value, style="green" if good else "yellow")
                 line.append("   ")

@@ -173,6 +173,17 @@ def with_volts(label: str) -> str:
     return f"{label} ({volts(State(letter))})" if letter in State.__members__ and len(label) <= 2 else label
 
 
+PAUSE = {"asleep": "vehicle asleep", "awake": "vehicle awake", "wake-up": "wake-up"}
+"""What else is told of the line in a pause, beside readings of the pilot, in words."""
+
+
+def event_told(name: str, note: str = "") -> str:
+    """What a pilot event says: a reading as ``pilot B2 (9 V) 5 % (by messages)``, or what happens in a pause."""
+    if name in PAUSE:
+        return f"{PAUSE[name]}{': ' if note and not note.startswith('for ') else ' '}{note}".rstrip()
+    return f"pilot {with_volts(name)} {note}".rstrip()
+
+
 LEGEND = ", ".join(
     f"{state.value} {level.nominal:g} V {words}"
     for (state, level), words in zip(

@@ -80,7 +80,9 @@ def made(network: Network, say: Callable[[str], None]) -> Iterator[None]:
         except OSError as why:
             if why.errno != errno.EADDRINUSE:
                 raise
-            raise UserError(f"a lab named {network.name} is already running; stop it, or choose another --name") from None
+            raise UserError(
+                f"a lab named {network.name} is already running; stop it, or choose another --name"
+            ) from None
         whole = Network(network.name)
         if any(map(namespaces.exists, whole.namespaces)):
             say("removed what an earlier lab had left behind")

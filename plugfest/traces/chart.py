@@ -10,7 +10,7 @@ from plugfest.traces import slac, text
 from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure
-from slac.pilot import with_volts
+from slac.pilot import event_told
 from v2g import naming
 from v2g.status import of_charger, of_vehicle
 from v2g.v2gtp import PAYLOAD_TYPES
@@ -177,8 +177,8 @@ def lines(rows: Iterable[Row], *, width: int = WIDTH) -> Iterator[str]:
 
 def _middle(entry: Entry, width: int) -> str:
     bare = entry.layer in _SPOKEN or entry.layer == "slac"
-    shown = with_volts(entry.name) if entry.layer == "pilot" else entry.name
-    name = visible(shown if bare else f"{entry.layer} {shown}")
+    shown = entry.name if bare else f"{entry.layer} {entry.name}"
+    name = visible(event_told(entry.name) if entry.layer == "pilot" else shown)
     name = name[: width - 8]
     if not entry.sender or (entry.layer not in _SPOKEN and entry.layer not in ("slac", "tls")):
         return f"│{f'· {name} ·':^{width}}│"

@@ -41,6 +41,17 @@ def message(time: float, name: str, direction: str = "tx") -> Event:
     return Event(time, "message", name, direction, message=object())
 
 
+def test_a_pause_leaves_the_pilot_as_it_is() -> None:
+    """Falling asleep and waking up are told on the pilot's layer, and are no state of it."""
+    board = Board()
+    board.begin(0.0)
+    board.observe(Event(1.0, "pilot", "B1"))
+    board.observe(Event(1.1, "pilot", "asleep"))
+    assert (board.pilot, board.links["vehicle"]) == ("B1 (9 V)", "asleep")
+    board.observe(Event(9.0, "pilot", "awake", note="the charger offers power again"))
+    assert (board.pilot, board.links.get("vehicle")) == ("B1 (9 V)", None)
+
+
 def test_the_board_follows_the_events() -> None:
     board = Board()
     board.begin(1.0)

@@ -295,8 +295,12 @@ def test_a_lab_is_paused_woken_broken_and_plugged_in_again(page: Page) -> None:
             press(page, "Pause")
             until(page, "#outcomes", "vehicle: paused")
             running.until("asleep")
+            until(page, "#state", "^paused$")
+            until(page, "#links", "vehicle *asleep")
             press(page, f"Wake ({side})")
             until(page, "#answer", "^done: wake")
+            until(page, "#state", "^[A-Z]")
+            assert not re.search("asleep|awake", page.inner_text("#links"))
         until(page, "#state", "^CurrentDemand$")
         act(page, "fault", fault="malfunction")
         until(page, "#ended", "EVSE_Malfunction")
@@ -459,6 +463,7 @@ def test_off_loopback_the_token_is_needed() -> None:
     server.start()
     try:
         place, _, token = server.url.partition("?token=")
+        assert "0.0.0.0" not in place  # a browser elsewhere could do nothing with it
         port = int(place.rsplit(":", 1)[1].rstrip("/"))
         assert len(token) >= 20
         for path in ("/", "/events", "/static/panel.js", "/?token=wrong"):

@@ -16,6 +16,7 @@ from slac.pilot import (
     count_toggles,
     current_of,
     duty_of,
+    event_told,
     read_duty,
     state_of,
     toggle,
@@ -234,4 +235,18 @@ def test_states_are_shown_with_their_volts() -> None:
     assert [with_volts(label) for label in ("A1", "B2", "C2", "F", "asleep", "?", "C?")] == [
         "A1 (12 V)", "B2 (9 V)", "C2 (6 V)", "F (-12 V)", "asleep", "? (level unknown)", "C? (6 V)",
     ]  # fmt: skip
+    assert event_told("C2", "5 % (by messages)") == "pilot C2 (6 V) 5 % (by messages)"
     assert LEGEND.startswith("A 12 V no vehicle, B 9 V connected, C 6 V ready, D 3 V")
+
+
+def test_what_happens_in_a_pause_is_no_state_of_the_pilot() -> None:
+    told = [
+        ("asleep", ""),
+        ("asleep", "for at most 5 s"),
+        ("awake", "the charger offers power again"),
+        ("wake-up", "B-C-B"),
+    ]
+    assert [event_told(*one) for one in told] == [
+        "vehicle asleep", "vehicle asleep for at most 5 s", "vehicle awake: the charger offers power again",
+        "wake-up: B-C-B",
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ from plugfest.traces.measure import Measure
 from plugfest.traces.report import svg
 from plugfest.traces.series import series
 from plugfest.traces.talks import Talk, talks
-from slac.pilot import LEGEND, with_volts
+from slac.pilot import LEGEND, event_told
 from v2g import naming
 
 MAX_ROWS = 400
@@ -131,7 +131,7 @@ def sequence(recording: Recording, findings: list[Finding], measures: list[Measu
             arrows.append(svg.Arrow("", f"… {row.hidden} more …", ""))
             continue
         shown = entry.name if entry.layer in ("message", "sdp", "slac") else f"{entry.layer} {entry.name}"
-        shown = f"pilot {with_volts(entry.name)}" if entry.layer == "pilot" else shown
+        shown = event_told(entry.name) if entry.layer == "pilot" else shown
         if entry.stream:
             shown = f"{shown} ({chart.stream_title(entry.stream)})"
         direction = entry.sender if entry.layer in ("message", "sdp", "slac", "tls") else ""

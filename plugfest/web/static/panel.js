@@ -7,8 +7,8 @@ import { Curves } from "./curves.js";
 import { listen } from "./recordings.js";
 import { Sequence } from "./sequence.js";
 
-const LINKS = ["pilot", "modem", "SLAC", "SDP", "TCP", "TLS"];
-const OFF = ["closed", "asking", "left", "none"];
+const LINKS = ["pilot", "vehicle", "modem", "SLAC", "SDP", "TCP", "TLS"];
+const OFF = ["closed", "asking", "left", "none", "asleep"];
 const ENDED = "the program has ended";
 const AGAIN = 2000; // ms
 const SIDES = { evcc: "vehicle", secc: "charger" };
@@ -31,7 +31,8 @@ function begin(about) {
 
 function showState(state) {
   find("protocol").textContent = state.protocol || "no protocol yet";
-  find("state").textContent = state.state || (state.ended ? "ended" : "waiting");
+  const quiet = state.links.vehicle === "asleep" ? "paused" : state.ended ? "ended" : "waiting";
+  find("state").textContent = state.state || quiet;
   find("since").textContent = state.state ? `from ${state.since.toFixed(1)} s on` : "";
   const ended = find("ended");
   ended.hidden = !state.ended;
