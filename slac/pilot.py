@@ -174,7 +174,7 @@ def with_volts(label: str) -> str:
 
 
 PAUSE = {"asleep": "vehicle asleep", "awake": "vehicle awake", "wake-up": "wake-up"}
-"""What else is told of the line in a pause, beside readings of the pilot, in words."""
+"""Pilot events of a pause that are not readings, in words."""
 
 
 def event_told(name: str, note: str = "") -> str:

@@ -42,7 +42,7 @@ def message(time: float, name: str, direction: str = "tx") -> Event:
 
 
 def test_a_pause_leaves_the_pilot_as_it_is() -> None:
-    """Falling asleep and waking up are told on the pilot's layer, and are no state of it."""
+    """Falling asleep and waking up are events of the pilot's layer, but not its states."""
     board = Board()
     board.begin(0.0)
     board.observe(Event(1.0, "pilot", "B1"))
