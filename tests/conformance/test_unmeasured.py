@@ -44,19 +44,30 @@ def test_what_a_vehicle_reports_is_judged_without_a_meter(name: str) -> None:
     assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
 
 
+def without_battery(system: Any) -> None:
+    """The vehicle measures the tester's voltage, but its battery does not hold it."""
+
+    def couple(evse: Evse) -> None:
+        power = simulated(evse)
+        assert power is not None
+        system.vehicle.sense = power.measure
+
+    system.couple = couple
+
+
 def test_an_output_without_a_battery_says_nothing_about_an_inlet() -> None:
     """Where the charger decides, it goes as far up as the vehicle allows, which its battery would not let happen."""
 
     def adjust(system: Any) -> None:
         sending("DC_ChargeLoopReq", deep("EVPresentVoltage", rational(330.0)), "iso20-dc")(system)
-
-        def couple(evse: Evse) -> None:
-            power = simulated(evse)
-            assert power is not None
-            system.vehicle.sense = power.measure
-
-        system.couple = couple
+        without_battery(system)
 
     result = one(RUNS["PF_EVCC_ISO20_PowerFlow_DC_dynamic#1"], Fault("", "", "evcc", (), adjust))
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
     assert not any("EVPresentVoltage" in str(one) for one in result.findings)
+
+
+def test_an_output_without_a_battery_says_nothing_about_the_precharge() -> None:
+    """Without current, it goes to the target of the loop at once, where a battery would hold it."""
+    result = one(RUNS["PF_EVCC_ISO20_Standby#1"], Fault("", "", "evcc", (), without_battery))
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
