@@ -28,6 +28,7 @@ from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
 from plugfest.conformance.virtual import VirtualLoop
 from plugfest.conformance.watch.line_watch import RULES as LINE
 from plugfest.conformance.watch.table import JUDGEMENTS
+from plugfest.traces import pcap
 from plugfest.traces.chain.steps import OTHER
 from plugfest.traces.checks import RULES
 from plugfest.traces.checks import judge as checked
@@ -102,7 +103,51 @@ REPORTS = Path(__file__).parents[1] / "data" / "reports"
 def test_what_is_not_there_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
     """A matching that nobody answered proves nothing about a charger, and the exit code says so."""
     assert main(["conformance", "judge", str(REPORTS / "one-request-unanswered.pcap"), "--sut", "secc"]) == 1
-    assert capsys.readouterr().out.startswith("Not judged: no ")
+    assert capsys.readouterr().out.startswith("Not judged: nothing that the charger sent was captured.")
+
+
+def one_way(path: Path, side: str, copy: Path) -> Path:
+    """A capture of what one side sent, as a mirror port of one direction gives it."""
+    with path.open("rb") as file:
+        packets = [item for item in pcap.read(file) if isinstance(item, pcap.Packet)]
+    own = {packets[entry.packet - 1].data[6:12] for entry in load(path).entries if entry.sender == side}
+    with copy.open("wb") as file:
+        out = pcap.Writer(file)
+        for packet in packets:
+            if packet.data[6:12] in own:
+                out.packet(packet.ns, packet.data, link=packet.link)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session of our own, SLAC included."""
+    path = tmp_path_factory.mktemp("captured") / "whole.pcapng"
+    assert main(["demo", "--fast", "--duration", "1", "--plain", "--pcapng", str(path)]) == 0
+    return path
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_one_direction_alone_blames_nobody(captured: Path, side: str, tmp_path: Path) -> None:
+    """The side that was captured breaks nothing that it keeps in the whole recording; the other is not judged."""
+    half = load(one_way(captured, side, tmp_path / "half.pcapng"))
+    seen, unseen, whole = judge(half, side), judge(half, OTHER[side]), judge(load(captured), side)
+    assert not seen.of(Answer.FAIL)
+    assert {one.rule for one in seen.of(Answer.FINDING)} <= {one.rule for one in whole.of(Answer.FINDING)}
+    assert len(seen.of(Answer.PASS)) > 50
+    who = {EVCC: "the vehicle", SECC: "the charger"}[OTHER[side]]
+    assert (unseen.answer, unseen.sentence) == (
+        Answer.NOT_JUDGED, f"Not judged: nothing that {who} sent was captured."
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("path", [path for path in files() if "DIN" in path.name], ids=lambda path: path.name)
+def test_one_direction_of_a_recording_blames_nobody(path: Path, side: str, tmp_path: Path) -> None:
+    """The same with real devices."""
+    half = load(one_way(path, side, tmp_path / "half.pcapng"))
+    assert judge(half, side).answer is Answer.PASS
+    assert judge(half, OTHER[side]).answer is Answer.NOT_JUDGED
 
 
 def test_machines_get_every_rule_with_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from boundary.text import capital, clause, counted
 from plugfest.conformance.recorded import runs as catalogue
 from plugfest.conformance.recorded.answer import Answer, Judged
-from plugfest.conformance.recorded.process import PROCESS, Side, View, messages
+from plugfest.conformance.recorded.process import PROCESS, Side, View, messages, uncaptured
 from plugfest.conformance.recorded.watched import of_watch
 from plugfest.conformance.watch.content import DIFFER
 from plugfest.traces import checks
@@ -93,6 +93,8 @@ def judge(recording: Recording, side: Side, roots: Roots | None = None) -> Verdi
         *_happened(own),
         *of_watch(view),
     ]
+    if why := uncaptured(view, side):  # what others sent shows no rule kept
+        rows = [replace(one, answer=Answer.NOT_JUDGED, text=why) if one.answer is Answer.PASS else one for one in rows]
     rows.sort(key=lambda one: list(Answer).index(one.answer))
     cases = _cases(view, rows)
     titles = tuple(dict.fromkeys(talk.title for talk in view.talks if talk.protocol))
@@ -140,16 +142,16 @@ def _sentence(view: View, answer: Answer, rows: Sequence[Judged], found: checks.
     side, who, diagnosis = view.side, view.who, found.diagnosis
     judged = [one for one in rows if one.answer is not Answer.NOT_JUDGED]
     if answer is Answer.NOT_JUDGED:
-        why = rows[0].text if rows else "it contains no session"
+        why = uncaptured(view, side) or rows[0].text if rows else "it contains no session"
         return f"Not judged: {why}."
     bad = [one for one in rows if one.answer is answer]
-    many = f"{len(judged)} rules that this recording can judge"
+    many = f"{counted(len(judged), 'rule')} that this recording can judge"
     if answer is Answer.FAIL:
         text = f"Failed: {who} breaks {len(bad)} of {many}; the first is {bad[0].rule}: {bad[0].text}"
     elif answer is Answer.FINDING:
         text = f"Passed with findings: {who} breaks none of {many}, and {_are(len(bad))} in doubt"
     else:
-        text = f"Passed: {who} keeps all {many}"
+        text = f"Passed: {who} keeps {'all' if len(judged) > 1 else 'the'} {many}"
     if diagnosis.failed and diagnosis.side == OTHER[side] and _present(view, OTHER[side]):
         text += f". The session failed, but not because of it: {clause(diagnosis.sentence)}"
     elif diagnosis.failed and answer is not Answer.FAIL:

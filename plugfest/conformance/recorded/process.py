@@ -95,12 +95,25 @@ def asked(view: View) -> str:
     """That a charger is silent proves something only where it, or its link, is known to be there."""
     if not any(entry.name == "SDPRequest" for entry in view.layer("sdp")):
         return "no SDPRequest in the recording"
-    there = any(entry.sender == view.side and entry.layer != "slac" for entry in view.recording.entries)
+    above = (entry for entry in view.recording.entries if entry.layer != "slac" and not _inferred(entry))
+    there = any(entry.sender == view.side for entry in above)
     return "" if there else f"nothing from {view.who} above the power line: its link may not have been up"
 
 
+def _inferred(entry: Entry) -> bool:
+    """That something is lost is noted for the side that sent it."""
+    return (entry.layer, entry.name) == ("tcp", "lost")
+
+
+def uncaptured(view: View, side: Side) -> str:
+    """A tap or a mirror port may show one direction alone: then a side is silent only to the recording."""
+    seen = any(entry.sender == side and not _inferred(entry) for entry in view.recording.entries)
+    return "" if seen else f"nothing that {WHO[side]} sent was captured"
+
+
 def connection(view: View) -> str:
-    return "" if view.layer("tcp") or view.talks else "no TCP connection in the recording"
+    there = view.layer("tcp") or view.talks
+    return uncaptured(view, view.side) if there else "no TCP connection in the recording"
 
 
 def tls(view: View) -> str:
@@ -109,7 +122,7 @@ def tls(view: View) -> str:
 
 def security(view: View) -> str:
     """What was secured, or should have been: the messages say which protocol it is."""
-    return "" if view.talks else tls(view) or messages(view)
+    return uncaptured(view, view.side) or ("" if view.talks else tls(view) or messages(view))
 
 
 def anchored(view: View) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from boundary.text import counted
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.recorded.answer import Answer, Judged
-from plugfest.conformance.recorded.process import View, messages, slac
+from plugfest.conformance.recorded.process import View, messages, slac, uncaptured
 from plugfest.conformance.recorded.watching import DOUBTED, MATCHING, PILOT, PLAIN, PLANT, SESSION, How
 from plugfest.conformance.watch.judgement import SPOKEN, Judgement, Side
 from plugfest.conformance.watch.line import LineRule
@@ -20,6 +20,7 @@ from plugfest.conformance.watch.table import JUDGEMENTS
 from plugfest.conformance.watch.talk import RECEIPT
 from plugfest.conformance.watch.violation import Violation
 from plugfest.conformance.watch.watch import Watch
+from plugfest.traces.chain.steps import OTHER
 from plugfest.traces.entries import SECC, Entry
 from plugfest.traces.talks import Talk
 from slac.copies import untagged
@@ -177,6 +178,8 @@ def _line_row(rule: LineRule, how: How, view: View, violations: dict[str, Violat
         return
     name, broken = f"slac-{rule.name}", violations.get(rule.name)
     why = how.unseen or (PILOT if rule.looks is not None else "")
+    if broken is not None:
+        why = why or uncaptured(view, OTHER[view.side])  # what the other end sent may have been the reason
     if broken is not None and not why:
         yield _broken(name, broken, how)
         return
