@@ -179,10 +179,13 @@ def test_session_ids_of_a_counter_or_a_clock_are_told_from_random_ones() -> None
     rng = random.Random(2)
     drawn = [rng.randbytes(8) for _ in range(400)]
     assert not any(follows(one, other) for one, other in itertools.combinations(drawn, 2))
-    assert follows((1_700_000_000).to_bytes(8, "big"), (1_700_086_400).to_bytes(8, "big"))
+    assert follows((1_700_000_000).to_bytes(8, "big"), (1_700_000_200).to_bytes(8, "big"))
+    assert follows((1_700_000_000).to_bytes(4, "little"), (1_700_000_200).to_bytes(4, "little"))
     assert follows((255).to_bytes(8, "big"), (256).to_bytes(8, "big"))
     # Four zero octets in front are allowed, and a shorter id is another kind of charger.
     assert not follows(bytes(4) + drawn[0][:4], bytes(4) + drawn[1][:4])
+    padded = [bytes(4) + rng.randbytes(4) for _ in range(200)]
+    assert not any(follows(one, other) for one, other in itertools.combinations(padded, 2))
     assert not follows(drawn[0][:4], drawn[0][:3])
 
 

@@ -171,13 +171,13 @@ for length in (1, 4):
     charger(
         f"session-id-{length}",
         f"DIN: session ids of {length} bytes",
-        CHARGER_DIN,
+        (*CHARGER_DIN, "PF_SECC_DIN_Leaves#1"),
         patches=((Visit, "new_session_id", lambda visit, length=length: visit.rng.randbytes(length - 1) + b"\7"),),
     )
 charger(
     "session-id-leading-zeros",
     "session ids begin with four zero bytes",
-    ALL,
+    (*ALL, "PF_SECC_ISO2_Leaves_DC#2"),
     patches=((Visit, "new_session_id", lambda visit: bytes(4) + visit.rng.randbytes(3) + b"\7"),),
 )
 

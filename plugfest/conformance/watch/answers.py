@@ -33,6 +33,8 @@ SAME_POWER = 0.02
 """Part of a power by which that of the same schedule may differ after a pause."""
 OFF = 1500.0
 """s by which two clocks of a charger may differ: less than any time zone."""
+SHORT = 2
+"""Octets of a session id that two random ones have in common by chance often enough to meet."""
 KNOWN = 1_000_000_000
 """s since 1970, below which a time was never set."""
 
@@ -78,7 +80,8 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     if given == heard.asked_id:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which the vehicle sent"
     earlier = [one.session_id or b"" for one in log.earlier("SessionSetupRes")]
-    if given in earlier:
+    by_chance = len(given) <= SHORT and earlier.count(given) < 2
+    if given in earlier and not by_chance:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which an earlier session had"
     if heard.schema != DIN.name and (near := next((one for one in earlier if follows(one, given)), None)):
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, hardly different from {near.hex()} before"
