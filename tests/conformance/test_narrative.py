@@ -32,6 +32,7 @@ def test_no_sentence_shows_the_notation_of_the_catalogue() -> None:
     assert [name for name, text in told.items() if "he tester " not in text] == []
     assert [text for name, text in told.items() if notation(BY_ID[name], text)] == []
     assert [text for text in told.values() if re.search(r"with \w+ (PICS|PIXIT)_", text)] == []
+    assert [text for text in told.values() if "{" in text.replace("[{ServiceID", "")] == []
 
 
 def test_each_state_has_words() -> None:

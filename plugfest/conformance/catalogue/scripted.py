@@ -12,6 +12,7 @@ DOES: Mapping[str, str] = {
     "EVCC_StaleSession": f"{ANSWERS}a session id that is {{id}}",
     "EVCC_BrokenRule": "sends a response that breaks a rule: {rule}",
     "EVCC_BrokenRule_Service": "sends a response that breaks a rule: {rule}",
+    "EVCC_AlarmBeforePower": f"{ANSWERS}an alarm, which lasts from then on",
     "EVCC_Danger": "reports a danger: {what}",
     "EVCC_ServiceSelected": "offers one service",
     "EVCC_Misfit": "offers {offer}",

@@ -165,14 +165,8 @@ def complete_goes_on(flow: Flow, said: Said) -> str:
 @BOOK.on("precharge-wrong", "precharge asks for the voltage of the battery", "IEC 61851-23", EVCC, Stage.LOOP)
 def precharge_wrong(flow: Flow, said: Said) -> str:
     """By the jump of the voltage when the battery is connected, after a precharge that the charger has ended."""
-    target, shown = flow.steps.precharge_volts, flow.shown
-    if (
-        flow.startled
-        or flow.plant.open
-        or flow.steps.reached is None
-        or target is None
-        or abs(flow.steps.reached - target) > JUMP
-    ):
+    target, reached, shown = flow.steps.precharge_volts, flow.steps.reached, flow.shown
+    if flow.startled or flow.plant.open or reached is None or target is None or abs(reached - target) > JUMP:
         return ""
     if shown is None or flow.steps.on_at is None or shown.stage is not Stage.LOOP or shown.volts is None:
         return ""

@@ -38,7 +38,7 @@ TELLS = 5.0
 @SCRIPTS.on("PF_SECC_ISO2_StartRefused_DC", "PF_SECC_ISO2_StartRefused_AC", "PF_SECC_DIN_StartRefused")
 async def start_refused(tester: TesterEv, run: Run, result: Result) -> None:
     """PowerDelivery(Start) from a charger that cannot deliver: refused with the code for it, and nothing is on."""
-    action = str(run.variant["charger"])
+    action = str(run.variant["operator"])
     await tester.until("ChargeParameterDiscovery" if tester.pics.ac else "PreCharge")
     await arrange(tester, action)
     tester.progress = "Start"
