@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from faults import FAULTS
 from faults.fault import Fault, deep, sending
 from faults.runs import RUNS, one
 
@@ -71,3 +72,13 @@ def test_an_output_without_a_battery_says_nothing_about_the_precharge() -> None:
     """Without current, it goes to the target of the loop at once, where a battery would hold it."""
     result = one(RUNS["PF_EVCC_ISO20_Standby#1"], Fault("", "", "evcc", (), without_battery))
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
+
+
+@pytest.mark.parametrize("name", ["PF_EVCC_ISO20_PowerFlow_DC#3", "PF_EVCC_ISO2_PowerFlow#3"])
+@pytest.mark.parametrize("reads", [True, False])
+def test_an_output_without_a_battery_says_nothing_about_power(name: str, *, reads: bool) -> None:
+    """It has the voltage of the target, and a vehicle divides the schedule's power by that of its battery."""
+    unread = next(fault for fault in FAULTS if fault.name == "ev-plan-unread-dc")
+    result = one(RUNS[name], Fault("", "", "evcc", (), without_battery, () if reads else unread.patches))
+    assert result.verdict is Verdict.PASS, result.reason
+    assert any("profile and schedule allow" in str(one) for one in result.findings) is not reads
