@@ -74,8 +74,10 @@ def test_an_output_without_a_battery_says_nothing_about_the_precharge() -> None:
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
 
 
-@pytest.mark.parametrize("name", ["PF_EVCC_ISO20_PowerFlow_DC#3", "PF_EVCC_ISO2_PowerFlow#3"])
-@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize(
+    ("name", "reads"),
+    [("PF_EVCC_ISO20_PowerFlow_DC#3", True), ("PF_EVCC_ISO2_PowerFlow#3", True), ("PF_EVCC_ISO2_PowerFlow#3", False)],
+)
 def test_an_output_without_a_battery_says_nothing_about_power(name: str, *, reads: bool) -> None:
     """It has the voltage of the target, and a vehicle divides the schedule's power by that of its battery."""
     unread = next(fault for fault in FAULTS if fault.name == "ev-plan-unread-dc")
