@@ -20,8 +20,9 @@ CAUSES = {
 def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
     """An outcome in words."""
     more = CAUSES.get(outcome.cause, "")
-    state = "completed" if outcome.ok else f"not completed ({more})" if more else "not completed"
     lines = list(_why(outcome, role))
+    done = "ended" if lines else "completed"  # what follows says what was wrong with it
+    state = done if outcome.ok else f"not completed ({more})" if more else "not completed"
     energy = f"{outcome.energy_wh / 1000:.3f} kWh"
     if outcome.discharged_wh:
         energy = f"{energy} into the vehicle, {outcome.discharged_wh / 1000:.3f} kWh out of it"

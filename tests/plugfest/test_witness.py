@@ -10,6 +10,7 @@ from bench import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plugfest.summary import summary
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import from_events
 from plugfest.virtual import run
@@ -114,3 +115,10 @@ def test_a_session_that_is_resumed_is_judged_as_one() -> None:
     resumed = Outcome(Cause.PEER, "refused")
     witness.sign({"vehicle": resumed})
     assert "WeldingDetectionReq" in resumed.verdict
+
+
+def test_an_end_with_a_fault_is_not_called_completed() -> None:
+    """A charger whose answer made the vehicle leave has served the session to its end, but the first line says more."""
+    faulty = Outcome(verdict="the charger is at fault: OK instead of OK_NewSessionEstablished")
+    assert next(summary(faulty, role="charger")).startswith("charger: session ended: the charger is at fault")
+    assert next(summary(Outcome(energy_wh=500.0), role="charger")) == "charger: session completed: 0.500 kWh in 0.0 s"
