@@ -19,6 +19,8 @@ from plugfest.traces import packets
 from v2g import v2gtp
 
 _ETHERNET, _RAW_IP = 1, 101
+_LOGGED = re.compile(r"(?P<label>.*?[\s=:])(?P<octets>(?:01[ :]?fe|80)(?:[ :]?[0-9a-f]{2})+)", re.IGNORECASE)
+_NO_WORDS = re.compile(r"[0-9a-fx\s:,;\\-]*", re.IGNORECASE)
 
 
 class OctetsError(ExiError):
@@ -63,6 +65,20 @@ def of_file(name: str) -> bytes | None:
     return read_bytes(Path(name)) if there else None
 
 
+def read(text: str) -> bytes:
+    """Octets however they are spelled, also at the end of a line of a log: words, then a V2GTP frame or an EXI stream.
+
+    Raises:
+        InputError: there are none.
+    """
+    line = _LOGGED.fullmatch(text.strip())
+    if line is not None:
+        tag = re.fullmatch(r"[a-z]{2} ", line["label"], re.IGNORECASE) and not re.search(r"[ :]", line["octets"])
+        if tag or not _NO_WORDS.fullmatch(line["label"]):
+            return spelled(line["octets"])
+    return spelled(text)
+
+
 def given(argument: str) -> bytes:
     """The octets that an argument spells, or that a file of that name holds, spelled or binary.
 
@@ -73,11 +89,11 @@ def given(argument: str) -> bytes:
     if content is None:
         if re.search(r"\.\w+$", argument):  # the name of a file; hex and base64 have no dots
             raise InputError(argument, "no such file")
-        return spelled(argument)
+        return read(argument)
     if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: text never starts with these
         return content
     try:
-        return spelled(content.decode("ascii"))
+        return read(content.decode("ascii"))
     except UnicodeDecodeError:
         return content
 

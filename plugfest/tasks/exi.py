@@ -11,7 +11,6 @@ from typing import TypeVar
 from boundary.choices import unknown
 from boundary.console import complain, flush, say_all
 from boundary.errors import InputError
-from boundary.octets import spelled
 from boundary.read import decoded, input_lines, parse_json
 from boundary.text import counted, dumps, visible, xml_line
 from exi import STANDARD, Decoded, DecodeError, Dialect, EncodeError, ExiError, read, xsd
@@ -223,7 +222,7 @@ def _filter(args: argparse.Namespace, split: Callable[[str], list[T]], convert: 
 
 
 def _pieces(args: argparse.Namespace) -> Callable[[str], list[Piece]]:
-    read = spelled if args.input in (None, "-") else octets.given
+    read = octets.read if args.input in (None, "-") else octets.given
     return lambda given: octets.pieces(read(given))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from boundary.errors import InputError
 from boundary.octets import spelled
 from plugfest.cli import main
-from plugfest.octets import pieces
+from plugfest.octets import pieces, read
 from plugfest.traces import packets, pcap
 from v2g import v2gtp
 
@@ -138,3 +138,29 @@ def test_what_else_it_could_be_is_reported(capsys: Capture) -> None:
     assert code == 0
     assert "AuthorizationReq" in said
     assert notes == "note: could also be ACDP_ConnectReq of ISO 15118-20 ACDP\n"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "responding (29bytes) = ", "[SNIFFER] EXI from 50094 to 15118 (21bytes) = ", "ED ", "Dh ", "DD ",
+        "2026-01-01 12:00:00,123 DEBUG EXI-encoded message (ns=urn:din:70121:2012:MsgDef): ", "payload: ", "rx=",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("octets", [EXI, EXI.upper(), RES, f"01fe800100000004{RES}"])
+def test_the_octets_of_a_line_of_a_log(label: str, octets: str) -> None:
+    """As other programs write them: with words before them."""
+    assert read(f"{label}{octets}\n") == bytes.fromhex(octets)
+    if len(label) > 3:
+        assert read(label + bytes.fromhex(octets).hex(" ")) == bytes.fromhex(octets)
+
+
+@pytest.mark.parametrize("text", ["ed 80 40 00 40", "12 34 80 40", "0x12, 0x80", "0102:80:40"])
+def test_octets_before_an_exi_header_are_no_label(text: str) -> None:
+    assert read(text) == spelled(text)
+
+
+@given(st.binary(min_size=1, max_size=60))
+def test_octets_alone_are_read_whole(data: bytes) -> None:
+    for text in (data.hex(), data.hex(" "), data.hex(":"), base64.b64encode(data).decode()):
+        assert read(text) == spelled(text)
