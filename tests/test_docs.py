@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import CEILING
 
-from plugfest import cli, config
+from plugfest import cli, completing, config
 from plugfest.commands import options
 from plugfest.conformance.scripting import page
 from v2g.rules.table import RULES
@@ -120,6 +120,31 @@ def foreign(where: Path) -> None:
     assert cli.main(["pki", "init", str(ours)]) == 0
     assert cli.main(["pki", "export", str(ours), str(where / "peer-venv/pki"), "--layout", "josev"]) == 0
     (where / "theirs.pem").write_bytes((ours / "iso2" / "chains" / "secc.pem").read_bytes())
+
+
+def test_what_other_programs_settings_become_exists() -> None:
+    """Each option and each key in the tables of docs/switching.md."""
+    tables = [
+        cell
+        for line in (DOCS / "switching.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+        for cell in [line.split("|")[2]]
+    ]
+    text = "\n".join(tables)
+    keys = set(re.findall(r"`((?:vehicle|charger)\.[a-z-]+)`", text))
+    named = set(re.findall(r"--[a-z-]+", text))
+    assert len(keys) > 5
+    assert keys - set(completing.settings()) == set()
+    known = {name for role in ("evcc", "secc", "lab") for name in options_of(role)}
+    assert named - known == set()
+
+
+def options_of(command: str) -> Iterator[str]:
+    """The options of a command without kinds."""
+    for action in cli.parser(command)._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices[command]._actions:
+                yield from inner.option_strings
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", DOCS / "iso20.md"], ids=lambda path: path.stem)
