@@ -84,3 +84,9 @@ def test_an_output_without_a_battery_says_nothing_about_power(name: str, *, read
     result = one(RUNS[name], Fault("", "", "evcc", (), without_battery, () if reads else unread.patches))
     assert result.verdict is Verdict.PASS, result.reason
     assert any("profile and schedule allow" in str(one) for one in result.findings) is not reads
+
+
+@pytest.mark.parametrize("name", ["PF_EVCC_ISO2_CurrentDemand_Limits#2", "PF_EVCC_DIN_Limits#2"])
+def test_a_limit_of_power_is_divided_by_the_voltage_of_the_battery(name: str) -> None:
+    result = one(RUNS[name], Fault("", "", "evcc", (), without_battery), PIXIT_EVCC_DC_TargetsAboveLimits="kept")
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
