@@ -68,6 +68,18 @@ def test_recordings_are_judged_as_they_were_when_looked_at(path: Path, side: str
     assert len(found.of(Answer.PASS)) > 40
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "judge.md"
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="the docs are not here (tests against the wheel)")
+@pytest.mark.parametrize(
+    "path", [path for path in files() if path.name == "vw-ac-iso2.pcap"], ids=lambda path: path.name
+)
+def test_the_sentence_on_the_page_is_what_is_said(path: Path) -> None:
+    """With the number of rules that this version judges."""
+    assert verdict_on(path.name, EVCC).sentence in " ".join(PAGE.read_text(encoding="utf-8").split())
+
+
 MADE = {"iso2-dc": (WAYS, TYPICAL[1:5:2]), "iso20-dc": (WAYS_20, TYPICAL_20[1:3])}
 """Mode -> ways to fail, and the messages that they are tried at."""
 
