@@ -47,6 +47,9 @@ TUPLES = (
     "TC_SECC_AC_VTB_PowerDelivery_011",
     "PF_SECC_DIN_PowerDelivery_OK",
     "PF_SECC_DIN_PowerDelivery_BadTuple",
+    "PF_SECC_ISO2_BrokenRule_DC#14",
+    "PF_SECC_ISO2_BrokenRule_DC#15",
+    "PF_SECC_ISO2_BrokenRule_AC#6",
 )
 FLOWS = tuple(f"PF_SECC_{name}_PowerFlow#{place}" for name in ("ISO2", "DIN") for place in (1, 9, 3))
 FLOW_AC = "PF_SECC_ISO2_PowerFlow_AC#1"
@@ -515,4 +518,16 @@ charger(
     "each message comes in segments of seven bytes",
     (*CHARGER_DC, *CHARGER_AC, *CHARGER_DIN),
     patches=IN_PIECES,
+)
+
+
+def _any_receipt(system: Any) -> None:
+    system.options.contracts.insists = False
+
+
+charger(
+    "any-receipt",
+    "receipts are kept, valid or not [V2G2-481]",
+    ("PF_SECC_ISO2_MeteringReceipt_Second_DC", "PF_SECC_ISO2_MeteringReceipt_Second_AC"),
+    _any_receipt,
 )

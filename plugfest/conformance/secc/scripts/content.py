@@ -94,6 +94,28 @@ def _power(watts: float) -> Change:
     return change
 
 
+def _schedule(pick: Callable[[list[int]], int]) -> Change:
+    """The id of a schedule that was not offered, picked from the ids that were."""
+
+    def change(tester: TesterEv, message: Any) -> Any:
+        listed = getattr(tester.responses["ChargeParameterDiscoveryRes"].SASchedules, "SAScheduleTuple", None)
+        if not listed:
+            raise Inconclusive("the charger offered no schedule", cause=Cause.POINTLESS)
+        return replaced(message, "SAScheduleTupleID", pick([one.SAScheduleTupleID for one in listed]))
+
+    return change
+
+
+def _least(ids: list[int]) -> int:
+    """The least id of all, which many chargers use; or of those that are not on offer."""
+    return min(set(range(1, 256)) - set(ids))
+
+
+def _next(ids: list[int]) -> int:
+    """The id beside those on offer."""
+    return min(set(range(2, 256)) - set(ids), key=lambda other: min(abs(other - one) for one in ids))
+
+
 def _progress(word: str) -> Change:
     def change(tester: TesterEv, message: Any) -> Any:
         tester.progress = word
@@ -149,6 +171,9 @@ WAYS: Mapping[str, Broken] = {
     ),
     "profile-order": Broken("PreCharge", "PowerDeliveryReq", _twice),
     "impossible, PowerDeliveryReq": Broken("PreCharge", "PowerDeliveryReq", _power(-1000.0)),
+    "schedule-not-offered, the least id": Broken("PreCharge", "PowerDeliveryReq", _schedule(_least)),
+    "schedule-not-offered, the next id": Broken("PreCharge", "PowerDeliveryReq", _schedule(_next)),
+    "schedule-not-offered, the least id, AC": Broken("ChargeParameterDiscovery", "PowerDeliveryReq", _schedule(_least)),
     "second-start, at once": Broken("PowerDelivery.Start", "PowerDeliveryReq", _progress("Start")),
     "second-start, in the loop": Broken("ChargingLoop", "PowerDeliveryReq", _progress("Start")),
     "no-cable-check": Broken("ChargeParameterDiscovery", "PowerDeliveryReq", _progress("Start")),

@@ -204,3 +204,14 @@ async def unselected(tester: TesterEv, run: Run, result: Result) -> None:
             f"{arrival.name} {arrival.code}, although the vehicle has not selected the parking service",
             expected="FAILED_SequenceError", observed=arrival.code, cause=Cause.ACCEPTED,
         )  # fmt: skip
+
+
+@SCRIPTS.on("PF_SECC_ISO20_AnotherService_OtherMode_DC", "PF_SECC_ISO20_AnotherService_OtherMode_AC")
+async def other_mode(tester: TesterEv, run: Run, result: Result) -> None:
+    """The second part of a session selects the other control mode: the parameter set of the first is over."""
+    await tester.until("AnotherService")
+    mode = "scheduled" if tester.pics.dynamic else "dynamic"
+    tester.pics = tester.pics.with_(PICS_CMN_ISO20_ControlMode=mode)
+    await tester.until("AnotherService.PowerDelivery.Start")
+    await tester.charge(3)
+    result.saw(f"the loop in {mode} mode", f"{tester.loop_request} answered in {mode} mode")

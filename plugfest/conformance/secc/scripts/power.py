@@ -25,7 +25,7 @@ FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 
 BEGINS = {
     "precharge": "CableCheck", "precharge in steps": "CableCheck", "power of the charger": "CableCheck",
-    "never ready": "ChargeParameterDiscovery",
+    "a schedule that falls": "CableCheck", "never ready": "ChargeParameterDiscovery",
     "current of the charger": "CableCheck", "voltage of the charger": "CableCheck", "slow steps": "SessionSetup",
     **dict.fromkeys(("limits told once", "power told once", "second session", "one phase", "less power"), "LINK"),
 }  # fmt: skip
@@ -35,7 +35,10 @@ CHANGES = 8
 FAR_BELOW = (0.35, 0.22, 0.1)
 """Parts of the limit, far below any, that come first."""
 LARGE = ("par_EVMaximumCurrent",)
-LARGER = ("limits of the charger", "power of the charger", "current of the charger", "voltage of the charger")
+LARGER = (
+    "limits of the charger", "power of the charger", "current of the charger", "voltage of the charger",
+    "a schedule that falls",
+)  # fmt: skip
 """Flows of a vehicle that only the charger limits."""
 SETTLES = 3.0
 """s for which an error or a target beyond the limits is held."""
@@ -51,7 +54,9 @@ LONG_AC = 180.0
 """The same for AC, where less flows, so that a meter that counts one phase of three is detected."""
 HIGH_VOLTAGE = 900.0
 """V, the limit of a vehicle for which power is what a charger runs out of first."""
-HIGH_VOLTAGES = {"power of the charger": HIGH_VOLTAGE, "voltage of the charger": 1500.0}
+HIGH_VOLTAGES = {
+    "power of the charger": HIGH_VOLTAGE, "a schedule that falls": HIGH_VOLTAGE, "voltage of the charger": 1500.0,
+}  # fmt: skip
 """Flow -> the same, and the limit of a vehicle for which voltage is."""
 MORE = 10.0
 """Factor on the usual limits, for a vehicle that only the charger limits."""

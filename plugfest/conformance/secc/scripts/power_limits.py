@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from plugfest.conformance.cause import Cause
@@ -23,7 +25,7 @@ from plugfest.conformance.secc.scripts.power import (
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive
 from v2g.physical import number, physical
-from v2g.rules.schedule import read
+from v2g.rules.schedule import Step, read
 
 UNTOLD = {"EVMaximumVoltageLimit": None, "EVMaximumCurrentLimit": None, "EVMaximumPowerLimit": None}
 """The limits of CurrentDemandReq, which are optional, left out."""
@@ -44,6 +46,8 @@ FIRST, WHOLE = 2.0, 4.8
 """s that an output has to reach the first of two precharge voltages, and s for both: the vehicle waits 7 s in all."""
 STUCK = 2.0
 """s for which it stays at the first before that counts."""
+SOON, AFTER = 120.0, 25.0
+"""s within which a schedule falls, and s after that: a charger has some time to follow it."""
 REACHED, APART = 20.0, 80.0
 """V by which a voltage is reached, and by which both differ at least."""
 
@@ -188,3 +192,41 @@ async def renegotiation(tester: TesterEv) -> None:
     tester.progress = "Renegotiate"
     await tester.exchange("PowerDeliveryReq")
     await asyncio.sleep(OPENS_LATE)
+
+
+@FLOWS.on("limits of a renegotiation")
+async def renegotiated_limits(tester: TesterEv) -> None:
+    """A vehicle that declares less current in a renegotiation, and in the loop names no limits and asks for more."""
+    amps, volts = limits(tester)
+    await ask(tester, amps * 0.8, volts, SETTLES, **UNTOLD)
+    await tester.until("Renegotiation")
+    tester.pics = tester.pics.with_(par_EVMaximumCurrent=amps * tester.rng.uniform(0.3, 0.5))
+    await tester.until("Renegotiation.PowerDelivery.Start")
+    if await ask(tester, amps * 0.8, volts, SETTLES, **UNTOLD):
+        await end_power(tester)
+
+
+@FLOWS.on("a schedule that falls")
+async def falls(tester: TesterEv) -> None:
+    """More power than a schedule allows, from before it falls until after that."""
+    plans = [read(one).steps for one in tester.responses["ChargeParameterDiscoveryRes"].SASchedules.SAScheduleTuple]
+    falling = ((place, _fall(steps)) for place, steps in enumerate(plans))
+    found = next(((place, second) for place, second in falling if second is not None), None)
+    if found is None:
+        raise Inconclusive(f"no schedule allows less power within {SOON:g} s", cause=Cause.POINTLESS)
+    tester.stimulus = dataclasses.replace(tester.stimulus, choice=found[0])
+    amps, volts = limits(tester)
+    tester.pics = tester.pics.with_(par_EVBatteryVoltage=volts * 0.92, par_EVTargetVoltage=volts * 0.96)
+    until = tester.now + found[1]
+    await tester.until("PowerDelivery.Start")
+    seconds = max(until - tester.now, 0.0) + AFTER
+    if await ask(tester, amps * tester.rng.uniform(1.1, 1.3), volts * 0.96, seconds, pace=CALM):
+        await end_power(tester)
+
+
+def _fall(steps: Sequence[Step]) -> int | None:
+    """The first second, not too far away, at which a schedule allows less, but not nothing; None: there is none."""
+    for before, after in itertools.pairwise(steps):
+        if before.milliwatts and after.milliwatts and after.milliwatts < before.milliwatts and after.start <= SOON:
+            return after.start
+    return None
