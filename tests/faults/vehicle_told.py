@@ -10,6 +10,7 @@ from faults.fault import charger, deep, sending, vehicle
 from faults.physics import unit
 from faults.vehicle_more import FLOW, FLOW_DIN, both, saying
 from plugfest.conformance.fields import replaced
+from slac.pilot import State
 from v2g.physical import physical
 
 SHORT = ("PF_EVCC_ISO2_PowerFlow#2", "PF_EVCC_DIN_PowerFlow#2")
@@ -111,3 +112,13 @@ vehicle("ev-energy-unit", "EVEnergyRequest is in W instead of Wh", *SHORT,
         adjust=saying("ChargeParameterDiscoveryReq", "EVEnergyRequest", 30_000, "W", 1))  # fmt: skip
 charger("ripple-unit", "EVSEPeakCurrentRipple is in volts", "PF_SECC_ISO2_PowerFlow#2",
         adjust=sending("ChargeParameterDiscoveryRes", unit("EVSEPeakCurrentRipple", "V")))  # fmt: skip
+
+
+def _never_back(self: Vehicle, state: State, right: Any = Vehicle.show) -> None:
+    if state is not State.B or self.pilot.state is State.B:
+        right(self, state)
+
+
+vehicle("ev-ac-stays-ready", "after PowerDelivery(Stop) the pilot stays in C until the plug is pulled",
+        "PF_EVCC_ISO2_PowerFlow_AC#1", "PF_EVCC_ISO20_PowerFlow_AC#1",
+        patches=[(Vehicle, "show", _never_back)])  # fmt: skip

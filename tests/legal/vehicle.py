@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ import evcc.iso2
 import evcc.iso20
 import evcc.schedule
 import v2g.memory
+from evcc.drive import Drive
 from legal.variant import (
     CLOSING_LATE,
     IN_PIECES,
@@ -31,6 +34,7 @@ from legal.variant import (
     tls,
     vehicle,
 )
+from slac.pilot import State
 from v2g import sdp
 from v2g.discovery import NothingFound
 from v2g.messages import appproto
@@ -378,3 +382,14 @@ vehicle(
 )
 
 vehicle("in-pieces-vehicle", "each message comes in segments of seven bytes", ALL, patches=IN_PIECES)
+
+
+@contextlib.asynccontextmanager
+async def _ready_again(drive: Drive, state: State, right: Any = evcc.iso2.pilot_moves) -> AsyncIterator[None]:
+    """Stays in C while it renegotiates."""
+    async with contextlib.nullcontext() if drive.ending.how == "renegotiate" else right(drive, state):
+        yield
+
+
+vehicle("ac-stays-ready-in-renegotiation", "in AC the pilot stays in C while the schedule is renegotiated",
+        ("PF_EVCC_ISO2_PowerFlow_AC#4",), patches=[(evcc.iso2, "pilot_moves", _ready_again)])  # fmt: skip

@@ -215,7 +215,7 @@ class Flow:
             self.asked.amps.set(0.0, now)
             self.asked.back.set(0.0, now)
             if said.progress != "Standby":
-                steps.stop_at = now
+                steps.stop_at, steps.renegotiates = now, said.progress == "Renegotiate"
 
     def _targets(self, said: Said) -> None:
         now = self.now

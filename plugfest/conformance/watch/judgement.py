@@ -46,7 +46,7 @@ class Judgement:
         shows: the same of a measurement.
         hears: the same of an answer, against what it answers and what came before in the run.
         names: of the answers that ``hears`` judges; empty: all.
-        sees: the same of what a charger shows on the control pilot.
+        sees: the same of what it shows on the control pilot.
         weight: what it does to the run.
         cause: what a run fails with.
     """
@@ -109,11 +109,11 @@ class Book:
 
         return register
 
-    def pilot(self, name: str, rule: str, source: str, *, cause: Cause) -> Callable[[Sees], Sees]:
-        """Registers a judgement of what a charger shows on the control pilot."""
+    def pilot(self, name: str, rule: str, source: str, side: Side = "secc", *, cause: Cause) -> Callable[[Sees], Sees]:
+        """Registers a judgement of what a side shows on the control pilot."""
 
         def register(function: Sees) -> Sees:
-            self.judgements.append(Judgement(name, rule, source, "secc", sees=function, cause=cause))
+            self.judgements.append(Judgement(name, rule, source, side, sees=function, cause=cause))
             return function
 
         return register

@@ -86,7 +86,7 @@ class Steps:
             ``reached`` the voltage told last.
         last_volts: the voltage that the charger told last, in any stage.
         on_at: PowerDelivery(Start) was answered well.
-        stop_at: PowerDelivery(Stop) or (Renegotiate) was asked for.
+        stop_at: PowerDelivery(Stop) or (Renegotiate) was asked for; ``renegotiates`` which of both.
         stopped_at: it was answered.
         failed_at: the charger refused a request.
         error_at: the vehicle reports an error, or that it is not ready, in the loop.
@@ -102,6 +102,7 @@ class Steps:
     last_volts: float | None = None
     on_at: float | None = None
     stop_at: float | None = None
+    renegotiates: bool = False
     stopped_at: float | None = None
     failed_at: float | None = None
     error_at: float | None = None

@@ -6,7 +6,9 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.limits import limit
+from plugfest.conformance.watch.log import Log
 from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.offered import Offered
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from slac.pilot import READY, State
 
@@ -32,6 +34,8 @@ SETTLED = 1.0
 MOVES_WITHIN = 0.25
 """s after PowerDeliveryReq in which the pilot moves in AC [V2G2-847, 848]."""
 
+STAYS = 1.0
+"""s after PowerDeliveryReq(Stop) in which it is surely back in B, by the clock of a bench."""
 EARLY = 0.05
 """s by which it may have moved before, by the clock of a bench."""
 
@@ -263,6 +267,16 @@ def pilot_ready_late(flow: Flow, said: Said) -> str:
         f"{said.name} comes {flow.now - flow.steps.stop_at:.1f} s after PowerDeliveryReq(Stop), "
         f"but the pilot is in {state.value}"
     )
+
+
+@BOOK.pilot("pilot-stays-ready", "in AC a vehicle goes back to B after PowerDeliveryReq(Stop)", "V2G2-848", EVCC,
+            cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_stays_ready(flow: Flow, log: Log, offered: Offered) -> str:
+    """Also after the end of the session, when no message comes any more."""
+    state, stop = _seen(flow), flow.steps.stop_at
+    if not flow.ac or state not in READY or stop is None or flow.steps.renegotiates or flow.now - stop < STAYS:
+        return ""
+    return f"the pilot is still in {state.value} {flow.now - stop:.1f} s after PowerDeliveryReq(Stop)"
 
 
 def pilot_seen(flow: Flow, state: State | None, digital: bool | None) -> None:

@@ -71,5 +71,5 @@ def heard(side: Side) -> Sequence[Judgement]:
 
 
 def seen(side: Side) -> Sequence[Judgement]:
-    """What judges a charger's end of the control pilot."""
+    """What judges a side's end of the control pilot."""
     return [one for one in JUDGEMENTS if one.side == side and one.sees is not None]

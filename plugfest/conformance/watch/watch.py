@@ -261,6 +261,13 @@ class Watch:
             assert judgement.sees is not None
             self._keep(judgement, judgement.sees(self.flow, self.log, self._offered))
 
+    def _stays_ready(self, now: float) -> None:
+        """Judges what the vehicle shows on the pilot, which may stay where it is without a message."""
+        self.flow.now = now
+        for judgement in self._seen:
+            assert judgement.sees is not None
+            self._keep(judgement, judgement.sees(self.flow, self.log, self._offered))
+
     def look(self, now: float, *, judged: bool = True) -> None:
         """Reads the plant once."""
         measured = self.measure() if self.measure is not None else None
@@ -291,6 +298,8 @@ class Watch:
         while True:
             await self._live.wait()
             self.look(loop.time())
+            if self.side == "evcc":
+                self._stays_ready(loop.time())
             if loop.time() > self._until:
                 self._live.clear()
             ends = self.flow.steps.stop_at is not None and loop.time() - self.flow.steps.stop_at < 1.0

@@ -50,6 +50,8 @@ LASTING = 40.0
 """s after which a vehicle tells its departure again; more than that."""
 ENDS = 45
 """s for which a schedule lasts that ends."""
+BACK_IN_B = 1.5
+"""s after the end of a session, for which its pilot is seen."""
 PATIENCE = 60.0
 """s after the request to stop within which the session ends."""
 
@@ -98,6 +100,8 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
             cause=Cause.WENT_ON, expected=f"the end of the session within {PATIENCE:g} s of StopCharging",
             observed="a session that goes on",
         )  # fmt: skip
+    if tester.pics.ac:
+        await asyncio.sleep(BACK_IN_B)
     last = getattr(tester.requests[-1].message, "ChargingSession", "")
     if tester.protocol is not ISO20 and last == "Pause":  # there, a pause needs an agreement
         result.find("the vehicle pauses a session that the charger has asked it to stop")
