@@ -62,16 +62,20 @@ def check(command: str) -> None:
         raise UserError(f"--peer {name}: not executable; `chmod +x {name}`, or name its interpreter first")
 
 
-async def run(bench: Bench, network: Network, cable: Cable, command: str, end: str, ready_after: float) -> int:
+async def run(
+    bench: Bench, network: Network, cable: Cable, command: str, end: str, ready_after: float, sessions: int | None
+) -> int:
     """Runs a program at ``end`` and our role at the other one, until one of them is over; returns the exit code.
 
     Args:
         command: for the shell.
         ready_after: s that a foreign charger has to start before our vehicle comes.
+        sessions: after how many our role is over; None: our vehicle after one, our charger never.
     """
     ours = ENDS[end]
+    role_name = "evcc" if ours == "vehicle" else "secc"
     own = msgspec.structs.replace(
-        bench, role="evcc" if ours == "vehicle" else "secc", interface=network.interface(ours)
+        bench, role=role_name, interface=network.interface(ours), sessions=sessions if ours == "charger" else None
     )
     async with line(network, cable, bench.seed or 1):
         role = None
@@ -82,7 +86,7 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
         try:
             if role is None:
                 await asyncio.sleep(ready_after)
-                role = asyncio.create_task(evcc.drive(own))
+                role = asyncio.create_task(_visits(own, program, sessions or 1))
             waiting = asyncio.create_task(program.wait())
             await asyncio.wait({role, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if role.done():
@@ -91,7 +95,8 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
                         await program.wait()
                 return role.result()
             if ours == "vehicle":  # the charger has gone: the vehicle says what it makes of that
-                return await role
+                code = await role
+                return code if sessions is None else program.returncode or 0
             if program.returncode:
                 complain(f"--peer {command}: ended with exit code {program.returncode}")
             return program.returncode or 0
@@ -100,6 +105,17 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
                 role.cancel()
                 await asyncio.gather(role, return_exceptions=True)
             await _ended(program)
+
+
+async def _visits(own: Bench, program: asyncio.subprocess.Process, sessions: int) -> int:
+    """Our vehicle comes to a foreign charger, a number of times; the exit code is that of the first failure."""
+    code = 0
+    for _ in range(sessions):
+        ended = await evcc.drive(own)
+        code = code or ended
+        if program.returncode is not None:
+            break
+    return code
 
 
 async def _started(command: str, namespace: str) -> asyncio.subprocess.Process:

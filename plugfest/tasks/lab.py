@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
                     args.peer,
                     getattr(args, "peer_end", "vehicle"),
                     getattr(args, "ready_after", READY_AFTER),
+                    getattr(args, "times", None),
                 )
             )
         return asyncio.run(both.run(bench, place, cable, getattr(args, "times", None)))

@@ -96,6 +96,18 @@ def test_a_program_takes_the_place_of_an_end(end: str) -> None:
 
 @pytest.mark.netns
 @needs_namespaces
+def test_the_vehicle_comes_as_often_as_it_is_told_to() -> None:
+    """A program that is the charger serves several sessions; when it ends, its exit code counts."""
+    command = [*PLUGFEST, "secc", "-i", "plc0", "--no-slac", "--quiet", "--sessions", "2", *PATIENT]
+    own = ["--sessions", "9", "--duration", "1"]
+    done = run(lab("--no-slac", "--peer-end", "charger", *own, "--peer", f"{' '.join(command)}; exit 5"))
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert done.stdout.count("vehicle: session completed") == 2
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
 def test_the_exit_code_is_that_of_the_program() -> None:
     """So that a test program can report failures."""
     assert run(lab("--no-slac", "--peer", "exit 5")).returncode == 5
