@@ -86,7 +86,9 @@ def test_an_output_without_a_battery_says_nothing_about_power(name: str, *, read
     assert any("profile and schedule allow" in str(one) for one in result.findings) is not reads
 
 
-@pytest.mark.parametrize("name", ["PF_EVCC_ISO2_CurrentDemand_Limits#2", "PF_EVCC_DIN_Limits#2"])
+@pytest.mark.parametrize(
+    "name", ["PF_EVCC_ISO2_CurrentDemand_Limits#2", "PF_EVCC_DIN_Limits#2", "PF_EVCC_DIN_PowerFlow#1"]
+)
 def test_a_limit_of_power_is_divided_by_the_voltage_of_the_battery(name: str) -> None:
     result = one(RUNS[name], Fault("", "", "evcc", (), without_battery), PIXIT_EVCC_DC_TargetsAboveLimits="kept")
     assert (result.verdict, result.reason) == (Verdict.PASS, "")

@@ -166,13 +166,9 @@ def profile_exceeded(flow: Flow, said: Said) -> str:
 @BOOK.on("profile-asked-more", "a vehicle stays within its own power profile", SPOKEN, EVCC, Stage.LOOP,
          weight=Weight.NOTED)  # fmt: skip
 def profile_asked_more(flow: Flow, said: Said) -> str:
-    """A finding: in DC, targets are wishes, and the charger clips them.
-
-    At the voltage of the battery, which is that of the precharge where the output has none behind it.
-    """
+    """A finding: in DC, targets are wishes, and the charger clips them."""
     granted = _granted(flow)
-    volts = flow.steps.precharge_volts if flow.plant.open else flow.shown.volts if flow.shown is not None else None
-    watts = (said.target_amps or 0.0) * (volts or 0.0)
+    watts = (said.target_amps or 0.0) * (flow.level or 0.0)
     seconds = flow.lasts("profile-asked-more", granted is not None and watts > _above(granted))
     if seconds <= FOLLOWS:
         return ""

@@ -132,6 +132,13 @@ class Flow:
         return self.steps.on_at is not None and self.steps.stop_at is None
 
     @property
+    def level(self) -> float | None:
+        """The voltage of the battery, V: as the charger reports it; without one behind the output, of the precharge."""
+        if self.plant.open:
+            return self.steps.precharge_volts
+        return self.shown.volts if self.shown is not None else None
+
+    @property
     def unanswered(self) -> bool:
         """The charger owes an answer for longer than it may."""
         return self.owed_since is not None and self.now - self.owed_since > ANSWERS

@@ -55,7 +55,7 @@ def power_own_limit(flow: Flow, said: Said) -> str:
     shown = flow.shown
     if most is None or most <= 0 or said.target_amps is None or shown is None or shown.stage is not Stage.LOOP:
         return ""
-    volts = shown.volts or 0.0
+    volts = flow.level or 0.0
     seconds = flow.lasts("power-own-limit", volts * said.target_amps > most * ABOVE)
     if seconds <= flow.terms.vehicle:
         return ""
