@@ -42,8 +42,8 @@ def add(commands: Any) -> None:
         metavar="S",
         help="seconds that a charger's program takes to start (default 1)",
     )
-    group.add_argument("--attenuation", type=FROM_ZERO, default=20.0, metavar="DB", help="of the cable (default 20)")
-    group.add_argument("--loss", type=number(0, 1), default=0.0, metavar="P", help="share of frames lost, 0 to 1")
+    group.add_argument("--attenuation", type=FROM_ZERO, metavar="DB", help="of the cable (default 20)")
+    group.add_argument("--loss", type=number(0, 1), metavar="P", help="share of frames lost, 0 to 1")
     group.add_argument("--sessions", dest="times", type=COUNT, metavar="N", help="end after N sessions")
     parser.add_argument("--tls", action="store_const", const="required", help="TLS with a temporary certificate")
     parser.add_argument(

@@ -12,6 +12,8 @@ from plugfest.errors import UserError
 from plugfest.lab import both, network, peer
 from plugfest.tasks import demo
 
+ATTENUATION = 20.0
+"""dB of the cable, unless told otherwise."""
 READY_AFTER = 1.0
 """s that a charger's program gets to start, unless told otherwise."""
 
@@ -20,11 +22,16 @@ def run(args: argparse.Namespace) -> int:
     for option in ("peer_end", "ready_after"):
         if hasattr(args, option) and not hasattr(args, "peer"):
             raise UserError(f"--{option.replace('_', '-')} is for the program of --peer COMMAND, which is missing")
+    if hasattr(args, "ready_after") and getattr(args, "peer_end", "") != "charger":
+        raise UserError("--ready-after is for a charger's program: add --peer-end charger")
     if hasattr(args, "peer"):
         peer.check(args.peer)
     bench = demo.bench_of(args)
+    for option in ("attenuation", "loss"):
+        if hasattr(args, option) and not bench.slac:
+            raise UserError(f"--{option} is for the simulated power line, and without SLAC there is none")
     place = network.Network(args.place, bench.slac)
-    cable = both.Cable(args.attenuation, args.loss)
+    cable = both.Cable(getattr(args, "attenuation", ATTENUATION), getattr(args, "loss", 0.0))
     with network.made(place, lambda text: complain(f"note: {text}")):
         if hasattr(args, "peer"):
             bench = msgspec.structs.replace(bench, plain=True)  # the terminal belongs to the program

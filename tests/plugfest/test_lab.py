@@ -189,6 +189,20 @@ def test_what_only_the_shell_can_tell_is_left_to_it(command: str) -> None:
     peer.check(command)
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--no-slac", "--attenuation", "30"], "--attenuation is for the simulated power line, and without SLAC"),
+        (["--no-slac", "--loss", "0"], "--loss is for the simulated power line, and without SLAC there is none"),
+        (["--peer", "true", "--ready-after", "3"], "--ready-after is for a charger's program: add --peer-end charger"),
+        (["--ready-after", "3"], "--ready-after is for the program of --peer COMMAND, which is missing"),
+    ],
+)
+def test_an_option_without_effect_is_refused(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["lab", "--name", NAME, *words]) == 2
+    assert text in capsys.readouterr().err
+
+
 def test_what_to_type_next_names_the_lab() -> None:
     """Commands that can be copied as they are."""
     lines = list(words.next_steps(network.Network("mine"), hands=True))
