@@ -80,7 +80,8 @@ WISHES: Mapping[str, Wish] = {
 
 @SCRIPTS.on(
     "PF_EVCC_ISO20_Notifications", "PF_EVCC_ISO20_Notifications_Pause", "PF_EVCC_ISO20_Notifications_Schedule",
-    "PF_EVCC_ISO20_Notifications_Metering", "PF_EVCC_ISO20_Notifications_Delay",
+    "PF_EVCC_ISO20_Notifications_Metering", "PF_EVCC_ISO20_Notifications_Metering_dynamic",
+    "PF_EVCC_ISO20_Notifications_Delay",
 )  # fmt: skip
 async def notifications(tester: TesterEvse, run: Run, result: Result) -> None:
     """A notification in the loop: the vehicle follows it in time."""

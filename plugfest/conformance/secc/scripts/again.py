@@ -13,6 +13,7 @@ from plugfest.conformance.secc.scripts.steps import answer
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
 from v2g import naming, signature, signed_parts
 from v2g.messages import iso2
 
@@ -145,10 +146,32 @@ async def contract_refused(tester: TesterEv, run: Run, result: Result) -> None:
         if not arrival.code.startswith("OK"):
             return
         tester.challenge = getattr(arrival.message, "GenChallenge", None)
+    await _is_refused(tester, result, arrival)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Contract_RefusedLater")
+async def refused_later(tester: TesterEv, run: Run, result: Result) -> None:
+    """A contract that its operator does not accept, who says so when the charger has already answered Ongoing."""
+    await tester.until("PaymentDetails")
+    arrival = await tester.exchange("AuthorizationReq")
+    if arrival.message.EVSEProcessing == "Finished":
+        raise Inconclusive("the charger decided at once", cause=Cause.POINTLESS)
+    if not await tester.act("refuse contract"):
+        raise Inconclusive("nothing on this bench can refuse the contract", cause=Cause.NO_ACTION)
+    await _is_refused(tester, result, arrival)
+
+
+async def _is_refused(tester: TesterEv, result: Result, arrival: Arrival) -> None:
+    """Asks until the charger has decided.
+
+    Raises:
+        Failed: it accepts the contract.
+    """
     until = tester.now + timer("V2G_EVCC_Ongoing_Timeout")
     while arrival.code.startswith("OK") and arrival.message.EVSEProcessing != "Finished" and tester.now < until:
         await tester.pause()
         arrival = await answer(tester, result, tester.make("AuthorizationReq"))
+    result.saw("FAILED", arrival.code)
     if arrival.code.startswith("OK"):
         raise Failed(
             f"{arrival.name} {arrival.code} {arrival.message.EVSEProcessing} for a contract that is not accepted",

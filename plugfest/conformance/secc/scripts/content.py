@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -226,9 +227,11 @@ async def broken_rule(tester: TesterEv, run: Run, result: Result) -> None:
     await closes(tester, result)
 
 
-@SCRIPTS.on("PF_SECC_ISO2_VehicleError_Loop", "PF_SECC_DIN_VehicleError_Loop")
+@SCRIPTS.on("PF_SECC_ISO2_VehicleError_Loop", "PF_SECC_DIN_VehicleError_Loop", "PF_SECC_ISO2_VehicleErrors_Loop")
 async def vehicle_error_in_the_loop(tester: TesterEv, run: Run, result: Result) -> None:
     """EVErrorCode while power flows: the charger refuses or reduces its current, and keeps it reduced."""
+    if "error" in run.variant:
+        tester.stimulus = dataclasses.replace(tester.stimulus, error=str(run.variant["error"]))
     await tester.until("ChargingLoop")
     message = _vehicle_error(tester, tester.make("CurrentDemandReq"))
     amps = 0.0

@@ -25,7 +25,7 @@ FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 
 BEGINS = {
     "precharge": "CableCheck", "precharge in steps": "CableCheck", "power of the charger": "CableCheck",
-    "a schedule that falls": "CableCheck", "never ready": "ChargeParameterDiscovery",
+    "a schedule that falls": "ChargeParameterDiscovery", "never ready": "ChargeParameterDiscovery",
     "current of the charger": "CableCheck", "voltage of the charger": "CableCheck", "slow steps": "SessionSetup",
     **dict.fromkeys(("limits told once", "power told once", "second session", "one phase", "less power"), "LINK"),
 }  # fmt: skip

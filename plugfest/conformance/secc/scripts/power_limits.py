@@ -215,6 +215,14 @@ async def falls(tester: TesterEv) -> None:
     if found is None:
         raise Inconclusive(f"no schedule allows less power within {SOON:g} s", cause=Cause.POINTLESS)
     tester.stimulus = dataclasses.replace(tester.stimulus, choice=found[0])
+    if tester.pics.ac:
+        until = tester.now + found[1] + AFTER
+        await tester.until("PowerDelivery.Start")
+        while tester.now < until:
+            await tester.charge(1)
+            await asyncio.sleep(CALM)
+        await end_power(tester)
+        return
     amps, volts = limits(tester)
     tester.pics = tester.pics.with_(par_EVBatteryVoltage=volts * 0.92, par_EVTargetVoltage=volts * 0.96)
     until = tester.now + found[1]
