@@ -150,12 +150,15 @@ def stop_ignored(flow: Flow, said: Said) -> str:
 
 @BOOK.on("stop-under-load", "a vehicle ramps down before PowerDelivery(Stop)", "ISO 17409", EVCC, Stage.DELIVERY)
 def stop_under_load(flow: Flow, said: Said) -> str:
-    """Not where the charger has reported an alarm, refused something, or says that it gives more than is asked for."""
+    """Not where the charger has reported an alarm, refused something, or says that it gives more than is asked for.
+
+    Nor where the time is over that it left for the stop; NotificationMaxDelay 0 leaves none.
+    """
     if not flow.terms.ramped or said.progress != "Stop" or not flow.flowing or flow.ending.alarm_at is not None:
         return ""
     target = flow.asked.amps.value
     wrong = flow.steps.failed_at is not None or flow.steps.error_at is not None
-    if flow.ac or wrong or not target or target <= SMALL_CURRENT:
+    if flow.ac or wrong or not target or target <= SMALL_CURRENT or flow.ending.wish_until <= flow.now:
         return ""
     told = flow.shown.amps if flow.shown is not None else None
     if told is not None and told > target + flow.terms.current(target, flow.slack):
