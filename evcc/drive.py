@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import copy
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -86,6 +86,7 @@ class Drive:
         error_code: error that this session made the vehicle report; "": the driver's setting applies.
         danger: why the vehicle must disconnect at once; "" if there is no reason.
         usable: the last request was answered properly, so another may be sent.
+        when_sent: called once when the vehicle sends a request of that name, "" any, after its pause.
         ending: why the session ended, as far as the script knows.
         paused: what a later session needs to resume this one.
         needs_told: mobility needs that the charger last named (ISO 15118-20).
@@ -118,6 +119,7 @@ class Drive:
     error_code: str = ""
     danger: str = ""
     usable: bool = True
+    when_sent: dict[str, Callable[[], object]] = field(default_factory=dict)
     ending: Ending = field(default_factory=lambda: Ending("stop", "completed"))
     paused: Paused | None = None
     needs_told: NeedsTold = field(default_factory=NeedsTold)
@@ -209,6 +211,9 @@ class Drive:
         pauses = self.vehicle.settings.pauses
         if pause := pauses.get(name, pauses.get("default", 0.0)):
             await asyncio.sleep(pause)
+        for key in (name, ""):
+            if sent := self.when_sent.pop(key, None):
+                sent()
         if self.stream == MAIN:
             self.beside.check()
             self.progress(naming.exchange(name))
@@ -330,15 +335,22 @@ class Drive:
             raise Aborted("stopped by the driver before charging")
 
     @contextlib.asynccontextmanager
-    async def within(self, timer: str, waiting_for: str) -> AsyncIterator[None]:
+    async def within(self, timer: str, waiting_for: str, *, from_request: bool = False) -> AsyncIterator[None]:
         """Limits the time of the enclosed block by a timer of the standard.
+
+        Args:
+            from_request: the timer starts when the next request is sent.
 
         Raises:
             TimedOut: the timer expired; with its name and value.
         """
         seconds = getattr(self.session.timing, timer)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if from_request else seconds) as limit:
+                if from_request:
+                    self.when_sent[""] = lambda: limit.reschedule(self.now + seconds)
                 yield
         except TimeoutError as why:
             raise TimedOut(self.session.protocol.timer(timer), seconds, waiting_for) from why
+        finally:
+            self.when_sent.pop("", None)

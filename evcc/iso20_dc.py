@@ -87,7 +87,7 @@ async def precharge(drive: Drive) -> None:
     """
     vehicle = drive.vehicle
     processing: types.processingType = "Ongoing"
-    async with drive.within("V2G_EVCC_PreCharge_Timeout", "the battery's voltage at the inlet"):
+    async with drive.within("V2G_EVCC_PreCharge_Timeout", "the battery's voltage at the inlet", from_request=True):
         while True:
             res = await drive.ask(
                 dc.DC_PreChargeReq(

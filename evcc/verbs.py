@@ -60,7 +60,9 @@ async def until_finished(
     seconds: float = getattr(drive.session.timing, timer)
     name = ""
     try:
-        async with asyncio.timeout(seconds if from_request else None) as limit:
+        async with asyncio.timeout(None) as limit:
+            if from_request:
+                drive.when_sent[""] = lambda: limit.reschedule(drive.now + seconds)
             while True:
                 request = make()
                 name = naming.exchange(type(request).__name__)
@@ -102,7 +104,7 @@ async def until_voltage(drive: Drive, make: Callable[[float, float], Request[Mea
         Aborted: the driver stopped.
     """
     vehicle = drive.vehicle
-    async with drive.within("V2G_EVCC_PreCharge_Timeout", "the battery's voltage at the inlet"):
+    async with drive.within("V2G_EVCC_PreCharge_Timeout", "the battery's voltage at the inlet", from_request=True):
         while True:
             current = min(vehicle.settings.precharge_current, PRECHARGE_CURRENT)
             response = await drive.ask(make(vehicle.battery.voltage, current))
@@ -230,17 +232,20 @@ async def ramp_down(
 async def pilot_moves(drive: Drive, state: State) -> AsyncIterator[None]:
     """Wraps a PowerDelivery exchange in AC: the pilot changes within 250 ms after the request [V2G2-847, 848].
 
-    If the exchange fails first, a pending change is dropped.
+    A vehicle may take its time before it sends the request. If the exchange fails first, a pending change is dropped.
     """
     show = drive.vehicle.show
     # Early in the window, because the charger answers only after it has seen the state.
     delay = drive.session.timing.V2G_EVCC_CPState_Change_Time / 5.0
-    timer = asyncio.get_running_loop().call_later(delay, show, state)
+    loop, pending = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    drive.when_sent["PowerDeliveryReq"] = lambda: pending.append(loop.call_later(delay, show, state))
     try:
         yield
         show(state)
     finally:
-        timer.cancel()
+        drive.when_sent.pop("PowerDeliveryReq", None)
+        for timer in pending:
+            timer.cancel()
 
 
 # ---------------------------------------------------------------------------------------------------------------

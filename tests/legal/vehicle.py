@@ -250,6 +250,19 @@ vehicle(
     VEHICLE_DIN,
     saying(ChargeParameterDiscoveryReq=late(30.0)),
 )
+_PAUSES = {"PowerDeliveryReq": 0.7, "CableCheckReq": 0.8, "default": 0.25}
+vehicle(
+    "slow-messages",
+    "0.25 s before each message, 0.7 s before PowerDeliveryReq",
+    (
+        *DC,
+        "PF_EVCC_DIN_CableCheck_Never",
+        "TC_EVCC_DC_VTB_WeldingDetectionOrSessionStop_001@din70121",
+    ),
+    settings(pauses=_PAUSES),
+)
+vehicle("slow-messages-ac", "the same in AC", (*VEHICLE_AC, "PF_EVCC_ISO2_RequestTiming"), settings(pauses=_PAUSES),
+        declared={"PICS_CMN_CMN_ChargingMode": "aC"})  # fmt: skip
 vehicle("slow-stop", "5 s before SessionStopReq", (*DC, *STOPS), saying(SessionStopReq=late(5.0)))
 
 vehicle(
