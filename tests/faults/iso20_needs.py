@@ -144,7 +144,7 @@ vehicle("20-ev-asks-after-60-s", "a request comes later than the charger waits",
 
 vehicle("20-ev-never-finished", "EVProcessing of precharge is Ongoing to the end", SHORT,
         adjust=sending("DC_PreChargeReq", with_(EVProcessing="Ongoing"), "iso20-dc"), reading=True)  # fmt: skip
-vehicle("20-ev-other-channel", "the channel for discharging is selected, and power flows in", BPT,
+vehicle("20-ev-other-channel", "the channel for discharging is selected, and power flows in", f"{EV}PowerFlow_BPT#1",
         adjust=sending("PowerDeliveryReq", lambda message: message if message.ChargeProgress != "Start" else
                        with_(BPT_ChannelSelection="Discharge")(message), "iso20"), reading=True)  # fmt: skip
 
