@@ -181,4 +181,7 @@ def test_the_session_looks_like_the_recorded_one(pair: tuple[str, str], tmp_path
     assert {n: both for n, both in wrong.items() if both != ([], [])} == {}
     mine, true = gaps(ours), gaps(theirs)
     off = {n: (mine[n], true[n]) for n in mine.keys() & true.keys() - special - {"supportedAppProtocolRes"}}
-    assert {n: both for n, both in off.items() if abs(both[0] - both[1]) > max(0.03, both[1] * 0.2)} == {}
+    # In AC our charger answers once it sees C, to which our vehicle goes 50 ms after its request.
+    waits = {"PowerDeliveryRes": 0.05} if ac or car.endswith("-ac") else {}
+    late = {n: one - waits.get(n, 0.0) - other for n, (one, other) in off.items()}
+    assert {n: off[n] for n, by in late.items() if abs(by) > max(0.03, off[n][1] * 0.2)} == {}
