@@ -141,6 +141,8 @@ def _put(group: Any, path: list[str], value: Any, schema: Schema) -> Any:
         if not rest:
             raise FieldError(f"{name} has {len(current)} entries, and no field {'.'.join(path[1:])}")
         made = [_put(each, rest, value, schema) if at in (None, n) else each for n, each in enumerate(current, 1)]
+    elif current is None and value is None:
+        return group  # what is absent has nothing to leave out
     else:
         made = build(known[name], {".".join(path[1:]): value}, None, name, schema)
     return msgspec.structs.replace(group, **{name: made})

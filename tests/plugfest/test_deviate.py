@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from plugfest import cli
+from plugfest import cli, fields
 from plugfest.mqtt.commands import Commands
+from v2g.messages import iso2, schema
 
 BENCH = """
 slac: false
@@ -44,3 +45,12 @@ def test_a_deviation_that_cannot_be_is_refused(role: str, facts: dict[str, objec
     answer = commands.perform({"do": "deviate", **facts})
     assert not answer["ok"]
     assert error in answer["error"]
+
+
+def test_what_is_absent_has_nothing_to_leave_out() -> None:
+    """A field left out of a group that is not there does not make that group, with an SoC of zero."""
+    stop = iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=1)
+    without = fields.put(stop, {"EVPowerDeliveryParameter.BulkChargingComplete": None}, schema("iso2"))
+    assert without == stop
+    changed = fields.put(stop, {"EVPowerDeliveryParameter.ChargingComplete": True}, schema("iso2"))
+    assert changed.EVPowerDeliveryParameter.ChargingComplete
