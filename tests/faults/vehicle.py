@@ -10,6 +10,7 @@ import evcc.charge
 import evcc.checks
 import evcc.contract
 import evcc.iso2
+import evcc.iso20_installation
 import evcc.vehicle
 import pki.delivery
 import secc.iso2
@@ -17,6 +18,7 @@ import secc.schedule
 import v2g.session
 import v2g.signature
 from faults.fault import async_nothing, deep, nothing, sending, timing, vehicle, with_
+from pki.profiles import Role
 from v2g.messages import iso2
 from v2g.streams import MAIN
 
@@ -263,6 +265,24 @@ vehicle(
     "whoever signs a delivered contract is believed",
     "PF_EVCC_ISO2_CertificateInstallation_Res#3",
     patches=[(evcc.contract, "check_chain", nothing)],
+)
+_check_chain = evcc.contract.check_chain
+
+
+def _any_leaf(drive: Any, chain: Any, wallet: Any, role: Any, whose: str, **more: Any) -> None:
+    """Any certificate below a root that the vehicle trusts will do."""
+    try:
+        _check_chain(drive, chain, wallet, role, whose, **more)
+    except evcc.contract.Undeliverable:
+        _check_chain(drive, chain, wallet, Role.SECC, whose, **more)
+
+
+vehicle(
+    "ev-any-leaf",
+    "a contract signed by any certificate below a known root is believed",
+    "PF_EVCC_ISO2_CertificateInstallation_Res#6",
+    "PF_EVCC_ISO20_Installation_Spoiled#6",
+    patches=[(evcc.contract, "check_chain", _any_leaf), (evcc.iso20_installation, "check_chain", _any_leaf)],
 )
 vehicle(
     "ev-any-emaid",

@@ -22,6 +22,9 @@ from secc.provisioning import LocalBackend
 from v2g import signature
 from v2g.credentials import Credential
 
+BY_CHARGER = "signed by a charger"
+"""A chain to the V2G root, whose leaf is no provisioning service's."""
+
 
 @SCRIPTS.on("PF_EVCC_ISO2_CertificateInstallation_Res")
 async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
@@ -40,6 +43,8 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     backend.issue = noting
     if what.startswith("SAProvisioning"):
         backend.provider = credential(bench.other[Role.CPS])
+    if what == BY_CHARGER:
+        backend.provider = credential(bench.store[Role.SECC])
     held = await hold(tester, "CertificateInstallationReq")
     response = await tester.good(held)
     if getattr(response, "ResponseCode", "") != "OK":
