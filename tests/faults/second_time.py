@@ -10,10 +10,12 @@ import evcc.iso20_metering
 import secc.agreed
 import secc.contract
 import secc.iso2
+from evcc.iso20_course import Course
 from faults.fault import answering, charger, vehicle
 from faults.physics import RUN
 from plugfest.conformance.stimulus import ERRORS
 from secc.visit import Visit
+from v2g.protocols.iso20 import RENEGOTIATION
 
 LIMITS, FALLS = "#20", "#21"
 """Power flows: limits declared in a renegotiation, a schedule that falls."""
@@ -108,3 +110,17 @@ def _scheduled_alone(drive: Any, *, dynamic: bool, right: Any = evcc.iso20_meter
 vehicle("20-ev-confirms-no-dynamic", "no metering confirmation in dynamic mode",
         "PF_EVCC_ISO20_Notifications_Metering_dynamic#1",
         patches=[(evcc.iso20_metering, "confirm", _scheduled_alone)])  # fmt: skip
+
+
+_RENEGOTIATED: list[Any] = []
+"""Sessions with a new schedule."""
+
+
+async def _once(course: Course, notification: str | None, right: Any = Course._renegotiate) -> None:
+    await right(course, None if course.drive in _RENEGOTIATED else notification)
+    if course.drive.beside.busy(RENEGOTIATION):
+        _RENEGOTIATED.append(course.drive)
+
+
+vehicle("20-ev-renegotiates-once", "the second wish for another schedule is ignored",
+        "PF_EVCC_ISO20_Renegotiation_Twice", patches=[(Course, "_renegotiate", _once)])  # fmt: skip

@@ -26,6 +26,8 @@ from v2g.protocols.iso20 import METERING, RENEGOTIATION
 
 GRACE = 2.0
 """s after NotificationMaxDelay within which the reaction must be seen: one round of the loop, and the ramp down."""
+TAKES_PART = 30.0
+"""s within which a vehicle renegotiates when the charger asks for it within 10 s."""
 
 Sign = Callable[[Arrival], bool]
 
@@ -322,6 +324,34 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
         tester.release()
         return
     await ends_beside(tester, result, held, answer, {name})
+
+
+def _agreed(tester: TesterEvse, place: int) -> bool:
+    """Whether the vehicle has renegotiated since then, or its session is over."""
+    later = tester.requests[place:]
+    return tester.over or any(one.stream == RENEGOTIATION and one.name == "PowerDeliveryReq" for one in later)
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Renegotiation_Twice")
+async def renegotiates_twice(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The charger wants another schedule, and later on again: the vehicle answers both."""
+    await charging(tester)
+    for which in ("first", "second"):
+        place = len(tester.requests)
+        tester.evse.request_renegotiation(10)
+        await tester.wait_for(functools.partial(_agreed, tester, place), TAKES_PART)
+        agreed = _agreed(tester, place) and not tester.over
+        result.saw(f"the {which} new schedule is agreed on", "agreed on" if agreed else tester.requests[-1].name)
+        if not agreed:
+            raise Failed(
+                f"the vehicle does not answer the {which} ScheduleRenegotiation of a session within {TAKES_PART:g} s",
+                expected="PowerDeliveryReq alongside the loop", cause=Cause.NO_REQUEST,
+            )  # fmt: skip
+        await loops_more(tester, 4)
+        if tester.over:
+            raise Failed(
+                f"the session ends after the {which} new schedule", expected="the loop", cause=Cause.CLOSED,
+            )  # fmt: skip
 
 
 async def ends_beside(tester: TesterEvse, result: Result, held: Arrival, answer: str, going_on: Set[str]) -> None:
