@@ -537,7 +537,7 @@ vehicle(
 vehicle("20-fast-loop", "20 ms between two messages of a loop", VEHICLE, settings(loop_delay=0.02))
 vehicle("20-slow-loop-ev", "0.24 s between two messages of a loop", VEHICLE, settings(loop_delay=0.24))
 vehicle("20-slow-start", "5 s before ServiceDiscoveryReq", VEHICLE, saying(ServiceDiscoveryReq=late(5.0)))
-vehicle("20-slow-parameters", "30 s before the charge parameters", VEHICLE,
+vehicle("20-slow-parameters", "30 s before the charge parameters", (*VEHICLE, f"{EV}Renegotiation_Twice"),
         saying(DC_ChargeParameterDiscoveryReq=late(30.0), AC_ChargeParameterDiscoveryReq=late(30.0)))  # fmt: skip
 vehicle("20-declines-tolerance", "a PowerTolerance is not confirmed", VEHICLE, settings(confirms_tolerance=False))
 vehicle(

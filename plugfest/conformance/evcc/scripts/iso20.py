@@ -26,8 +26,8 @@ from v2g.protocols.iso20 import METERING, RENEGOTIATION
 
 GRACE = 2.0
 """s after NotificationMaxDelay within which the reaction must be seen: one round of the loop, and the ramp down."""
-TAKES_PART = 30.0
-"""s within which a vehicle renegotiates when the charger asks for it within 10 s."""
+TAKES_PART = 60.0
+"""s within which a vehicle has renegotiated; it may take its time before each request."""
 
 Sign = Callable[[Arrival], bool]
 
