@@ -370,7 +370,7 @@ charger("20-slow-ramp", "the voltage rises by 100 V/s", (f"{PF}DC_PreCharge", *D
 charger(
     "20-slow-answers",
     "each answer before the loop after 1.4 s",
-    (*DC[:4], *AC[:4]),
+    (*DC[:4], f"{PF}AnotherService_OtherMode_AC", *AC[:4]),
     saying(
         **dict.fromkeys(
             ("SessionSetupRes", "AuthorizationSetupRes", "ServiceDiscoveryRes", "ServiceSelectionRes",
