@@ -101,7 +101,7 @@ async def resumed_needs(tester: TesterEvse, run: Run, result: Result) -> None:
     departs, departed = _needs(before)[0], _needs(after)[0]
     passed = after.time - before.time
     result.saw(f"DepartureTime {departs} s less {passed:.0f} s", str(departed))
-    if departs is not None and departed is not None and departed > departs - passed + MINUTES:
+    if departs is not None and departed is not None and departed > max(departs - passed, 0.0) + MINUTES:
         raise Failed(
             f"DepartureTime is {departed} s, {passed:.0f} s after {departs} s was told before the pause",
             cause=Cause.WRONG_FIELD, expected="a departure that comes nearer", observed=f"{departed} s",
