@@ -167,7 +167,7 @@ vehicle(
     saying(ChargeParameterDiscoveryReq=fields(MaxEntriesSAScheduleTuple=12)),
 )
 vehicle("departure", "a departure is said", ALL, settings(departure=7200))
-vehicle("departure-now", "the departure is always now, as a recorded car has it", ("PF_EVCC_ISO2_Resume_Needs",),
+vehicle("departure-now", "a departure of 0 s in each session, like a recorded car", ("PF_EVCC_ISO2_Resume_Needs",),
         saying(ChargeParameterDiscoveryReq=fields(DepartureTime=0)))  # fmt: skip
 vehicle(
     "conditioning",

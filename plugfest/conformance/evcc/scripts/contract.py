@@ -23,7 +23,7 @@ from v2g import signature
 from v2g.credentials import Credential
 
 BY_CHARGER = "signed by a charger"
-"""A chain to the V2G root, whose leaf is no provisioning service's."""
+"""Its chain leads to the V2G root, but its leaf belongs to a charger instead of a provisioning service."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_CertificateInstallation_Res")

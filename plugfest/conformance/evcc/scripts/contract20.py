@@ -54,7 +54,7 @@ async def working(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 PROVIDERS = ("provider of another PKI", BY_CHARGER)
-"""Signers of a contract that are no provisioning service of the vehicle's PKI."""
+"""Signers that a vehicle must not take for a provisioning service."""
 
 
 @SCRIPTS.on(
