@@ -22,22 +22,28 @@ def hardly_random(one: bytes, other: bytes) -> bool:
 
 UNSHARED, LEAST_SHARED = 3, 3
 """Octets in which two ids differ at most that do not come from a random source, and octets that they share at least."""
-STEP_BITS, STEP = 24, 256
-"""Two ids are close that differ by less than 1 in 2 ** STEP_BITS of all ids of that length, or by less than STEP."""
+STEP_BITS, STEP, HOUR = 24, 256, 4096
+"""Two ids are close that differ by less than 1 in 2 ** STEP_BITS of all ids of that length, or by less than STEP.
+
+From four octets on they are if they differ by less than HOUR, which is a clock in s.
+"""
+
+WORD = 4
+"""Octets of a clock in s."""
 
 
 def follows(one: bytes, other: bytes) -> bool:
     """Whether two session ids are so close that they come from a counter or a clock, not from a random source.
 
     Some devices draw 4 octets and fill up with zeros: octets that are zero in both ids do not count. Two random ids of
-    4 octets or more are that close once in 2 million comparisons at most.
+    4 octets or more are that close once in 250 000 comparisons at most.
     """
     if len(one) != len(other):
         return False
     pairs = [(left, right) for left, right in zip(one, other, strict=True) if left or right]
     if sum(left == right for left, right in pairs) >= max(LEAST_SHARED, len(pairs) - UNSHARED):
         return True
-    near = max(STEP, 1 << max(8 * len(pairs) - STEP_BITS, 0))
+    near = max(HOUR if len(pairs) >= WORD else STEP, 1 << max(8 * len(pairs) - STEP_BITS, 0))
     first, second = (bytes(octets) for octets in zip(*pairs, strict=True)) if pairs else (b"", b"")
     orders: tuple[Literal["big", "little"], ...] = ("big", "little")
     return any(abs(int.from_bytes(first, order) - int.from_bytes(second, order)) < near for order in orders)
