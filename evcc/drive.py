@@ -346,11 +346,25 @@ class Drive:
         """
         seconds = getattr(self.session.timing, timer)
         try:
-            async with asyncio.timeout(None if from_request else seconds) as limit:
-                if from_request:
-                    self.when_sent[""] = lambda: limit.reschedule(self.now + seconds)
+            async with self.limit(seconds, from_request=from_request) as limit:
+                if not from_request:
+                    limit.reschedule(self.now + seconds)
                 yield
         except TimeoutError as why:
             raise TimedOut(self.session.protocol.timer(timer), seconds, waiting_for) from why
-        finally:
-            self.when_sent.pop("", None)
+
+    @contextlib.asynccontextmanager
+    async def limit(self, seconds: float, *, from_request: bool = False) -> AsyncIterator[asyncio.Timeout]:
+        """A limit for the enclosed block, which starts when the next request is sent, or when it is rescheduled.
+
+        Raises:
+            TimeoutError: it has expired.
+        """
+        async with asyncio.timeout(None) as limit:
+            if from_request:
+                self.when_sent[""] = lambda: limit.reschedule(self.now + seconds)
+            try:
+                yield limit
+            finally:
+                if from_request:  # a request that was never sent must not start a limit that is over
+                    self.when_sent.pop("", None)

@@ -60,9 +60,7 @@ async def until_finished(
     seconds: float = getattr(drive.session.timing, timer)
     name = ""
     try:
-        async with asyncio.timeout(None) as limit:
-            if from_request:
-                drive.when_sent[""] = lambda: limit.reschedule(drive.now + seconds)
+        async with drive.limit(seconds, from_request=from_request) as limit:
             while True:
                 request = make()
                 name = naming.exchange(type(request).__name__)

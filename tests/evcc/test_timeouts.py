@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -10,8 +11,9 @@ import pytest
 from bench import MODES, Bench
 from spoil import CASES, HANDSHAKE, Spoiled, answer, assert_safe, assert_silent, full_bench, spoil
 
+from evcc.drive import Drive
 from evcc.options import Outcome
-from v2g.errors import TimedOut
+from v2g.errors import LocalError, TimedOut
 from v2g.outcome import Cause
 
 FORGIVEN = ("din", "WeldingDetectionReq")
@@ -143,3 +145,12 @@ async def test_the_session_has_to_be_set_up_in_time(mode: str) -> None:
     result = await spoil(bench, "SessionSetupReq", silence)
     assert "V2G_EVCC_CommunicationSetup_Timeout (20 s)" in result.outcome.reason
     assert result.ended == pytest.approx(20.0, abs=0.6)
+
+
+async def test_a_limit_that_is_over_waits_for_no_request() -> None:
+    """A request that was due, and was not sent, leaves nothing that the next one would start."""
+    drive: Any = SimpleNamespace(when_sent={}, now=0.0)
+    with pytest.raises(LocalError):
+        async with Drive.limit(drive, 5.0, from_request=True):
+            raise LocalError("out of order")
+    assert drive.when_sent == {}
