@@ -9,7 +9,7 @@ from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import contract
 from plugfest.conformance.secc.scripts.charging import AGAIN
-from plugfest.conformance.secc.scripts.steps import answer
+from plugfest.conformance.secc.scripts.steps import answer, arrange
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -125,13 +125,23 @@ async def next_vehicle(tester: TesterEv, run: Run, result: Result) -> None:
         await tester.pause()
 
 
-@SCRIPTS.on("PF_SECC_ISO2_Authorization_SecondSignature")
-async def second_signature(tester: TesterEv, run: Run, result: Result) -> None:
-    """A right signature, answered Ongoing, then a wrong one."""
+async def _undecided(tester: TesterEv) -> Arrival:
+    """The answer to a signed AuthorizationReq that the charger is still working on.
+
+    Raises:
+        Inconclusive: it has decided at once.
+    """
     await tester.until("PaymentDetails")
     arrival = await tester.exchange("AuthorizationReq")
     if arrival.message.EVSEProcessing == "Finished":
         raise Inconclusive("the charger decided at once", cause=Cause.POINTLESS)
+    return arrival
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Authorization_SecondSignature")
+async def second_signature(tester: TesterEv, run: Run, result: Result) -> None:
+    """A right signature, answered Ongoing, then a wrong one."""
+    await _undecided(tester)
     await _signed_wrongly(tester, result, "FAILED_SignatureError", "FAILED_ChallengeInvalid", "FAILED")
 
 
@@ -139,8 +149,7 @@ async def second_signature(tester: TesterEv, run: Run, result: Result) -> None:
 async def contract_refused(tester: TesterEv, run: Run, result: Result) -> None:
     """A contract that its operator does not accept: refused, with the contract or with the authorization."""
     await tester.until("PaymentServiceSelection")
-    if not await tester.act("refuse contract"):
-        raise Inconclusive("nothing on this bench can refuse the contract", cause=Cause.NO_ACTION)
+    await arrange(tester, "refuse contract")
     for name in ("PaymentDetailsReq", "AuthorizationReq"):
         arrival = await answer(tester, result, tester.make(name))
         if not arrival.code.startswith("OK"):
@@ -152,12 +161,8 @@ async def contract_refused(tester: TesterEv, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_SECC_ISO2_Contract_RefusedLater")
 async def refused_later(tester: TesterEv, run: Run, result: Result) -> None:
     """A contract that its operator does not accept, who says so when the charger has already answered Ongoing."""
-    await tester.until("PaymentDetails")
-    arrival = await tester.exchange("AuthorizationReq")
-    if arrival.message.EVSEProcessing == "Finished":
-        raise Inconclusive("the charger decided at once", cause=Cause.POINTLESS)
-    if not await tester.act("refuse contract"):
-        raise Inconclusive("nothing on this bench can refuse the contract", cause=Cause.NO_ACTION)
+    arrival = await _undecided(tester)
+    await arrange(tester, "refuse contract")
     await _is_refused(tester, result, arrival)
 
 
