@@ -254,15 +254,11 @@ class Watch:
 
     def _keeps_offering(self, now: float) -> None:
         """Judges what the charger shows on the pilot, once that has been there for a while."""
-        if now - self._offered.since < HELD - 1e-6:
-            return
-        self.flow.now = now
-        for judgement in self._seen:
-            assert judgement.sees is not None
-            self._keep(judgement, judgement.sees(self.flow, self.log, self._offered))
+        if now - self._offered.since >= HELD - 1e-6:
+            self._judge_pilot(now)
 
-    def _stays_ready(self, now: float) -> None:
-        """Judges what the vehicle shows on the pilot, which may stay where it is without a message."""
+    def _judge_pilot(self, now: float) -> None:
+        """Judges what the side under test shows on the pilot, which may stay where it is without a message."""
         self.flow.now = now
         for judgement in self._seen:
             assert judgement.sees is not None
@@ -299,7 +295,7 @@ class Watch:
             await self._live.wait()
             self.look(loop.time())
             if self.side == "evcc":
-                self._stays_ready(loop.time())
+                self._judge_pilot(loop.time())
             if loop.time() > self._until:
                 self._live.clear()
             ends = self.flow.steps.stop_at is not None and loop.time() - self.flow.steps.stop_at < 1.0
