@@ -152,18 +152,13 @@ def _sentence(view: View, answer: Answer, rows: Sequence[Judged], found: checks.
         text = f"Passed with findings: {who} breaks none of {many}, and {_are(len(bad))} in doubt"
     else:
         text = f"Passed: {who} keeps {'all' if len(judged) > 1 else 'the'} {many}"
-    if diagnosis.failed and diagnosis.side == OTHER[side] and _present(view, OTHER[side]):
+    if diagnosis.failed and diagnosis.side == OTHER[side] and not uncaptured(view, OTHER[side]):
         text += f". The session failed, but not because of it: {clause(diagnosis.sentence)}"
     elif diagnosis.failed and answer is not Answer.FAIL:
         text += f". The session ended early: {clause(diagnosis.sentence)}"
         if diagnosis.fault is Fault.CLOSED:
             text += ". That alone proves nothing against it: its reason may be outside the recording"
     return capital(text.rstrip(".")) + "."
-
-
-def _present(view: View, side: Side) -> bool:
-    """Whether anything of a side is in the recording."""
-    return any(entry.sender == side for entry in view.recording.entries)
 
 
 def _are(number: int) -> str:

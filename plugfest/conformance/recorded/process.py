@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from plugfest.traces.chain.steps import WHO
@@ -95,19 +95,20 @@ def asked(view: View) -> str:
     """That a charger is silent proves something only where it, or its link, is known to be there."""
     if not any(entry.name == "SDPRequest" for entry in view.layer("sdp")):
         return "no SDPRequest in the recording"
-    above = (entry for entry in view.recording.entries if entry.layer != "slac" and not _inferred(entry))
-    there = any(entry.sender == view.side for entry in above)
+    there = any(entry.layer != "slac" for entry in _captured(view, view.side))
     return "" if there else f"nothing from {view.who} above the power line: its link may not have been up"
 
 
-def _inferred(entry: Entry) -> bool:
-    """That something is lost is noted for the side that sent it."""
-    return (entry.layer, entry.name) == ("tcp", "lost")
+def _captured(view: View, side: Side) -> Iterator[Entry]:
+    """What a side has sent; that something is lost is noted for the side that sent it, and was not captured."""
+    for entry in view.recording.entries:
+        if entry.sender == side and (entry.layer, entry.name) != ("tcp", "lost"):
+            yield entry
 
 
 def uncaptured(view: View, side: Side) -> str:
     """A tap or a mirror port may show one direction alone: then a side is silent only to the recording."""
-    seen = any(entry.sender == side and not _inferred(entry) for entry in view.recording.entries)
+    seen = next(_captured(view, side), None) is not None
     return "" if seen else f"nothing that {WHO[side]} sent was captured"
 
 
