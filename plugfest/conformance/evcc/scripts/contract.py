@@ -5,25 +5,32 @@ What a vehicle stores cannot be seen from outside; the contract it pays with nex
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from pki import delivery
 from pki.profiles import Role
+from pki.store import Entry
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.scripts.steps import gives_up, goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
-from plugfest.conformance.sut.certificates import credential
+from plugfest.conformance.sut.certificates import Certificates, credential
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from secc.provisioning import LocalBackend
 from v2g import signature
 from v2g.credentials import Credential
 
-BY_CHARGER = "signed by a charger"
-"""Its chain leads to the V2G root, but its leaf belongs to a charger instead of a provisioning service."""
+SIGNERS: Mapping[str, Callable[[Certificates], Entry]] = {
+    "SAProvisioning chain from another root": lambda bench: bench.other[Role.CPS],
+    "provider of another PKI": lambda bench: bench.other[Role.CPS],
+    "signed by a charger": lambda bench: bench.store[Role.SECC],  # its chain leads to the V2G root as well
+}
+"""Signers of a contract that a vehicle must not take for a provisioning service."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_CertificateInstallation_Res")
@@ -41,10 +48,8 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
         return made[-1]
 
     backend.issue = noting
-    if what.startswith("SAProvisioning"):
-        backend.provider = credential(bench.other[Role.CPS])
-    if what == BY_CHARGER:
-        backend.provider = credential(bench.store[Role.SECC])
+    if what in SIGNERS:
+        backend.provider = credential(SIGNERS[what](bench))
     held = await hold(tester, "CertificateInstallationReq")
     response = await tester.good(held)
     if getattr(response, "ResponseCode", "") != "OK":

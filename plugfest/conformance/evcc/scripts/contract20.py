@@ -11,7 +11,7 @@ from typing import Any
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.evcc.scripts.contract import BY_CHARGER
+from plugfest.conformance.evcc.scripts.contract import SIGNERS
 from plugfest.conformance.evcc.scripts.steps import charging, goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
@@ -53,10 +53,6 @@ async def working(tester: TesterEvse, run: Run, result: Result) -> None:
         )  # fmt: skip
 
 
-PROVIDERS = ("provider of another PKI", BY_CHARGER)
-"""Signers that a vehicle must not take for a provisioning service."""
-
-
 @SCRIPTS.on(
     "PF_EVCC_ISO20_Installation_Delivered", "PF_EVCC_ISO20_Installation_Spoiled", "PF_EVCC_ISO20_Installation_Unusable"
 )
@@ -67,10 +63,8 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
         unusable = bench.contract(UNUSABLE[what])
         backend.issue = lambda emaid: unusable
     made = _noting(tester)
-    if what == "provider of another PKI":
-        backend.provider = credential(bench.other[Role.CPS])
-    if what == BY_CHARGER:
-        backend.provider = credential(bench.store[Role.SECC])
+    if what in SIGNERS:
+        backend.provider = credential(SIGNERS[what](bench))
     if what == "two contracts":
         backend.any_vehicle = [*backend.any_vehicle, "DEXYZC00000002"]
     held = await hold(tester, "CertificateInstallationReq")
@@ -88,7 +82,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
         case "two contracts":
             await _asks_again(tester, result, held, response, signed)
             return
-        case _ if what in UNUSABLE or what in PROVIDERS:
+        case _ if what in UNUSABLE or what in SIGNERS:
             pass
         case "signature by another key":
             signed = signature.sign_message(response, bench.other[Role.CPS].key, SET, tester.pics.grammar)
