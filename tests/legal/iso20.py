@@ -536,6 +536,11 @@ vehicle(
 )
 vehicle("20-fast-loop", "20 ms between two messages of a loop", VEHICLE, settings(loop_delay=0.02))
 vehicle("20-slow-loop-ev", "0.24 s between two messages of a loop", VEHICLE, settings(loop_delay=0.24))
+vehicle(
+    "20-slow-messages", "0.2 s before each message, and more before some",
+    (*VEHICLE, f"{EV}CableCheck_Ongoing", f"{EV}PreCharge_Never", f"{EV}PowerFlow_AC#1"),
+    settings(pauses={"PowerDeliveryReq": 0.7, "DC_CableCheckReq": 0.8, "DC_PreChargeReq": 0.4, "default": 0.2}),
+)  # fmt: skip
 vehicle("20-slow-start", "5 s before ServiceDiscoveryReq", VEHICLE, saying(ServiceDiscoveryReq=late(5.0)))
 vehicle("20-slow-parameters", "30 s before the charge parameters", (*VEHICLE, f"{EV}Renegotiation_Twice"),
         saying(DC_ChargeParameterDiscoveryReq=late(30.0), AC_ChargeParameterDiscoveryReq=late(30.0)))  # fmt: skip
