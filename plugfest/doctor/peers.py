@@ -25,7 +25,7 @@ async def modem(bench: Bench) -> list[Finding]:
         interfaces.find(name)
     except SetupError:
         return []
-    from slac.errors import SlacError  # SLAC takes time to load, and few benches have a modem
+    from slac.errors import ModemMissing, SlacError  # SLAC takes time to load, and few benches have a modem
     from slac.host import Host
     from slac.link import open_link
     from slac.modem import detect
@@ -41,7 +41,8 @@ async def modem(bench: Bench) -> list[Finding]:
     except SlacError as why:
         cause = "there is no modem on this cable, it has no power, or its kind is unknown"
         remedy = "fine if the peer is on a plain cable; otherwise check power, port and interface"
-        return [Finding("modem", "warning", str(why).partition(":")[0], cause, remedy)]
+        what = f"no modem answers on {name}" if isinstance(why, ModemMissing) else str(why).partition(":")[0]
+        return [Finding("modem", "warning", what, cause, remedy)]
     findings = [Finding("modem", "ok", str(found))]
     if found.others:
         findings.append(

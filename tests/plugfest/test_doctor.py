@@ -58,6 +58,7 @@ class TestInANamespace:
             wanted = ("interface", "IPv6", "privileges", "ports", "multicast", "certificates")
             assert {topic: marks(found)[topic] for topic in wanted} == dict.fromkeys(wanted, "ok")
             assert found["modem"][0]["mark"] == "warning"
+            assert found["modem"][0]["text"] == f"no modem answers on {made.secc_if}"
             assert found["clock"][0]["mark"] in ("ok", "warning", "unknown")
 
     @pytest.mark.parametrize(
