@@ -22,6 +22,7 @@ from plugfest.errors import UserError
 from plugfest.lab.both import Cable, line
 from plugfest.lab.network import INTERFACE, Network
 from plugfest.tasks import evcc, secc
+from v2g.outcome import Cause
 
 ENDS = {"vehicle": "charger", "charger": "vehicle"}
 """End of the foreign program -> ours."""
@@ -84,10 +85,13 @@ async def run(
             await asyncio.sleep(0)
         program = await _started(command, network.namespace(end))
         try:
-            if role is None:
-                await asyncio.sleep(ready_after)
-                role = asyncio.create_task(_visits(own, program, sessions or 1))
             waiting = asyncio.create_task(program.wait())
+            if role is None:
+                await asyncio.wait([waiting], timeout=ready_after)
+                if waiting.done():
+                    complain(f"--peer {command}: ended with exit code {program.returncode}, before our vehicle came")
+                    return program.returncode or int(Cause.NO_PEER)
+                role = asyncio.create_task(_visits(own, program, sessions or 1))
             await asyncio.wait({role, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if role.done():
                 with contextlib.suppress(TimeoutError):  # it may see the end by itself, and say something of it

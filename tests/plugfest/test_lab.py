@@ -116,6 +116,17 @@ def test_the_exit_code_is_that_of_the_program() -> None:
 
 @pytest.mark.netns
 @needs_namespaces
+def test_a_vehicle_does_not_come_to_a_charger_that_has_ended() -> None:
+    """It is not waited for either; the exit code is the program's, or that of a vehicle without a charger."""
+    for program, ended, code in (("exit 5", 5, 5), ("true", 0, 3)):
+        done = run(lab("--no-slac", "--peer-end", "charger", "--ready-after", "100000", "--peer", program))
+        assert done.returncode == code, done.stderr
+        assert f"--peer {program}: ended with exit code {ended}, before our vehicle came" in done.stderr
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
 def test_a_second_charger_on_an_interface_is_refused() -> None:
     """With and without SLAC, while the first one is ours; the interface is named from outside its namespace."""
     with link("pflab") as made:
