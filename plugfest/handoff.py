@@ -18,6 +18,7 @@ from evcc.options import Outcome as VehicleOutcome
 from evcc.stay import Stay, stay
 from plugfest import pilots
 from plugfest.controls import Interrupted
+from plugfest.defaults import ATTENUATION
 from plugfest.errors import UserError
 from secc.stay import serve_vehicles
 from slac import ev, evse
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from plugfest.controls import Controls
     from secc.arrivals import Arrivals
     from secc.outlet import Outlet
-
-ATTENUATION = 20.0
-"""dB: mean attenuation between the two ends of the demo's cable."""
 
 NOBODY_TALKS = 60.0
 """s for which a vehicle whose matching failed waits for the charger to end the 5 %: TT_EVSE_SLAC_init is at most 50."""

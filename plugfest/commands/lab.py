@@ -7,6 +7,7 @@ from typing import Any
 
 from plugfest.arguments import COUNT, FROM_ZERO, number
 from plugfest.commands import options
+from plugfest.defaults import ATTENUATION, READY_AFTER
 
 _DESCRIPTION = """\
 Makes two network namespaces, joins them by virtual cables and a simulated power line, and starts a charger in one and a
@@ -40,9 +41,9 @@ def add(commands: Any) -> None:
         "--ready-after",
         type=FROM_ZERO,
         metavar="S",
-        help="seconds that a charger's program takes to start (default 1)",
+        help=f"seconds that a charger's program takes to start (default {READY_AFTER:g})",
     )
-    group.add_argument("--attenuation", type=FROM_ZERO, metavar="DB", help="of the cable (default 20)")
+    group.add_argument("--attenuation", type=FROM_ZERO, metavar="DB", help=f"of the cable (default {ATTENUATION:g})")
     group.add_argument("--loss", type=number(0, 1), metavar="P", help="share of frames lost, 0 to 1")
     group.add_argument("--sessions", dest="times", type=COUNT, metavar="N", help="end after N sessions")
     parser.add_argument("--tls", action="store_const", const="required", help="TLS with a temporary certificate")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from plugfest.arguments import FROM_ZERO, number
+from plugfest.defaults import ATTENUATION
 
 _DESCRIPTION = """\
 Puts a simulated power line between two interfaces: what a vehicle's host sends into one comes out of the other as
@@ -34,7 +35,13 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("vehicle", metavar="VEHICLE-IFACE", help="interface to the vehicle's host")
     parser.add_argument("charger", metavar="CHARGER-IFACE", help="interface to the charger's host")
-    parser.add_argument("--attenuation", type=FROM_ZERO, default=20.0, metavar="DB", help="of the cable (default 20)")
+    parser.add_argument(
+        "--attenuation",
+        type=FROM_ZERO,
+        default=ATTENUATION,
+        metavar="DB",
+        help=f"of the cable (default {ATTENUATION:g})",
+    )
     parser.add_argument(
         "--neighbour",
         type=FROM_ZERO,

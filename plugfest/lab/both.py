@@ -26,6 +26,7 @@ from plugfest import handoff, outputs, pilots, plants, receipts, security, sessi
 from plugfest.config import actions
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
+from plugfest.defaults import ATTENUATION
 from plugfest.lab import words
 from plugfest.lab.network import Network
 from plugfest.parts import NotPossible
@@ -52,7 +53,7 @@ SETTLES = 1.0
 class Cable:
     """What is between the ends: mean attenuation, dB, and share of frames lost, 0 to 1."""
 
-    attenuation: float = handoff.ATTENUATION
+    attenuation: float = ATTENUATION
     loss: float = 0.0
 
 

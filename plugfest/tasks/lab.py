@@ -8,14 +8,10 @@ import asyncio
 import msgspec
 
 from boundary.console import complain
+from plugfest.defaults import READY_AFTER
 from plugfest.errors import UserError
 from plugfest.lab import both, network, peer
 from plugfest.tasks import demo
-
-ATTENUATION = 20.0
-"""dB of the cable, unless told otherwise."""
-READY_AFTER = 1.0
-"""s that a charger's program gets to start, unless told otherwise."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         if hasattr(args, option) and not bench.slac:
             raise UserError(f"--{option} is for the simulated power line, and without SLAC there is none")
     place = network.Network(args.place, bench.slac)
-    cable = both.Cable(getattr(args, "attenuation", ATTENUATION), getattr(args, "loss", 0.0))
+    cable = both.Cable(**{name: getattr(args, name) for name in ("attenuation", "loss") if hasattr(args, name)})
     with network.made(place, lambda text: complain(f"note: {text}")):
         if hasattr(args, "peer"):
             bench = msgspec.structs.replace(bench, plain=True)  # the terminal belongs to the program

@@ -19,7 +19,8 @@ from processes import PATIENT, PLUGFEST, run, started
 
 from boundary import namespaces
 from plugfest import cli
-from plugfest.lab import network, peer, words
+from plugfest.defaults import READY_AFTER
+from plugfest.lab import both, network, peer, words
 from v2g import interfaces
 from v2g.discovery import answering
 from v2g.errors import SetupError
@@ -212,6 +213,14 @@ def test_what_only_the_shell_can_tell_is_left_to_it(command: str) -> None:
 def test_an_option_without_effect_is_refused(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["lab", "--name", NAME, *words]) == 2
     assert text in capsys.readouterr().err
+
+
+def test_the_help_names_the_defaults_that_are_used() -> None:
+    """Of the cable, and of a charger's program."""
+    for command in (["lab"], ["slac", "line"]):
+        text = " ".join(run([*PLUGFEST, *command, "--help"]).stdout.split())
+        assert f"--attenuation DB of the cable (default {both.Cable().attenuation:g})" in text
+        assert command[0] == "slac" or f"takes to start (default {READY_AFTER:g})" in text
 
 
 def test_what_to_type_next_names_the_lab() -> None:
