@@ -107,6 +107,10 @@ class Wanted(NamedTuple):
     current: float
 
 
+BULK = 0.8
+"""SoC up to which most batteries take their full current."""
+
+
 class Battery:
     """A battery in use.
 
@@ -115,7 +119,6 @@ class Battery:
         rated: the ratings of the battery, whatever it requests now.
         soc: state of charge, 0 to 1.
         target_soc: where charging ends.
-        bulk_soc: where the fast part of charging ends; some messages need it.
         min_soc: where discharging ends.
         current: current at the last `step`, A; negative out of the battery.
         delivered_wh: energy that entered at the terminals, heat losses included.
@@ -129,7 +132,7 @@ class Battery:
         soc: float = 0.2,
         *,
         target_soc: float = 0.8,
-        bulk_soc: float = 0.8,
+        bulk_soc: float | None = None,
         min_soc: float = 0.1,
     ) -> None:
         """Raises ValueError for an SoC outside 0 to 1."""
@@ -139,12 +142,12 @@ class Battery:
             ("bulk_soc", bulk_soc),
             ("min_soc", min_soc),
         ):
-            if not 0.0 <= value <= 1.0:
+            if value is not None and not 0.0 <= value <= 1.0:
                 raise ValueError(f"{what} of {value:g} is outside 0 to 1")
         self.pack = self.rated = pack
         self.soc = soc
         self.target_soc = target_soc
-        self.bulk_soc = bulk_soc
+        self._bulk_soc = bulk_soc
         self.min_soc = min_soc
         self.current = 0.0
         self.delivered_wh = 0.0
@@ -188,6 +191,11 @@ class Battery:
     def drained(self) -> bool:
         """Whether the minimum SoC is reached, so that the battery gives nothing back."""
         return self.soc <= self.min_soc + 1e-9
+
+    @property
+    def bulk_soc(self) -> float:
+        """Where the fast part of charging ends; some messages need it. As given, or 0.8, or earlier at the target."""
+        return min(BULK, self.target_soc) if self._bulk_soc is None else self._bulk_soc
 
     @property
     def bulk_full(self) -> bool:

@@ -59,7 +59,7 @@ def make_battery(bench: Bench) -> Battery:
         kind,
         car.soc / 100.0,
         target_soc=car.target / 100.0,
-        bulk_soc=car.bulk / 100.0,
+        bulk_soc=None if car.bulk is None else car.bulk / 100.0,
         min_soc=car.minimum / 100.0,
     )
 

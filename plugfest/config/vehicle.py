@@ -73,7 +73,9 @@ class Vehicle(Section, kw_only=True, frozen=True):
     )
     soc: Annotated[Percent, Meta(description="state of charge at the start, %")] = 20.0
     target: Annotated[Percent, Meta(description="where charging ends, %")] = 80.0
-    bulk: Annotated[Percent, Meta(description="end of the fast part, %")] = 80.0
+    bulk: Annotated[
+        Percent | None, Meta(description="end of the fast part, %; by default 80, or the target if that is less")
+    ] = None
     minimum: Annotated[Percent, Meta(description="with bpt: no discharging below this state of charge, %")] = 10.0
     duration: Annotated[Seconds | None, Meta(description="stop after this many seconds of charging")] = None
     departure: Annotated[Whole | None, Meta(description="seconds until departure, told to the charger")] = None

@@ -140,3 +140,9 @@ def test_nonsense_is_refused() -> None:
     for volts, amps, seconds in ((math.nan, 1, 1), (400, math.inf, 1), (400, 1, -1)):
         with pytest.raises(ValueError, match="step of"):
             Battery().step(volts, amps, seconds)
+
+
+def test_bulk_ends_with_the_target_at_the_latest() -> None:
+    """A vehicle that charges to 60 % has no bulk phase up to 80 %, unless that is what it is made to say."""
+    assert (Battery().bulk_soc, Battery(target_soc=0.6).bulk_soc, Battery(target_soc=1.0).bulk_soc) == (0.8, 0.6, 0.8)
+    assert Battery(target_soc=0.6, bulk_soc=1.0).bulk_soc == 1.0
