@@ -30,8 +30,9 @@ HIGH_GRID = 1.1
 SAFE_VOLTAGE = 60.0
 """V: below this, DC is safe to touch; IEC 61851-23: an output is below it within 1 s after an emergency stop."""
 
-_LIMIT = 32767
-_COARSEST = 3
+LARGEST = 32767
+COARSEST = 3
+"""The largest Value and Multiplier of a PhysicalValue."""
 _POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
 
 
@@ -87,12 +88,12 @@ def physical(module: Any, amount: float, unit: str, finest: int = -1) -> Any:
         amount: in ``unit``; clipped to the largest PhysicalValue.
         finest: smallest multiplier to use, -3 to 3.
     """
-    for multiplier in range(finest, _COARSEST + 1):
+    for multiplier in range(finest, COARSEST + 1):
         value = round(amount / _POWERS[multiplier])
-        if -_LIMIT <= value <= _LIMIT:
+        if -LARGEST <= value <= LARGEST:
             return module.PhysicalValueType(Multiplier=multiplier, Unit=unit, Value=value)
-    limit = _LIMIT if amount > 0 else -_LIMIT
-    return module.PhysicalValueType(Multiplier=_COARSEST, Unit=unit, Value=limit)
+    limit = LARGEST if amount > 0 else -LARGEST
+    return module.PhysicalValueType(Multiplier=COARSEST, Unit=unit, Value=limit)
 
 
 class Quantities(Generic[P]):
@@ -114,7 +115,7 @@ class Quantities(Generic[P]):
             step = 10.0**finest
             amount = math.floor(amount / step + 1e-9) * step
         value = round(amount / _POWERS[finest])
-        if -_LIMIT <= value <= _LIMIT:
+        if -LARGEST <= value <= LARGEST:
             return self._kind(Multiplier=finest, Unit=unit, Value=value)  # type: ignore[call-arg]  # P has no bound
         return cast(P, physical(self._module, amount, unit, finest))
 
@@ -147,12 +148,12 @@ def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalN
         finest: smallest exponent to use, -3 to 3.
         down: round towards minus infinity, so that no limit is exceeded; otherwise to the nearest.
     """
-    for exponent in range(finest, _COARSEST + 1):
+    for exponent in range(finest, COARSEST + 1):
         scaled = amount / 10.0**exponent
         value = math.floor(scaled + 1e-9) if down else round(scaled)
-        if -_LIMIT <= value <= _LIMIT:
+        if -LARGEST <= value <= LARGEST:
             return RationalNumberType(Exponent=exponent, Value=value)
-    return RationalNumberType(Exponent=_COARSEST, Value=_LIMIT if amount > 0 else -_LIMIT)
+    return RationalNumberType(Exponent=COARSEST, Value=LARGEST if amount > 0 else -LARGEST)
 
 
 def signed(limit: RationalNumberType, *, negative: bool) -> RationalNumberType:

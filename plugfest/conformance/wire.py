@@ -14,6 +14,8 @@ from typing import Any
 
 import exi
 from boundary.choices import unknown
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.verdict import Inconclusive
 from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
@@ -205,6 +207,7 @@ class Wire:
         signature: Any = None,
         stream: int = MAIN,
         stamp: int | None = None,
+        facets: bool = False,
     ) -> None:
         """Sends a message, legal or not.
 
@@ -214,10 +217,14 @@ class Wire:
             stream: a side stream, by its payload type.
             header: fields of the V2GTP header to force.
             exi, frame: replace what is sent at that seam; None drops it.
+            facets: each value must be one that its field can have.
 
         Raises:
             ConnectionLost: the peer has closed.
+            Inconclusive: ``facets``, and a value is beyond its field: calculated, say, from a limit of the system.
         """
+        if facets:
+            self._check(message)
         session, kind, own = self.session, type(message), (self.session.id, self.session.clock)
         session.rewrite[kind] = lambda given: given  # what passes through this seam may break its facets
         if exi is not None:
@@ -258,12 +265,24 @@ class Wire:
         protocol = self.session.protocol
         return protocol.payload_types[protocol.set_of(type(message))]
 
-    def document(self, message: Any) -> bytes:
-        """The EXI bytes of a message in this session."""
+    def _check(self, message: Any) -> None:
+        """Raises Inconclusive where a field cannot have its value."""
+        try:
+            self.document(message, strict=True)
+        except exi.EncodeError as why:
+            text = f"{type(message).__name__} cannot say what this run asks for: {why}"
+            raise Inconclusive(text, cause=Cause.POINTLESS) from why
+
+    def document(self, message: Any, *, strict: bool = False) -> bytes:
+        """The EXI bytes of a message in this session.
+
+        Raises:
+            EncodeError: the bits cannot carry it; ``strict``: or a field cannot have its value.
+        """
         session = self.session
         protocol: Protocol = session.protocol
         document = protocol.wrap(message, session.id, None, session.clock())
-        return exi.encode(protocol.schema_of(type(message)), document, strict=False)
+        return exi.encode(protocol.schema_of(type(message)), document, strict=strict)
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -207,8 +207,12 @@ class TesterEvse:
 
         Args:
             deviation: see :meth:`.Wire.send`. A closed connection does not matter.
+
+        Raises:
+            Inconclusive: a value is beyond its field, unless ``facets`` is false.
         """
         self.tell(*FREES)
+        deviation.setdefault("facets", True)
         await self._send(message, **deviation)
 
     async def _send(self, message: Any, **deviation: Any) -> None:

@@ -106,7 +106,7 @@ class ChargerScript(Script):
             message = await self.se.good(self.arrival)
             if code is not None:
                 message = changed(message, ResponseCode=code)
-        await self.se.send(changed(message, **deviation), **seams)
+        await self.se.send(changed(message, **deviation), facets=False, **seams)
         self.se.release()
 
     async def next(self, within: float = 40.0) -> str:

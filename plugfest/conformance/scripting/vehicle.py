@@ -83,7 +83,7 @@ class VehicleScript(Script):
         if segments is not None:
             await self._in_segments(message, segments)
         else:
-            await self.ev.send(message, **deviation)
+            await self.ev.send(message, facets=False, **deviation)
         arrival = await self.ev.response(type(message).__name__, within)
         return arrival.message
 
@@ -104,7 +104,7 @@ class VehicleScript(Script):
             frame = data
             return None
 
-        await self.ev.send(message, frame=keep)
+        await self.ev.send(message, frame=keep, facets=False)
         position = 0
         for length in (*segments, len(frame)):
             if position < len(frame):
@@ -115,7 +115,7 @@ class VehicleScript(Script):
 
     async def post(self, message: Any, **deviation: Any) -> None:
         """Sends a request without waiting for the response."""
-        await self.ev.send(self._meant(message, deviation), **deviation)
+        await self.ev.send(self._meant(message, deviation), facets=False, **deviation)
 
     async def send_bytes(self, data: bytes) -> None:
         """Sends these bytes as they are, without a frame."""

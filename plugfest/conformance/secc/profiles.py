@@ -11,16 +11,32 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Inconclusive
 from v2g.messages import din70121 as din
 from v2g.messages import iso2
-from v2g.physical import milliwatts, physical
+from v2g.physical import COARSEST, LARGEST, milliwatts, physical
 
 
 def _higher(value: Any, factor: int = 1) -> Any:
-    """One step more than a power, or a multiple of it."""
+    """One step more than a power, or a multiple of it.
+
+    Raises:
+        Inconclusive: the charger offers as much as a message can carry, so that a vehicle cannot ask for more.
+    """
     if isinstance(value, int):
-        return value + 1 if factor == 1 else min(value * factor, 32767)
-    if factor == 1:
-        return iso2.PhysicalValueType(Multiplier=value.Multiplier, Unit="W", Value=value.Value + 1)
-    return physical(iso2, milliwatts(value) / 1000.0 * factor, "W", 0)
+        higher = value + 1 if factor == 1 else min(value * factor, LARGEST)
+        if not value < higher <= LARGEST:
+            raise _unheard_of(f"{value} W")
+        return higher
+    if factor > 1:
+        return physical(iso2, milliwatts(value) / 1000.0 * factor, "W", 0)
+    number, multiplier = value.Value + 1, value.Multiplier
+    if number > LARGEST:
+        number, multiplier = number // 10 + 1, multiplier + 1
+    if multiplier > COARSEST:
+        raise _unheard_of(f"{value.Value}E{value.Multiplier} W")
+    return iso2.PhysicalValueType(Multiplier=multiplier, Unit="W", Value=number)
+
+
+def _unheard_of(most: str) -> Inconclusive:
+    return Inconclusive(f"the charger offers {most}, and a profile cannot say more", cause=Cause.POINTLESS)
 
 
 def _pmax(tester: TesterEv) -> Any:

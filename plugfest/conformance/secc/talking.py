@@ -85,8 +85,14 @@ class Talking:
         return 2.0
 
     async def send(self, message: Any, **deviation: Any) -> None:
-        """Sends a request, with the deviations of :meth:`plugfest.conformance.wire.Wire.send`."""
+        """Sends a request, with the deviations of :meth:`plugfest.conformance.wire.Wire.send`.
+
+        Raises:
+            Failed: the connection is closed.
+            Inconclusive: a value is beyond its field, unless ``facets`` is false.
+        """
         wire = self.connection
+        deviation.setdefault("facets", True)
         if "signature" not in deviation and self.paying is not None:
             deviation["signature"] = self.paying.sign(message)
         try:

@@ -56,16 +56,17 @@ Change = Callable[[TesterEvse, Arrival, Any], Any]
 
 
 class Way(NamedTuple):
-    """Another answer: the request, and what becomes of its good response."""
+    """Another answer: the request, what becomes of its good response, and whether each field can have its value."""
 
     request: str
     change: Change
+    facets: bool = True
 
 
 async def ends_on(tester: TesterEvse, result: Result, way: Way) -> None:
     """The vehicle ends the session because of another answer."""
     held = await hold(tester, way.request)
-    await tester.reply(way.change(tester, held, await tester.good(held)))
+    await tester.reply(way.change(tester, held, await tester.good(held)), facets=way.facets)
     await gives_up(tester, result, held)
 
 

@@ -218,7 +218,7 @@ WAYS: Mapping[str, Way] = {
     "isolation-fault, PowerDeliveryRes": Way("PowerDeliveryReq", _put("EVSEIsolationStatus", "Fault")),
     "service-detail-other": Way("ServiceDetailReq", _put("ServiceID", 1)),
     "challenge, zero": Way("PaymentDetailsReq", _put("GenChallenge", bytes(16))),
-    "challenge, short": Way("PaymentDetailsReq", _put("GenChallenge", b"x")),
+    "challenge, short": Way("PaymentDetailsReq", _put("GenChallenge", b"x"), facets=False),
 }
 """Words of the catalogue, starting with the name of the rule -> how the rule is broken."""
 
