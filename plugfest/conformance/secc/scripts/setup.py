@@ -18,7 +18,7 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g import signature
 from v2g.messages import iso2
-from v2g.physical import physical
+from v2g.physical import physical, volts
 
 
 @SCRIPTS.on("PF_SECC_ISO2_ServiceDetail_Twice")
@@ -104,6 +104,8 @@ async def signature_forms(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 WRONG = "FAILED_WrongChargeParameter"
+LOW = 20.0
+"""V: less than most DC chargers can deliver."""
 
 
 def _parameter(variant: Mapping[str, Any], *, ac: bool) -> tuple[str, Any, tuple[str, ...]]:
@@ -111,7 +113,7 @@ def _parameter(variant: Mapping[str, Any], *, ac: bool) -> tuple[str, Any, tuple
     voltage, current = ("EVMaxVoltage", "EVMaxCurrent") if ac else ("EVMaximumVoltageLimit", "EVMaximumCurrentLimit")
     if "EVMaximumVoltageLimit" in variant:
         # An AC charger need not refuse it: some vehicles send their DC limits here.
-        return voltage, physical(iso2, 20.0, "V"), ("OK", WRONG) if ac else (WRONG,)
+        return voltage, physical(iso2, LOW, "V"), ("OK", WRONG) if ac else (WRONG,)
     if "EVMaximumCurrentLimit" in variant:
         return current, physical(iso2, 0.0, "A"), ("OK", WRONG)
     if "multipliers" in variant:
@@ -124,4 +126,12 @@ async def parameter_ranges(tester: TesterEv, run: Run, result: Result) -> None:
     """Charge parameters at the edge of what is allowed, and beyond."""
     await tester.until("Authorization")
     name, value, codes = _parameter(run.variant, ac=tester.pics.ac)
-    await answer(tester, result, replaced(tester.make("ChargeParameterDiscoveryReq"), name, value), *codes)
+    request = replaced(tester.make("ChargeParameterDiscoveryReq"), name, value)
+    if codes != (WRONG,):
+        await answer(tester, result, request, *codes)
+        return
+    arrival = await answer(tester, result, request, "OK", WRONG)
+    if arrival.code == "OK" and volts(arrival.message.EVSEChargeParameter.EVSEMinimumVoltageLimit) > LOW:
+        raise Failed("ChargeParameterDiscoveryRes came with OK", cause=Cause.WRONG_CODE, expected=WRONG)
+    if arrival.code == "OK":
+        raise Inconclusive(f"the charger delivers {LOW:g} V or less as well", cause=Cause.POINTLESS)
