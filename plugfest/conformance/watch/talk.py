@@ -138,8 +138,13 @@ class Talk:
         self.waits = working or STAGES.get(naming.exchange(self.last)) is Stage.PRECHARGE
 
     def refused(self, flow: Flow, why: str) -> None:
-        """The tester, which answers as a good charger does, has to refuse the last request."""
-        if flow.startled or flow.ending.alarmed or flow.steps.failed_at is not None or flow.steps.error_at is not None:
+        """The tester, which answers as a good charger does, has to refuse the last request.
+
+        Not where it has changed an answer: then it judges by an offer that the vehicle has not seen.
+        """
+        if self.free or flow.startled or flow.ending.alarmed:
+            return
+        if flow.steps.failed_at is not None or flow.steps.error_at is not None:
             return
         self._add(
             flow, "refused-request", f"a charger refuses {why}", "a charger can accept each request",
