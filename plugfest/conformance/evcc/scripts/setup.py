@@ -10,11 +10,11 @@ from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.good import Override
-from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, hold
+from plugfest.conformance.evcc.scripts.steps import PACE, delivers, gives_up, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
 from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import replaced
-from plugfest.conformance.verdict import Failed, Result
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g.protocols import DIN
 
 
@@ -70,14 +70,23 @@ async def din_offer(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_ServiceDiscovery_NoCommonPayment", "PF_EVCC_ISO2_ServiceDiscovery_NoCommonMode")
 async def nothing_in_common(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger offers only a payment method or an energy transfer that the vehicle does not support."""
+    """The charger offers only a payment method or an energy transfer that the vehicle does not support.
+
+    A vehicle with a contract may pay externally too.
+    """
     held = await hold(tester, "ServiceDiscoveryReq")
     response = await tester.good(held)
     if run.case.id.endswith("Payment"):
-        response = replaced(response, "PaymentOption", ["ExternalPayment" if tester.pics.pnc else "Contract"])
+        option = "ExternalPayment" if tester.pics.pnc else "Contract"
+        response = replaced(response, "PaymentOption", [option])
     else:
+        option = ""
         response = replaced(response, "EnergyTransferMode", ["DC_core" if tester.pics.ac else "AC_three_phase_core"])
     await tester.reply(response)
+    if option == "ExternalPayment":
+        await tester.wait_for(lambda: tester.after(held) or tester.over, PACE)
+        if any(getattr(one.message, "SelectedPaymentOption", "") == option for one in tester.after(held)):
+            raise Inconclusive("the vehicle pays with a contract, or externally", cause=Cause.POINTLESS)
     await gives_up(tester, result, held)
 
 
