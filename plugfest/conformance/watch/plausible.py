@@ -84,11 +84,14 @@ def limits_move(flow: Flow, said: Said) -> str:
 @BOOK.on("remaining-impossible", "remaining times are plausible: full comes after bulk, within days", SPOKEN,
          EVCC, Stage.LOOP)  # fmt: skip
 def remaining_impossible(flow: Flow, said: Said) -> str:
+    """The order of the two is that of BulkSOC and FullSOC, where a vehicle told them."""
     full, bulk = said.to_full, said.to_bulk
     for seconds, name in ((full, "RemainingTimeToFullSoC"), (bulk, "RemainingTimeToBulkSoC")):
         if seconds is not None and not -1.0 <= seconds <= DAYS:
             return f"{said.name} has {name} {seconds:g} s"
-    if full is not None and bulk is not None and bulk > full + ROUNDING:
+    told = flow.parameters
+    backwards = told is not None and (told.bulk_soc or 0) > (told.full_soc or 100)
+    if full is not None and bulk is not None and bulk > full + ROUNDING and not backwards:
         return f"{said.name} has RemainingTimeToBulkSoC {bulk:g} s and RemainingTimeToFullSoC {full:g} s"
     return ""
 

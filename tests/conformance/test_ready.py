@@ -1,0 +1,64 @@
+"""Devices as they were recorded in the field: their campaigns blame none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from faults.runs import RUNS
+from ready import READY, Ready
+
+from plugfest.conformance.campaign.execute import execute
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.sut.own_system import bench_for, own_system
+from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.virtual import VirtualLoop
+
+SAMPLE = 4
+"""Runs of each device in every suite; ``make slow`` has all."""
+EACH = pytest.mark.parametrize("device", READY, ids=lambda device: device.label)
+
+
+def carry_out(device: Ready, run: Run) -> Result:
+    """A run against a device, with what is declared for it."""
+
+    async def main() -> Result:
+        async with own_system(run, device.pics, adjust=device.adjust) as system:
+            return await execute(run, system, bench_for(run, device.pics))
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main())
+
+
+def check(device: Ready, runs: list[Run]) -> None:
+    """Each of them passes; notes and readings may come, nothing that counts as a failure."""
+    results = {run.id: carry_out(device, run) for run in runs}
+    blamed = {
+        name: (result.verdict.word, result.reason, list(map(str, result.findings)))
+        for name, result in results.items()
+        if result.verdict is not Verdict.PASS or any(finding.severity.fails for finding in result.findings)
+    }
+    assert blamed == {}
+
+
+@EACH
+def test_a_campaign_blames_no_ready_device_in_a_sample(device: Ready) -> None:
+    runs = device.runs()
+    check(device, random.Random(device.label).sample(runs, SAMPLE))
+
+
+@EACH
+def test_what_a_ready_device_cannot_show_is_not_held_against_it(device: Ready) -> None:
+    """A run that finds nothing to judge is inconclusive; one that fails does so for what was recorded."""
+    for expected, names in ((Verdict.INCONC, device.pointless), (Verdict.FAIL, device.breaks)):
+        found = {name: carry_out(device, RUNS[name]).verdict for name in names}
+        assert found == dict.fromkeys(names, expected)
+
+
+@pytest.mark.slow
+@EACH
+def test_a_campaign_blames_no_ready_device(device: Ready) -> None:
+    runs = device.runs()
+    assert len(runs) > 150
+    check(device, runs)
