@@ -15,6 +15,7 @@ from plugfest.conformance.verdict import Result, Verdict
 from plugfest.conformance.virtual import VirtualLoop
 
 EXECUTABLE = [run for run in runs() if not executable(run)]
+BY_ID = {run.id: run for run in EXECUTABLE}
 
 
 def carry_out(run: Run, pics: Pics | None = None) -> Result:
@@ -33,8 +34,8 @@ def carry_out(run: Run, pics: Pics | None = None) -> Result:
 EVERY = 2
 """Of the variants of a case, every second is in every suite; the others are left to ``make slow``, and in ISO 15118-20,
 whose sessions begin with a TLS handshake of P-521, all but the first."""
-IN_AC = 3
-"""Of the runs that hold for AC too, every third."""
+SOME = 50
+"""Of the runs that are declared in another way, every fiftieth."""
 
 
 def in_every_suite(run: Run) -> bool:
@@ -59,22 +60,65 @@ def test_our_own_role_passes(run: Run) -> None:
     assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
 
 
-IN_EITHER = [run for run in EXECUTABLE if run.protocol == "iso15118-2" and run.case.mode.energy not in ("ac", "dc")]
-"""Runs that hold for AC as for DC; the others are tried with what their case asks for."""
+AC = {"PICS_CMN_CMN_ChargingMode": "aC"}
+OTHERWISE: dict[str, tuple[dict[str, object], ...]] = {
+    "iso15118-2": (AC,),
+    "iso15118-20": (
+        AC,
+        {**AC, "PICS_CMN_ISO20_BPT": True},
+        {"PICS_CMN_ISO20_BPT": True},
+        {"PICS_CMN_ISO20_MCS": True},
+        {"PICS_CMN_ISO20_ControlMode": "dynamic"},
+    ),
+}
+"""What a system may declare that cases leave open: they are tried with what they ask for, and with each of these."""
 
 
-@pytest.mark.parametrize(
-    "run",
-    [
-        pytest.param(run, id=run.id, marks=() if number % IN_AC == 0 else pytest.mark.slow)
-        for number, run in enumerate(IN_EITHER)
-    ],
-)
-def test_our_own_role_passes_in_ac_too(run: Run) -> None:
-    """The same, with AC declared; a few runs have conditions that only DC fulfils."""
-    pics = satisfying(run.case, Pics(FAST).with_(PICS_CMN_CMN_ChargingMode="aC"))
-    result = carry_out(run, pics)
-    assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
+def declared(run: Run, other: dict[str, object]) -> Pics | None:
+    """The PICS of a run with these values; None: it asks for others, or has them anyway."""
+    usual = satisfying(run.case, Pics(FAST))
+    try:
+        pics = satisfying(run.case, Pics(FAST).with_(**other))
+    except ValueError:  # its conditions contradict each other
+        return None
+    if any(pics[name] != value for name, value in other.items()) or all(usual[name] == pics[name] for name in other):
+        return None
+    return pics
+
+
+MODES = [(protocol, other) for protocol, others in OTHERWISE.items() for other in others]
+PARTS = 12
+"""``make slow`` has all runs, in as many parts."""
+
+
+def elsewhere(protocol: str, other: dict[str, object], start: int, step: int) -> dict[str, Pics]:
+    """The runs that can be declared otherwise, by id: of every ``step`` one."""
+    possible = [run for run in EXECUTABLE if run.protocol == protocol and not run.with_session]
+    return {run.id: pics for run in possible[start::step] if (pics := declared(run, other)) is not None}
+
+
+def check(chosen: dict[str, Pics]) -> None:
+    results = {name: carry_out(BY_ID[name], pics) for name, pics in chosen.items()}
+    assert chosen
+    assert {
+        name: (result.verdict.word, result.reason, result.findings)
+        for name, result in results.items()
+        if (result.verdict, result.reason, result.findings) != (Verdict.PASS, "", [])
+    } == {}
+
+
+@pytest.mark.parametrize(("protocol", "other"), MODES)
+def test_our_own_role_passes_as_declared_otherwise(protocol: str, other: dict[str, object]) -> None:
+    """The same, with what cases leave open declared in another way."""
+    check(elsewhere(protocol, other, 0, SOME))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(("protocol", "other"), MODES)
+def test_our_own_role_passes_however_it_is_declared(protocol: str, other: dict[str, object], part: int) -> None:
+    """Every run."""
+    check(elsewhere(protocol, other, part, PARTS))
 
 
 def test_what_cannot_come_is_not_waited_for() -> None:
