@@ -20,7 +20,7 @@ from boundary.text import dumps
 from plugfest.config.model import Bench, Mqtt
 from plugfest.errors import UserError
 from plugfest.mqtt.commands import Commands
-from plugfest.mqtt.home_assistant import discovery
+from plugfest.mqtt.home_assistant import discovery, gone
 from plugfest.mqtt.outbox import Outbox, Publication
 from plugfest.mqtt.reporter import Reporter
 from slac.pilot_mqtt import ended
@@ -153,6 +153,8 @@ class Link:
         if settings.home_assistant is not None:
             for topic, facts in discovery(settings.home_assistant, self.topic, self.bench):
                 await client.publish(topic, dumps(facts), qos=1, retain=True)
+            for topic in gone(settings.home_assistant, self.topic, self.bench):
+                await client.publish(topic, b"", qos=1, retain=True)
         if self._down:
             self.say("note: connected to the MQTT broker again")
         self._down = ""

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from plugfest.config.model import Bench
 from plugfest.config.named import spoken
 from plugfest.plants import ac_rating
@@ -89,3 +91,13 @@ def discovery(prefix: str, base: str, bench: Bench) -> Iterator[tuple[str, dict[
             **common, "name": name, "unique_id": f"{node}_{key}", "command_topic": f"{base}/command",
             "command_template": f'{{"id": "{{{{ now().timestamp() }}}}", {action}', "qos": 1,
         }  # fmt: skip
+
+
+def gone(prefix: str, base: str, bench: Bench) -> list[str]:
+    """Topics of the entities that another role, other protocols or settings have below the same base.
+
+    Brokers keep an announcement until it is taken back, by whoever comes next under the same id.
+    """
+    here = {topic for topic, _ in discovery(prefix, base, bench)}
+    everything = msgspec.structs.replace(bench, role="both", protocol=["iso20"], mqtt=None)
+    return [topic for topic, _ in discovery(prefix, base, everything) if topic not in here]

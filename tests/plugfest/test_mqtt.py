@@ -20,7 +20,7 @@ from processes import CEILING, stays
 from plugfest.config import loads
 from plugfest.config.actions import SetPower, Step
 from plugfest.mqtt.commands import Commands
-from plugfest.mqtt.home_assistant import discovery
+from plugfest.mqtt.home_assistant import discovery, gone
 from plugfest.mqtt.outbox import Outbox, Publication
 from plugfest.parts import NotPossible
 
@@ -48,7 +48,8 @@ class Observer:
     async def listen(self) -> None:
         async for message in self.client.messages:
             assert isinstance(message.payload, bytes)
-            self.heard.append((str(message.topic), json.loads(message.payload), bool(message.retain)))
+            payload = json.loads(message.payload) if message.payload else None  # nothing: taken back
+            self.heard.append((str(message.topic), payload, bool(message.retain)))
 
     def of(self, topic: str) -> list[Any]:
         return [payload for name, payload, _ in self.heard if name.removeprefix("lab/test/one/") == topic]
@@ -408,6 +409,36 @@ def test_home_assistant_finds_sensors_and_buttons(role: str) -> None:
             press = entity["command_template"].replace("{{ now().timestamp() }}", topic)
             assert taker.take(press.encode())["ok"] is True
     assert len(done) == {"both": 5, "evcc": 2, "secc": 3}[role]
+
+
+def test_entities_of_another_role_are_taken_back() -> None:
+    """Whatever the bench of the same id was before, only what it is now stays."""
+    benches = [
+        loads(f"mqtt: {{home-assistant: ha, commands: {commands}}}\nprotocol: {speaks}\nrole: {role}\n{where}")
+        for role, where in (("both", ""), ("evcc", "interface: e0"), ("secc", "interface: e0"))
+        for speaks in ("iso20\ntls: required", "din")
+        for commands in ("true", "false")
+    ]
+    for before in benches:
+        for now in benches:
+            kept = {topic for topic, _ in discovery("ha", "lab/one", before)} - set(gone("ha", "lab/one", now))
+            assert kept <= {topic for topic, _ in discovery("ha", "lab/one", now)}
+    assert gone("ha", "lab/one", benches[0]) == []
+
+
+@pytest.mark.real_time
+@mosquitto
+async def test_a_broker_forgets_the_entities_of_an_earlier_bench(tmp_path: Path) -> None:
+    """Its buttons, once it takes no commands."""
+    with brokers.mosquitto(tmp_path) as port:
+        for more, buttons in ((", home-assistant: ha", 5), (", home-assistant: ha, commands: false", 0)):
+            async with bench(tmp_path, port, duration=1.0, more=more) as process:
+                assert (await finished(process))[0] == 0
+            async with observer(port) as late:
+                await late.client.publish("all/that/was/kept", b"1", qos=1)
+                await late.until("all/that/was/kept")
+                assert "ha/sensor/lab_test_one/state/config" in [topic for topic, _, _ in late.heard]
+                assert len([topic for topic, _, _ in late.heard if topic.startswith("ha/button/")]) == buttons
 
 
 @pytest.mark.parametrize(("more", "least"), [("bpt: true\n", -150.0), ("", 0)])
