@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import textwrap
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, cast
@@ -145,12 +146,13 @@ class LiveView(View):
         parts: list[RenderableType] = [head, Rule(style="dim"), self._links(), self._status(now)]
         parts += [self._terms(now)] if board.terms.service else []
         parts.append(self._numbers(width))
+        legend = _legend(width) if height >= TALL else []
         rows = max(
             height
             - 12
             - self._heard
             - len(self._extra())
-            - (height >= TALL)
+            - len(legend)
             - bool(board.terms.service)
             - (1 + min(len(board.warnings), 3) if board.warnings else 0),
             3,
@@ -159,10 +161,9 @@ class LiveView(View):
         if board.warnings:
             parts.append(Rule("warnings", align="left", style="yellow"))
             parts += [
-                _Text(_cut(f"{t - self._zero:9.3f} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
+                _Text(_cut(f"{_since(t, self._zero)} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
             ]
-        if height >= TALL:
-            parts.append(_Text(_cut(f"{LEGEND}   pilot: {PILOT}", width), style="dim"))
+        parts += [_Text(line, style="dim") for line in legend]
         if self._heard:
             parts.append(self._prompt(width))
         return Group(*parts)
@@ -265,8 +266,18 @@ class LiveView(View):
         lines = []
         for time, mark, text in _last(self.board.recent, rows):
             style = {"!": "yellow", "#": "magenta", "*": "bold"}.get(mark, "")
-            lines.append(_Text(_cut(f"{time - self._zero:9.3f} {mark} {text}", self.console.width), style=style))
+            lines.append(_Text(_cut(f"{_since(time, self._zero)} {mark} {text}", self.console.width), style=style))
         return Group(*lines) if lines else _Text("none yet", style="dim")
+
+
+def _legend(width: int) -> list[str]:
+    """What the signs and the pilot's states mean, in as many lines as that takes."""
+    return [line for part in (LEGEND, f"pilot: {PILOT}") for line in textwrap.wrap(part, width)]
+
+
+def _since(time: float, zero: float) -> str:
+    """A time as seconds; what happened while the view was opened has no minus sign."""
+    return f"{round(time - zero, 3) + 0.0:9.3f}"
 
 
 def sparkline(values: Iterable[float], width: int) -> str:

@@ -26,10 +26,12 @@ from plugfest.board import Board
 from plugfest.cli import main
 from plugfest.config.model import Bench as Configured
 from plugfest.controls import Controls
+from plugfest.lines import LEGEND
 from plugfest.live import LiveView, sparkline
 from plugfest.stage import Stage
 from plugfest.tasks.evcc import Trip
 from plugfest.view import View
+from slac.pilot import LEGEND as PILOT
 from v2g.energy import ParameterSet
 from v2g.terms import Needs, Offer, Steps
 from v2g.trace import Event, ignore
@@ -164,6 +166,29 @@ def test_the_pilot_is_drawn_with_volts_and_amperes_and_a_legend_where_there_is_r
     assert "pilot B1 (9 V) 53.3" not in text
     assert text.count("> sent  < received  * state") == 2
     assert "C 6 V ready" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 110])
+def test_the_whole_legend_is_drawn_in_as_many_lines_as_it_takes(width: int) -> None:
+    """In no more lines than the terminal has."""
+    console = Console(file=io.StringIO(), width=width, height=30, force_terminal=True, color_system=None)
+    view = LiveView("demo", dict, 80.0, console)
+    view.board.begin(0.0)
+    for n in range(60):
+        view.observe(Event(n / 10.0, "bench", f"number {n}"))
+    console.print(view.render(61.0))
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
+    assert len(text.splitlines()) <= 30
+    for part in (LEGEND, PILOT):
+        assert " ".join(part.split()) in " ".join(text.split())
+
+
+def test_what_happened_while_the_view_was_opened_has_no_minus_sign() -> None:
+    console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None)
+    view = LiveView("demo", dict, 80.0, console)
+    view.observe(Event(-0.0001, "pilot", "B1"))
+    console.print(view.render(1.0))
+    assert "   0.000 * pilot B1" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
 
 
 def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from netns import AVAILABLE, REASON, link
-from processes import CEILING, TIMERS, started
+from processes import CEILING, PATIENT, TIMERS, run, started
 
 PLUGFEST = [sys.executable, "-m", "plugfest"]
 
@@ -60,6 +60,25 @@ def test_each_session_runs_the_timeline_and_counts_from_zero(tmp_path: Path) -> 
         "deviation: ServiceDiscoveryRes 1: 0.7 s late",
     ):
         assert rest.count(text) == 2, rest
+
+
+@pytest.mark.netns
+@pytest.mark.skipif(not AVAILABLE, reason=REASON)
+def test_each_role_leaves_loops_out_unless_all_of_them_are_asked_for() -> None:
+    """Where standard output is no terminal: one line says how many are not shown."""
+    with link("brl") as made:
+        brisk = ["--set", "charger.test-seconds=0.2", "--set", "charger.volts-per-second=5000"]
+        for more, shown in (([], False), (["--all"], True)):
+            serve = made.command(
+                "secc", *PLUGFEST, "secc", "-i", made.secc_if, "--no-slac", "--sessions", "1", *brisk, *more
+            )
+            with started(serve, "charger ready") as charger:
+                drive = ["evcc", "-i", made.evcc_if, "--no-slac", "--duration", "1", *PATIENT, *more]
+                said = {"vehicle": run(made.command("evcc", *PLUGFEST, *drive)).stdout, "charger": charger.end()}
+            for text in said.values():
+                assert ("messages not shown" not in text) == shown, text
+                assert (text.count(" CurrentDemandReq ") > 10) == shown, text
+                assert text.count(" PowerDeliveryReq ") == 2
 
 
 def check(trace: Path, *, at_first: float) -> None:
