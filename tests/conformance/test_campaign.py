@@ -26,7 +26,7 @@ from pki import export
 from pki.profiles import Role
 from plugfest.cli import main
 from plugfest.conformance.campaign import ask, campaign, report, setup, storage
-from plugfest.conformance.campaign.campaign import Campaign, Interrupted, Shard
+from plugfest.conformance.campaign.campaign import Campaign, Interrupted, Progress, Shard
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
 from plugfest.conformance.cause import Cause
@@ -77,6 +77,21 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, monkey
     results = own(tmp_path, tell=lambda p: ran.append(p.run.id) if p.result else None).run(RUNS)
     assert ran == [run.id for run in RUNS[2:]]
     assert {result.verdict for result in results.values()} == {Verdict.PASS}
+
+
+@pytest.mark.parametrize("after", [2, len(RUNS)])
+def test_a_campaign_is_interrupted_between_two_runs_as_in_one(after: int, tmp_path: Path) -> None:
+    """Ctrl-C when a verdict has just been told, also the last one."""
+
+    def stop(progress: Progress) -> None:
+        if progress.result is not None and progress.done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as why:
+        own(tmp_path, tell=stop).run(RUNS)
+    where = f"in {RUNS[after].id}" if after < len(RUNS) else "after the last run"
+    assert str(why.value) == f"stopped {where}; {after} of {len(RUNS)} done"
+    assert list(storage.read_results(tmp_path)) == [run.id for run in RUNS[:after]]
 
 
 def test_a_line_cut_off_by_a_crash_is_run_again(tmp_path: Path) -> None:

@@ -189,23 +189,25 @@ class Campaign:
             if run.id not in results or (rerun_failed and results[run.id].verdict in AGAIN)
         ]
         left = [self.expected(run) for run in open_]
-        spent, planned = 0.0, 0.0
-        for number, run in enumerate(open_):
-            ratio = spent / planned if planned > 60 else 1.0
-            self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio, left[number] * ratio))
-            began = time.monotonic()
-            try:
+        spent, planned, done = 0.0, 0.0, 0
+        try:
+            for number, run in enumerate(open_):
+                ratio = spent / planned if planned > 60 else 1.0
+                self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio, left[number] * ratio))
+                began = time.monotonic()
                 result = self.one(run)
-            except KeyboardInterrupt:
-                raise Interrupted(f"stopped in {run.id}; {number} of {len(open_)} done") from None
-            spent, planned = spent + time.monotonic() - began, planned + left[number]
-            if run.id in results:
-                result.attempts = results[run.id].attempts + 1
-            results[run.id] = result
-            self._watch(result)
-            self.record(result)
-            time_left = sum(left[number + 1 :]) * ratio
-            self.tell(Progress(number + 1, len(open_), run, result, time_left, note=self._note()))
+                spent, planned = spent + time.monotonic() - began, planned + left[number]
+                if run.id in results:
+                    result.attempts = results[run.id].attempts + 1
+                results[run.id] = result
+                self._watch(result)
+                self.record(result)
+                done = number + 1
+                time_left = sum(left[done:]) * ratio
+                self.tell(Progress(done, len(open_), run, result, time_left, note=self._note()))
+        except KeyboardInterrupt:  # in a run or between two of them
+            where = f"in {open_[done].id}" if done < len(open_) else "after the last run"
+            raise Interrupted(f"stopped {where}; {done} of {len(open_)} done") from None
         return results
 
     def begin(self) -> None:
