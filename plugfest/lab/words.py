@@ -44,7 +44,7 @@ def next_steps(network: Network, *, hands: bool) -> Iterator[str]:
         yield f"  look        {car} {program()} slac modem -i {INTERFACE}"
     yield f"  break it    {post} ip link set {INTERFACE} down    (and up again)"
     yield "  test it     plugfest conformance pics charger.yaml --defaults"
-    campaign = f"{program()} conformance run --sut secc --pics charger.yaml -i {INTERFACE}"
+    campaign = f"{program()} conformance run --sut secc --protocol iso2,din --pics charger.yaml -i {INTERFACE}"
     yield f"              sudo {program()} lab --name {network.name[:15]}-test --no-slac --peer '{campaign}'"
     if hands:
         yield "here: unplug, plug, stop, fault malfunction, limit max-current=20 ...; ? lists them; Ctrl-C ends the lab"
