@@ -76,3 +76,19 @@ charger(
     "PF_SECC_ISO2_TLS_Params#9",
     patches=[(v2g.tls.charger, "os", SimpleNamespace(urandom=_marked))],
 )
+
+
+def _tolerates(*codes: str) -> Any:
+    """Deviations of these kinds in a charger's chain do not count."""
+    return lambda system: change_options(system.tls, system.tls.options.change(tolerate=codes))
+
+
+DEFECTS = "PF_EVCC_ISO2_TLS_Defects"
+vehicle("tls-any-path", "the length of a charger's path is not looked at", f"{DEFECTS}#6",
+        adjust=_tolerates("path-length", "too-long"))  # fmt: skip
+vehicle("tls-any-signature", "signatures in a charger's chain are not verified", f"{DEFECTS}#4",
+        adjust=_tolerates("broken-signature"))  # fmt: skip
+vehicle("tls-root-by-name", "a root is recognised by its name", f"{DEFECTS}#3",
+        adjust=_tolerates("twin-root"))  # fmt: skip
+vehicle("tls-leaf-dates", "the dates of a charger's sub-CAs are not looked at", f"{DEFECTS}#1",
+        adjust=_tolerates("expired"))  # fmt: skip

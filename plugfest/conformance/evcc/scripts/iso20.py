@@ -11,9 +11,9 @@ from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.resume import resume
+from plugfest.conformance.evcc.scripts.shown import present
 from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
-from plugfest.conformance.evcc.scripts.tls20 import present
 from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Inconclusive, Result

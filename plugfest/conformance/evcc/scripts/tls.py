@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
+from pki import variants
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.scripts.shown import show
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
-from plugfest.conformance.sut.certificates import Certificates
-from plugfest.conformance.sut.certificates import context as context_of
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g import tls
 from v2g.tls import extensions as ext
@@ -27,7 +27,7 @@ HANDSHAKE = 20.0
 """s that a vehicle has for its next handshake message."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_TLS_ServerCert", "PF_EVCC_ISO2_TLS_Params")
+@SCRIPTS.on("PF_EVCC_ISO2_TLS_ServerCert", "PF_EVCC_ISO2_TLS_Defects", "PF_EVCC_ISO2_TLS_Params")
 async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
     """A server with a wrong certificate, version or suite: no message is sent over the connection."""
     context = tester.tls
@@ -172,8 +172,8 @@ def _spoil_certificate(tester: TesterEvse, context: Any, words: str) -> None:
         "leaf without the CPO domain component": {"dc": "", "not_before": now - day, "not_after": now + 60 * day},
     }
     changes = contents.get(words)
-    if words == "unknown root":
-        context.credentials = context_of(Certificates(bench.other, bench.now), "server").credentials
+    if words == "unknown root" or (words in variants.KINDS and changes is None):
+        show(bench, context, words)
     elif changes is not None:
         good = context.credentials[0]
         entry = bench.issue(Role.SECC, bench.store[Role.CPO_SUB2], f"secc {words}", changes)

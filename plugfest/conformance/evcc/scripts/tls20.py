@@ -6,35 +6,25 @@ defect can be the reason to refuse. A chain in the wrong order may be sorted by 
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 
-from cryptography import x509
-from cryptography.x509.ocsp import OCSPCertStatus
-
-from pki import ocsp, variants
-from pki.errors import PkiError
+from pki import variants
 from pki.profiles import Role
-from pki.store import Entry
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.scripts.shown import TWINS, show
 from plugfest.conformance.evcc.scripts.steps import hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.scripts.tls import change_options, judge_unasked, listen, must_connect
 from plugfest.conformance.evcc.tester import TesterEvse
-from plugfest.conformance.sut.certificates import Certificates, chain_problem
-from plugfest.conformance.sut.certificates import context as context_of
-from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from plugfest.conformance.sut.certificates import chain_problem
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g import tls
 from v2g.protocols import ISO20
 from v2g.tls import extensions as ext
 from v2g.tls import tables
-from v2g.tls.context import Context, Credential
 from v2g.tls.messages import ClientHello
 from v2g.tls.options import Options
-
-TWINS: Mapping[str, str] = {"expired": "expired", "not yet valid": "not-yet-valid", "revoked": "revoked"}
-"""Words of the catalogue -> kinds of :data:`pki.variants.KINDS`, if they differ."""
 
 NOT_OFFERED: Mapping[str, tuple[str, str]] = {
     "suite not offered": ("suite", "TLS_AES_128_GCM_SHA256"),
@@ -85,7 +75,7 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
     if words in OPTIONS:
         change_options(context, OPTIONS[words](context.options))
     else:
-        _present(tester, context, words)
+        show(tester.certificates, context, words)
     wanted = str(run.variant["tls"])
     hellos = listen(context)
     await tester.plug()
@@ -143,39 +133,6 @@ def _speaks_less(tester: TesterEvse, words: str) -> None:
                 text = f"{entry.ProtocolNamespace} is offered to a charger with {words}"
                 seen = entry.ProtocolNamespace
                 raise Failed(text, cause=Cause.ACCEPTED, expected="no offer of ISO 15118-20", observed=seen)
-
-
-def _present(tester: TesterEvse, context: Context, words: str) -> None:
-    """Replaces the good certificate."""
-    bench = tester.certificates
-    if words == "unknown root":
-        context.credentials = context_of(Certificates(bench.other, bench.now), "server").credentials
-        return
-    name = TWINS.get(words, words)
-    if name not in variants.KINDS:
-        raise NotExecutable(f"certificate {words!r}")
-    try:
-        twin = variants.make(bench.store, name, Role.SECC, bench.now(), seed=b"conformance of vehicles")
-    except PkiError as why:
-        raise Inconclusive(f"{words} cannot be made from this PKI: {why}", cause=Cause.NO_CERTIFICATES) from why
-    present(bench, context, twin.leaf, twin.chain, revoked=name == "revoked")
-
-
-def present(
-    bench: Certificates, context: Context, leaf: Entry, chain: Sequence[x509.Certificate], *, revoked: bool = False
-) -> None:
-    """From now on, the tester shows another chain, with a staple for its leaf if our PKI can make one."""
-    good, status = context.credentials[0], OCSPCertStatus.REVOKED if revoked else None
-
-    def staple(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
-        if certificate != leaf.certificate:
-            return good.stapler(certificate, kind, now) if good.stapler is not None else b""
-        try:
-            return ocsp.staple(bench.store, leaf, now, status=status)
-        except PkiError:
-            return b""  # we cannot sign for its issuer
-
-    context.credentials = [Credential(list(chain), leaf.key, good.root, leaf.name, staple)]
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_SAP_NoTls13")
