@@ -143,7 +143,7 @@ async def _signs_each(drive: Drive, challenge: bytes) -> None:
 
 
 vehicle("ev-authorization-again", "each AuthorizationReq is signed", "PF_EVCC_ISO2_Authorization_PnC_OngoingForever",
-        reading=True, patches=[(evcc.contract, "authorize", _signs_each)])  # fmt: skip
+        patches=[(evcc.contract, "authorize", _signs_each)])  # fmt: skip
 
 
 def _with_battery(right: Any) -> Any:

@@ -143,13 +143,17 @@ DIFFER = ("isolation-absent", "receipt-required-missing", "schedule-coverage")
 TIMED = ("stop-ignored", "target-voltage", "target-current", "vehicle-error")
 """Warnings about a vehicle that have judgements of their own, with the times of the PIXIT."""
 
+FORBIDDEN = ("authorization-repeated", "authorization-external")
+"""Warnings about a vehicle, as a charger may go on: still, the standard forbids what the vehicle did."""
+
 
 def weight_of_vehicle(breach: Breach) -> Weight | None:
     """What else a vehicle's broken rule does to a run: whatever the table calls a violation fails it.
 
-    In ISO 15118-2 and DIN SPEC 70121 a warning is a finding; for ISO 15118-20 :data:`NEEDS` says which are.
+    In ISO 15118-2 and DIN SPEC 70121 a warning is a finding, unless it is :data:`FORBIDDEN`; for ISO 15118-20
+    :data:`NEEDS` says which are.
     """
-    if breach.rule.severity == "violation":
+    if breach.rule.severity == "violation" or breach.rule.name in FORBIDDEN:
         return Weight.FAILS
     classic = not breach.rule.protocols or not set(breach.rule.protocols).isdisjoint(CLASSIC)
     noted = breach.rule.severity == "warning" and classic and breach.rule.name not in TIMED
