@@ -35,6 +35,19 @@ charger("chain-with-gaps", "a sub-CA may be missing", f"{TWO}#9",
         patches=blind(Code.MISSING_INTERMEDIATE, Code.ORDER))  # fmt: skip
 
 
+def _signed(*places: int) -> list[tuple[Any, str, Any]]:
+    """Signatures are verified at these places of the chain alone."""
+    return [(pki.path, "fatal", lambda found: [
+        one for one in _fatal(found) if one.code is not Code.BROKEN_SIGNATURE or one.index in places
+    ])]  # fmt: skip
+
+
+charger("chain-leaf-verified", "the signature of the leaf alone is verified", f"{TWO}#23", f"{TWO}#24", f"{TWENTY}#21",
+        f"{TWENTY}#22", patches=_signed(0))  # fmt: skip
+charger("chain-subs-verified", "the signatures of sub-CAs alone are verified", f"{TWO}#22", f"{TWENTY}#20",
+        patches=_signed(1, 2))  # fmt: skip
+
+
 def _of_leaf(chain: Any, roots: Any, role: Any, at: Any, *, suite: str = "iso2", revoked: Any = None) -> Any:
     leaf = loading.certificate(chain[0])
     return _validate(chain, roots, role, at, suite=suite,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
+from unittest.mock import patch
 
 import secc.agreed
 import secc.beside
 import secc.iso20_ac
 import secc.iso20_dc
+import secc.iso20_metering
 import secc.iso20_profile
 from faults.fault import charger, sending, timing, unjudged, with_
 from secc.envelope import LimitedOutput, Reached
@@ -107,3 +109,27 @@ charger("20-beside-survives", "a refusal on a side stream leaves the session ope
 charger("20-check-out-open", "a check-out stays open after the vehicle's part of it", "PF_SECC_ISO20_Parking_Course",
         adjust=sending("VehicleCheckOutRes", with_(EVSECheckOutStatus="Scheduled"), "iso20"),
         reading=True)  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Metering confirmations, of which one thing is not compared
+
+_wrong_in = secc.iso20_metering._problem
+
+
+def _any_session(visit: Any, request: Any) -> str:
+    with patch.object(visit.session, "id", request.SignedMeteringData.SessionID):
+        return _wrong_in(visit, request)
+
+
+def _any_schedule(visit: Any, request: Any) -> str:
+    with patch.object(
+        visit.terms, "tuple_id", request.SignedMeteringData.Scheduled_SMDTControlMode.SelectedScheduleTupleID
+    ):
+        return _wrong_in(visit, request)
+
+
+charger("confirmation-any-session", "the SessionID in the signed data is not compared",
+        "PF_SECC_ISO20_Metering_Signature#6", patches=[(secc.iso20_metering, "_problem", _any_session)])  # fmt: skip
+charger("confirmation-any-schedule", "the schedule in the signed data is not compared",
+        "PF_SECC_ISO20_Metering_Signature#7", patches=[(secc.iso20_metering, "_problem", _any_schedule)])  # fmt: skip

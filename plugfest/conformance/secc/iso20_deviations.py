@@ -1,7 +1,8 @@
 """Deviations of ISO 15118-20 requests that go beyond changing the value of a field.
 
 ``like: {service: DC_BPT, control: dynamic}`` makes the request as for another service or control mode; ``profile``
-names a power profile that a charger must refuse; ``contract`` and ``provisioning`` name a certificate.
+names a power profile that a charger must refuse, ``confirms`` what a metering confirmation is wrong in; ``contract``
+and ``provisioning`` name a certificate.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
+from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc import iso20, iso20_contract
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
@@ -137,10 +141,40 @@ def _method(value: Any) -> Change:
     return lambda tester, message: made
 
 
+def _another_session(tester: TesterEv, message: Any) -> Any:
+    """The signed data name another session; the header names the right one."""
+    session = other_octets(tester.rng, tester.session_id)
+    return replaced(
+        message, "SignedMeteringData", msgspec.structs.replace(message.SignedMeteringData, SessionID=session)
+    )
+
+
+def _another_mode(tester: TesterEv, message: Any) -> Any:
+    """The signed data name a schedule that was not chosen, or any schedule in dynamic mode."""
+    chosen = message.SignedMeteringData.Scheduled_SMDTControlMode
+    tuple_id = 1 if chosen is None else chosen.SelectedScheduleTupleID % 255 + 1
+    data = msgspec.structs.replace(
+        message.SignedMeteringData,
+        Dynamic_SMDTControlMode=None,
+        Scheduled_SMDTControlMode=common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=tuple_id),
+    )
+    return replaced(message, "SignedMeteringData", data)
+
+
+CONFIRMATIONS: Mapping[str, Change] = {"another session": _another_session, "another mode": _another_mode}
+
+
+def _confirms(value: Any) -> Change:
+    if value not in CONFIRMATIONS:
+        raise NotExecutable(f"confirms {value!r}")
+    return CONFIRMATIONS[value]
+
+
 READERS: Mapping[str, Callable[[Any], Change | None]] = {
     "like": _like,
     "method": _method,
     "profile": _profile,
+    "confirms": _confirms,
     "contract": iso20_contract.contract_edit,
     "provisioning": iso20_contract.provisioning_edit,
     "SupportedServiceIDs": _filter,

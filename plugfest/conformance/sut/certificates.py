@@ -246,6 +246,18 @@ def _built(build: chains.Build) -> Maker:
     return lambda bench: credential(build(bench))
 
 
+def _forged(place: int) -> Maker:
+    """The valid chain with one certificate whose signature is wrong in its last bit; everything else is right."""
+
+    def make(bench: Certificates) -> Credential:
+        good = bench.contract()
+        chain = list(good.chain)
+        chain[place] = chain[place][:-1] + bytes([chain[place][-1] ^ 1])
+        return Credential(tuple(chain), good.key)
+
+    return make
+
+
 def _without_sub2(bench: Certificates) -> Credential:
     good = bench.contract()
     return Credential((good.chain[0], *good.chain[2:]), good.key)
@@ -280,6 +292,9 @@ CONTRACTS: Mapping[str, Maker] = {
     "WrongPKISub1Cert": _mixed(2),
     "WrongPKICertChain": _mixed(0, 1, 2),
     "WithoutSub2Cert": _without_sub2,
+    "LeafForged": _forged(0),
+    "Sub2Forged": _forged(1),
+    "Sub1Forged": _forged(2),
     "EmaidWithHyphens": _hyphened,
     **{name: _built(build) for name, build in chains.CONTRACT.items()},
 }
