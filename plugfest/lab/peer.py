@@ -28,6 +28,8 @@ ENDS = {"vehicle": "charger", "charger": "vehicle"}
 """End of the foreign program -> ours."""
 SETTLES = 1.0
 """s that a program has to end by itself, once our role is done."""
+FAREWELL = 10.0
+"""s that a program has to end by itself after Ctrl-C, such as a campaign that writes its report."""
 GRACE = 3.0
 """s that a program has to end after SIGTERM."""
 SHELL = ("sh", "-c")
@@ -89,8 +91,8 @@ async def run(
             if role is None:
                 await asyncio.wait([waiting], timeout=ready_after)
                 if waiting.done():
-                    complain(f"--peer {command}: ended with exit code {program.returncode}, before our vehicle came")
-                    return program.returncode or int(Cause.NO_PEER)
+                    complain(f"--peer {command}: ended with exit code {_code(program)}, before our vehicle came")
+                    return _code(program) or int(Cause.NO_PEER)
                 role = asyncio.create_task(_visits(own, program, sessions or 1))
             await asyncio.wait({role, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if role.done():
@@ -100,10 +102,15 @@ async def run(
                 return role.result()
             if ours == "vehicle":  # the charger has gone: the vehicle says what it makes of that
                 code = await role
-                return code if sessions is None else program.returncode or 0
-            if program.returncode:
-                complain(f"--peer {command}: ended with exit code {program.returncode}")
-            return program.returncode or 0
+                return code if sessions is None else _code(program)
+            if _code(program):
+                complain(f"--peer {command}: ended with exit code {_code(program)}")
+            return _code(program)
+        except asyncio.CancelledError:  # Ctrl-C, which the program has got too
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL):
+                    await program.wait()
+            raise
         finally:
             if role is not None:
                 role.cancel()
@@ -126,6 +133,12 @@ async def _started(command: str, namespace: str) -> asyncio.subprocess.Process:
     words = ("ip", "netns", "exec", namespace, *SHELL, command)
     environment = {**os.environ, "PLUGFEST_INTERFACE": INTERFACE}
     return await asyncio.create_subprocess_exec(*words, env=environment)
+
+
+def _code(program: asyncio.subprocess.Process) -> int:
+    """The exit code as a shell gives it, also after a signal."""
+    code = program.returncode or 0
+    return code if code >= 0 else 128 - code
 
 
 async def _ended(program: asyncio.subprocess.Process) -> None:

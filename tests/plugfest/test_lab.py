@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -112,6 +113,19 @@ def test_the_vehicle_comes_as_often_as_it_is_told_to() -> None:
 def test_the_exit_code_is_that_of_the_program() -> None:
     """So that a test program can report failures."""
     assert run(lab("--no-slac", "--peer", "exit 5")).returncode == 5
+    assert run(lab("--no-slac", "--peer", "kill -INT $$")).returncode == 130  # as a shell gives it
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
+def test_a_program_ends_by_itself_after_ctrl_c() -> None:
+    """The terminal has told it too, and it may have something to write before."""
+    program = "trap 'sleep 1; echo written; exit' INT; while :; do echo at work; sleep 0.1; done"
+    with started(lab("--no-slac", "--peer", program), until="charger ready", start_new_session=True) as running:
+        running.until("at work")
+        os.killpg(running.process.pid, signal.SIGINT)
+        assert "written" in running.end()
     assert left() == []
 
 
