@@ -65,7 +65,7 @@ def test_each_session_runs_the_timeline_and_counts_from_zero(tmp_path: Path) -> 
 @pytest.mark.netns
 @pytest.mark.skipif(not AVAILABLE, reason=REASON)
 def test_each_role_leaves_loops_out_unless_all_of_them_are_asked_for() -> None:
-    """Where standard output is no terminal: one line says how many are not shown."""
+    """In a pipe, one line says how many are not shown."""
     with link("brl") as made:
         brisk = ["--set", "charger.test-seconds=0.2", "--set", "charger.volts-per-second=5000"]
         for more, shown in (([], False), (["--all"], True)):
