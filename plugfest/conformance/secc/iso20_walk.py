@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.protocols import energy
@@ -17,6 +18,7 @@ from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.pause import wake_by_ev
 from plugfest.conformance.secc.tester import Step, TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.wire import Arrival
 from v2g.energy import PARKING
 from v2g.messages.iso20 import common
 
@@ -185,6 +187,21 @@ async def looping(tester: TesterEv) -> AsyncIterator[None]:
     finally:
         over.set()  # stops between two exchanges, so that no response is left over
         await asyncio.gather(going, return_exceptions=True)
+
+
+async def beside(tester: TesterEv, message: Any, stream: int, **deviation: Any) -> Arrival:
+    """Sends a request on a side stream, as long as the charger says Ongoing again and again; its last response.
+
+    Args:
+        deviation: see :meth:`plugfest.conformance.wire.Wire.send`.
+    """
+    name, until = type(message).__name__, tester.now + timer("V2G_EVCC_Ongoing_Timeout")
+    while True:
+        await tester.send(message, stream=stream, **deviation)
+        arrival = await tester.response(name, stream=stream)
+        if getattr(arrival.message, "EVSEProcessing", "Finished") == "Finished" or tester.now >= until:
+            return arrival
+        await tester.pause()
 
 
 WALK20: Mapping[str, Step] = {

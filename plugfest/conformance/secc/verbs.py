@@ -18,7 +18,7 @@ from plugfest.conformance.randomness import other_octets
 from plugfest.conformance.secc import contract, discovery, walk
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.deviations import changes
-from plugfest.conformance.secc.iso20_walk import looping
+from plugfest.conformance.secc.iso20_walk import beside, looping
 from plugfest.conformance.secc.tester import CP_AFTER_REQUEST, TesterEv
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
@@ -133,9 +133,8 @@ def send(step: Step) -> Action:
             signed |= {"session_id": identity(tester), "header": header or None}
             if stream != MAIN:
                 async with looping(tester):
-                    await tester.send(message, stream=stream, **signed)
                     course.asked, course.ended = name, tester.now
-                    course.answers.append(await tester.response(name, stream=stream))
+                    course.answers.append(await beside(tester, message, stream, **signed))
                 course.ended = tester.now
                 continue
             await tester.send(message, **signed)

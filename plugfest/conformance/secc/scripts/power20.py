@@ -16,7 +16,7 @@ from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20
 from plugfest.conformance.secc.answered import wrong
 from plugfest.conformance.secc.back import Back
-from plugfest.conformance.secc.iso20_walk import looping
+from plugfest.conformance.secc.iso20_walk import beside, looping
 from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, HIGH_VOLTAGE, LONG, SETTLES, larger
 from plugfest.conformance.secc.scripts.power_limits import two_steps
 from plugfest.conformance.secc.scripts.table import SCRIPTS
@@ -245,8 +245,7 @@ async def _renegotiate(tester: TesterEv, change: Callable[[float], float]) -> st
             if name == "PowerDeliveryReq":
                 for entry in message.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry:
                     entry.Power = iso20.watt(change(number(entry.Power)))
-            await tester.send(message, stream=RENEGOTIATION)
-            code = (await tester.response(name, stream=RENEGOTIATION)).code
+            code = (await beside(tester, message, RENEGOTIATION)).code
             if not code.startswith("OK"):
                 break
     return code
