@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -199,7 +200,11 @@ charger(
 charger(
     "20-plans-for-50-s",
     "ScheduleExchange is Ongoing for 50 s",
-    (f"{PF}Schedules_DC_scheduled", f"{PF}Schedules_AC_dynamic"),
+    (
+        f"{PF}Schedules_DC_scheduled",
+        f"{PF}Schedules_AC_dynamic",
+        *(f"{PF}Renegotiation_Wished_{one}" for one in ("AC", "DC")),
+    ),
     plant(planning_seconds=50.0),
 )
 charger(
@@ -727,3 +732,13 @@ charger(
     tuple(f"{PF}Renegotiation_Order_AC#{number}" for number in (1, 2)),
     saying(AC_ChargeLoopRes=late(0.2)),
 )
+
+
+def _gives_little(system: Any) -> None:
+    """8 kW out of the battery, which takes 125 kW and more."""
+    battery = system.vehicle.battery
+    battery.pack = battery.rated = dataclasses.replace(battery.pack, max_discharge_power=8000.0)
+
+
+vehicle("20-gives-little", "the battery gives a small part of the power that it takes",
+        tuple(f"{EV}Dynamic_Follow_BPT#{number}" for number in (2, 3, 4)), _gives_little)  # fmt: skip

@@ -10,6 +10,7 @@ from plugfest.conformance.evcc.scripts import (
     contract20,
     dc,
     discovery,
+    dynamic20,
     grid20,
     iso20,
     loop,
@@ -27,6 +28,6 @@ from plugfest.conformance.evcc.scripts import (
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
-    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "grid20", "iso20", "loop", "misfit",
-    "parking20", "power", "resume", "schedules", "session", "setup", "tls", "tls20", "wrong",
+    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "dynamic20", "grid20", "iso20", "loop",
+    "misfit", "parking20", "power", "resume", "schedules", "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

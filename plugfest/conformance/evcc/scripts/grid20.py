@@ -8,8 +8,7 @@ from itertools import pairwise
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause, Severity
-from plugfest.conformance.evcc.scripts.iso20 import loops_more
-from plugfest.conformance.evcc.scripts.steps import change_loop, charging, loop_name
+from plugfest.conformance.evcc.scripts.steps import change_loop, charging, loop_name, loops_more
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.table import Table

@@ -12,16 +12,14 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.resume import resume
 from plugfest.conformance.evcc.scripts.shown import present
-from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on, loop_name
+from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on, loop_name, loops_more
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 from secc.charger import Wish
-from secc.manager import constant
 from v2g import naming
-from v2g.physical import number
 from v2g.protocols.iso20 import METERING, RENEGOTIATION
 
 GRACE = 2.0
@@ -143,54 +141,6 @@ async def _sleeps(tester: TesterEvse, result: Result, place: int) -> None:
     if not any(delivers(one, "Stop") for one in tester.requests[place:]):
         return
     await in_order(tester, result, place, (("SessionStopReq Pause", stopping("Pause")),), tester.now + 10.0)
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Dynamic mode
-
-
-@SCRIPTS.on(
-    "PF_EVCC_ISO20_Dynamic_Follow", "PF_EVCC_ISO20_Dynamic_Follow_AC", "PF_EVCC_ISO20_Dynamic_Follow_BPT",
-    "PF_EVCC_ISO20_Dynamic_Follow_AC_BPT",
-)  # fmt: skip
-async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger asks for different fractions of what the vehicle can take, in turn, and that power flows."""
-    await charging(tester, 30)
-    most = _flow(tester)
-    if most < 500.0:
-        raise Inconclusive(f"the vehicle takes {most:g} W at full power", cause=Cause.POINTLESS)
-    for part in run.variant.get("parts", (1.0, 0.5, 0.1)):
-        wanted = most * float(part)
-        tester.evse.manager.ask(constant(wanted))
-        await loops_more(tester, 60)
-        seen = _flow(tester)
-        result.saw(f"{wanted:.0f} W flow", f"{seen:.0f} W")
-        if tester.over:
-            raise Failed(
-                f"the vehicle ended the session when {wanted:.0f} W were asked for",
-                cause=Cause.CLOSED,
-                expected="the vehicle goes on",
-            )
-        least = max(0.1 * most, 300.0)
-        if abs(seen - wanted) > max(0.15 * abs(wanted), least):
-            text = f"{seen:.0f} W flow, the charger asks for {wanted:.0f} W"
-            raise Failed(text, cause=Cause.PHYSICS, expected=f"{wanted:.0f} W", observed=f"{seen:.0f} W")
-
-
-def _flow(tester: TesterEvse) -> float:
-    """Power into the vehicle, W: in AC as the vehicle reports it, in DC as measured at the output."""
-    if tester.pics.ac:
-        mode = next(one for one in reversed(tester.requests) if one.name == loop_name(tester)).message.CLReqControlMode
-        names = ("EVPresentActivePower", "EVPresentActivePower_L2", "EVPresentActivePower_L3")
-        return sum(number(value) for name in names if (value := getattr(mode, name, None)) is not None)
-    assert tester.evse.power is not None
-    return tester.evse.power.voltage * tester.evse.power.current
-
-
-async def loops_more(tester: TesterEvse, count: int) -> None:
-    """Waits for some more rounds of the loop, or for the end."""
-    wanted = tester.answers.loops + count
-    await tester.wait_for(lambda: tester.answers.loops >= wanted or tester.over, 60.0)
 
 
 # ---------------------------------------------------------------------------------------------------------------

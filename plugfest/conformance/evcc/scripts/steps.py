@@ -84,6 +84,12 @@ async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: flo
     return later[0]
 
 
+async def loops_more(tester: TesterEvse, count: int) -> None:
+    """Waits for some more rounds of the loop, or for the end."""
+    wanted = tester.answers.loops + count
+    await tester.wait_for(lambda: tester.answers.loops >= wanted or tester.over, 60.0)
+
+
 def delivers(arrival: Arrival, progress: str) -> bool:
     """A PowerDeliveryReq with this progress, in either protocol."""
     message = arrival.message
