@@ -531,3 +531,7 @@ charger(
     ("PF_SECC_ISO2_MeteringReceipt_Second_DC", "PF_SECC_ISO2_MeteringReceipt_Second_AC"),
     _any_receipt,
 )
+
+charger("ac-plans-again", "a renegotiation in AC takes nine seconds, while power flows on",
+        ("TC_SECC_AC_VTB_ChargeParameterDiscovery_001", "TC_SECC_AC_VTB_ChargeParameterDiscovery_002"),
+        plant(planning_seconds=9.0))  # fmt: skip

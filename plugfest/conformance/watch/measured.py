@@ -201,8 +201,9 @@ def contactor_late(flow: Flow, seen: Measured) -> str:
     if not flow.ac or not seen.closed:
         return ""
     begins = flow.request is not None and flow.request.progress == "Start"  # closed by that, and not answered yet
+    stays = begins or flow.steps.renegotiates  # in AC it may stay closed meanwhile
     for since, allowed, what in (
-        (None if begins else flow.steps.stopped_at, flow.terms.contactor, "PowerDelivery(Stop) was answered"),
+        (None if stays else flow.steps.stopped_at, flow.terms.contactor, "PowerDelivery(Stop) was answered"),
         (flow.ending.alarm_at, flow.terms.contactor, f"the charger reported {flow.ending.alarm}"),
         (flow.steps.failed_at, CLOSES + flow.terms.contactor, "the charger refused a request"),
         (flow.steps.over_at, CLOSES + flow.terms.contactor, "the connection was closed"),
