@@ -7,6 +7,10 @@ import contextlib
 import random
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 from tls_world import charger, store, vehicle
 
 from v2g import tls
@@ -142,3 +146,30 @@ async def test_a_peer_that_never_speaks_is_waited_for_only_so_long() -> None:
     with pytest.raises(tls.TlsFailure, match="did not send ClientHello within 5 s"):
         await charger_end.start_tls(_context("server", "iso2"))
     assert asyncio.get_running_loop().time() - started == pytest.approx(5.0, abs=1.1)
+
+
+def unknown_names(*ders: bytes) -> str:
+    return tls.Context("server").name_roots(list(ders))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)),
+            st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=60),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_the_name_of_an_unknown_root_is_readable(parts: list[tuple[x509.ObjectIdentifier, str]]) -> None:
+    """Its values, without the octets around them; a name that is sent twice is said once."""
+    name = x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
+    der = name.public_bytes()
+    assert unknown_names(der, der) == " ".join(value for _, value in parts)
+
+
+@given(st.binary(max_size=400))
+def test_a_name_that_is_none_is_said_in_hex(der: bytes) -> None:
+    assert isinstance(unknown_names(der), str)
+    assert unknown_names(bytes(8)) == "00" * 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -263,7 +263,7 @@ class Context:
             known[root.subject.public_bytes()] = root.subject.rfc4514_string()
         for one in self.credentials:
             known[one.top_issuer] = one.chain[-1].issuer.rfc4514_string()
-        return "; ".join(known.get(der) or _name_text(der) for der in ders)
+        return "; ".join(known.get(der) or _name_text(der) for der in dict.fromkeys(ders))
 
     def describe(self, ders: list[bytes]) -> str:
         """A chain in words, leaf first."""
@@ -274,14 +274,30 @@ class Context:
         return " < ".join(words) or "no certificate"
 
 
+STRINGS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii"}
+"""Encodings of UTF8String, PrintableString and IA5String, by tag."""
+CONSTRUCTED = 0x20
+DEPTH = 6
+"""A name is a sequence of sets of sequences; more is no name."""
+
+
 def _name_text(der: bytes) -> str:
-    """A DER name in words, made of the strings inside it."""
-    words, at = [], 0
-    while at < len(der) - 2:
-        # UTF8String, PrintableString, IA5String
-        if der[at] in (0x0C, 0x13, 0x16) and der[at + 1] < 0x80 and at + 2 + der[at + 1] <= len(der):
-            words.append(der[at + 2 : at + 2 + der[at + 1]].decode("utf-8", "replace"))
-            at += 2 + der[at + 1]
-        else:
-            at += 1
-    return " ".join(words) or der.hex()
+    """A DER name in words, made of the strings inside it, or in hex."""
+    return " ".join(_strings(der)) or der.hex()
+
+
+def _strings(der: bytes, depth: int = DEPTH) -> Iterator[str]:
+    """The strings in a DER structure, as far as it can be read."""
+    at = 0
+    while at + 2 <= len(der) and depth:
+        tag, length, start = der[at], der[at + 1], at + 2
+        if length >= 0x80:  # the length itself, in so many bytes
+            start += length & 0x7F
+            length = int.from_bytes(der[at + 2 : start], "big")
+        value, at = der[start : start + length], start + length
+        if at > len(der):
+            return
+        if tag & CONSTRUCTED:
+            yield from _strings(value, depth - 1)
+        elif tag in STRINGS:
+            yield value.decode(STRINGS[tag], "replace")
