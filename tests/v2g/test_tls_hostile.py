@@ -170,6 +170,6 @@ def test_the_name_of_an_unknown_root_is_readable(parts: list[tuple[x509.ObjectId
 
 
 @given(st.binary(max_size=400))
-def test_a_name_that_is_none_is_said_in_hex(der: bytes) -> None:
+def test_what_is_not_a_name_is_said_in_hex(der: bytes) -> None:
     assert isinstance(unknown_names(der), str)
     assert unknown_names(bytes(8)) == "00" * 8

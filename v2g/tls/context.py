@@ -278,7 +278,7 @@ STRINGS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii"}
 """Encodings of UTF8String, PrintableString and IA5String, by tag."""
 CONSTRUCTED = 0x20
 DEPTH = 6
-"""A name is a sequence of sets of sequences; more is no name."""
+"""A name is a sequence of sets of sequences of pairs; nothing deeper is a name."""
 
 
 def _name_text(der: bytes) -> str:
