@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 
@@ -299,3 +300,20 @@ charger("20-limit-raised", "EVSEMaximumChargeCurrent is higher in the loop than 
         adjust=sending(LOOP, scaled("EVSEMaximumChargeCurrent", 1.5), "iso20-dc"))  # fmt: skip
 charger("20-frequency", "EVSENominalFrequency is half of that of the grid", f"{AC_DYNAMIC}#1",
         adjust=sending("AC_ChargeParameterDiscoveryRes", scaled("EVSENominalFrequency", 0.5), "iso20-ac"))  # fmt: skip
+
+
+_STOOD: WeakSet[LimitedOutput] = WeakSet()
+"""Outputs that were brought down with power still agreed on."""
+
+
+def _down(output: LimitedOutput, right: Any = LimitedOutput.ramp_down) -> None:
+    _STOOD.add(output)
+    right(output)
+
+
+def _stays_down(output: LimitedOutput, voltage: float, current: float, right: Any = LimitedOutput.deliver) -> None:
+    right(output, voltage, 0.0 if output in _STOOD else current)
+
+
+charger("standby-no-way-back", "after standby no current flows any more", "PF_SECC_ISO20_PowerFlow_DC#9",
+        patches=[(LimitedOutput, "ramp_down", _down), (LimitedOutput, "deliver", _stays_down)])  # fmt: skip

@@ -15,7 +15,7 @@ import secc.outlet
 import secc.stay
 import slac.ev
 import slac.evse
-from faults.fault import async_nothing, charger, nothing, vehicle
+from faults.fault import answering, async_nothing, charger, nothing, vehicle
 from faults.slac import matching
 from slac.pilot import DIGITAL, State, toggle
 from v2g.messages import iso2
@@ -165,3 +165,14 @@ vehicle("stay-vehicle-in-network", "the network is not left after Terminate", *b
         patches=[(slac.ev.Ev, "leave", async_nothing)])  # fmt: skip
 vehicle("map-and-nothing", "no discovery after amplitude maps", "TC_EVCC_CMN_VTB_CmAmpMap_008",
         patches=[(evcc.charge, "find_and_charge", _for_ever)])  # fmt: skip
+
+
+def _anew(visit: Any, request: Any, good: Any) -> Any:
+    response = good()
+    if visit.resumed:
+        visit.evse.meter.begin()
+    return response
+
+
+charger("energy-anew-resumed", "the energy of a session starts again after a pause", "PF_SECC_ISO20_Resume_Meter",
+        adjust=answering("SessionSetupReq", _anew, "iso20"))  # fmt: skip

@@ -107,7 +107,7 @@ async def pre_charge(tester: TesterEv) -> None:
 
 
 async def loop(tester: TesterEv) -> None:
-    await tester.charge(3)
+    await tester.charge(tester.rounds)
 
 
 async def standby(tester: TesterEv) -> None:

@@ -113,7 +113,7 @@ class TesterEv(Talking):
         challenge: GenChallenge of the latest PaymentDetailsRes.
         offered_ids: SchemaIDs of the latest supportedAppProtocolReq.
         details: the latest ServiceDetailRes by ServiceID, if a case asked for all services.
-        loops: rounds of the charging loop so far.
+        loops: rounds of the charging loop so far; ``rounds``: those on the way through it (ISO 15118-20).
         stays_ready: PowerDelivery(Stop) does not set the pilot to B.
         certificates: the bench's, or None.
         control: selected energy service and parameter set (ISO 15118-20, like the following).
@@ -138,6 +138,7 @@ class TesterEv(Talking):
     offered_ids: set[int] = field(default_factory=set)
     details: dict[int, Any] = field(default_factory=dict)
     loops: int = 0
+    rounds: int = 3
     stays_ready: bool = False
     certificates: Certificates | None = None
     control: Control | None = None

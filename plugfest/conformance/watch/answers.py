@@ -258,6 +258,22 @@ def meter_continues(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} shows {_wh(now.MeterReading):g} Wh, but {_wh(before.MeterReading):g} Wh in the session before"
 
 
+@hears("meter-resumed", "a resumed session continues its energy", "ISO 15118-20", *LOOP20)
+def meter_resumed(flow: Flow, log: Log, heard: Heard) -> str:
+    """ISO 15118-20 counts the energy of a session, and a session that is joined after a pause is the same one."""
+    session, info = log.joined(), getattr(heard.body, "MeterInfo", None)
+    if session is None or info is None or not heard.ok:
+        return ""
+    loops = [session.last[name] for name in LOOP20 if name in session.last]
+    before = getattr(loops[0].body, "MeterInfo", None) if loops else None
+    if before is None or before.MeterID != info.MeterID or info.ChargedEnergyReadingWh >= before.ChargedEnergyReadingWh:
+        return ""
+    return (
+        f"{heard.name} shows {info.ChargedEnergyReadingWh} Wh, but {before.ChargedEnergyReadingWh} Wh before the pause "
+        "of the same session"
+    )
+
+
 def _wh(reading: Any) -> float:
     return float(reading) if isinstance(reading, (int, float)) else float(reading.Value * 10.0**reading.Multiplier)
 

@@ -101,7 +101,12 @@ class Log:
     def paused(self) -> Session | None:
         """The session that the present one of ISO 15118-2 joins; None: it joins none."""
         setup = self.present.first.get("SessionSetupRes")
-        if setup is None or setup.code != "OK_OldSessionJoined" or setup.schema != CLASSIC[0]:
+        return self.joined() if setup is not None and setup.schema == CLASSIC[0] else None
+
+    def joined(self) -> Session | None:
+        """The session that the present one joins, in whatever protocol; None: it joins none."""
+        setup = self.present.first.get("SessionSetupRes")
+        if setup is None or setup.code != "OK_OldSessionJoined":
             return None
         for session in reversed(self.sessions[:-1]):
             before = session.first.get("SessionSetupRes")

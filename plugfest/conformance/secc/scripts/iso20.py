@@ -32,6 +32,11 @@ SECP521R1 = "secp521r1"
 
 ISO2_SUITES = (0xC023, 0xC02B)
 
+LONG_CHARGE = 100
+"""Rounds of the loop in which energy flows that a meter shows."""
+LEAST_WH = 5
+"""Wh before a pause that the first rounds after it do not reach again."""
+
 
 def _certificates(tester: TesterEv) -> Certificates:
     if tester.certificates is None or tester.tls is None:
@@ -187,6 +192,20 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
             cause=Cause.WRONG_SESSION,
             expected="the session from before the pause",
         )
+
+
+@SCRIPTS.on("PF_SECC_ISO20_Resume_Meter")
+async def resume_meter(tester: TesterEv, run: Run, result: Result) -> None:
+    """A session pauses after energy has flowed; what the meter shows after the pause is watched as everywhere."""
+    tester.rounds = LONG_CHARGE
+    await tester.until("Resumed.PowerDelivery.Start")
+    before = tester.shown[0].ChargedEnergyReadingWh if tester.shown is not None else 0
+    if before < LEAST_WH:
+        text = f"the meter showed {before} Wh before the pause, too little to see whether it starts again"
+        raise Inconclusive(text, cause=Cause.POINTLESS)
+    await tester.charge(2)
+    assert tester.shown is not None
+    result.saw(f"{before} Wh or more", f"{tester.shown[0].ChargedEnergyReadingWh} Wh")
 
 
 @SCRIPTS.on("PF_SECC_ISO20_Parking_Unselected")

@@ -295,11 +295,15 @@ async def standby(tester: TesterEv) -> None:
     tester.progress = "Standby"
     await tester.deliver()
     await _rounds(tester, LONGER / 2.0)
-    if not tester.pics.ac and not iso20.control(tester).dynamic:  # what it asks for does not count now
+    by_targets = not tester.pics.ac and not iso20.control(tester).dynamic
+    if by_targets:  # what it asks for does not count now
         await _ask(tester, _limits(tester)[0] * 0.5, _limits(tester)[1], LONGER / 2.0)
     tester.progress = "Start"
     await tester.deliver()
-    await _rounds(tester, SETTLES)
+    if by_targets:
+        await _ask(tester, _limits(tester)[0] * 0.2, _limits(tester)[1], LONGER)
+    else:
+        await _rounds(tester, SETTLES)
     await _end(tester)
 
 
