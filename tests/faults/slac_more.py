@@ -348,3 +348,14 @@ def _announcing(timer: int) -> Change:
 
 vehicle("slac-toggle-window", "the second step announces 5 s", f"{_E}CmValidate_001",
         adjust=message(CM_VALIDATE_REQ, _announcing(49)))  # fmt: skip
+
+
+def _by_address(*, best_last: bool) -> Any:
+    return lambda candidates: sorted(_ranked(candidates), key=lambda one: one.mac, reverse=best_last)
+
+
+_ranked = slac.ev_run.ranked
+vehicle("slac-lowest-address", "the usable charger with the lowest address is taken", "PF_EVCC_SLAC_Nearest#2",
+        "PF_EVCC_SLAC_Nearest#4", patches=[(slac.ev_run, "ranked", _by_address(best_last=False))])  # fmt: skip
+vehicle("slac-highest-address", "the usable charger with the highest address is taken", "PF_EVCC_SLAC_Nearest#1",
+        "PF_EVCC_SLAC_Nearest#3", patches=[(slac.ev_run, "ranked", _by_address(best_last=True))])  # fmt: skip
