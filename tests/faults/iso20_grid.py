@@ -14,7 +14,7 @@ import evcc.iso20_dc
 import evcc.iso20_dc_limits
 import evcc.iso20_schedule
 from evcc.drive import Drive
-from faults.fault import Adjust, sending, vehicle
+from faults.fault import Adjust, charger, sending, vehicle
 from plugfest.conformance.fields import replaced
 from v2g.messages.iso20 import common, types
 from v2g.physical import number, rational
@@ -246,3 +246,12 @@ def _above(message: Any) -> Any:
 
 vehicle("20-target-above", "EVTargetVoltage is a twentieth above EVMaximumVoltage", f"{EV}PowerFlow_DC#2",
         adjust=sending("DC_ChargeLoopReq", _above, "iso20-dc"))  # fmt: skip
+
+
+def _first_alone(message: Any) -> Any:
+    del message.EnergyTransferServiceList.Service[1:]
+    return message
+
+
+charger("first-service-alone", "of the energy services the first alone is listed", "PF_SECC_ISO20_Services_AC_BPT",
+        "PF_SECC_ISO20_Services_DC_BPT", adjust=sending("ServiceDiscoveryRes", _first_alone, "iso20"))  # fmt: skip

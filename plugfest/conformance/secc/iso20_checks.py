@@ -75,6 +75,16 @@ def services(tester: TesterEv, arrival: Arrival) -> str:
     return f"VASList names services {wrong}, which are not value-added services" if wrong else ""
 
 
+@CHECKS20.on("SERVICES_20_BPT")
+def services_back(tester: TesterEv, arrival: Arrival) -> str:
+    """What the declaration says of the outlet is on offer."""
+    listed = [one.ServiceID for one in arrival.message.EnergyTransferServiceList.Service]
+    known = [energy.SERVICES[one] for one in listed if one in energy.SERVICES]
+    if any(one.bidirectional for one in known):
+        return ""
+    return f"energy services {listed} have none in both directions, although PICS_CMN_ISO20_BPT is declared"
+
+
 @CHECKS20.on("PARAMETER_SETS_20")
 def parameter_sets(tester: TesterEv, arrival: Arrival) -> str:
     message = arrival.message
