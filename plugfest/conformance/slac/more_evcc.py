@@ -156,7 +156,7 @@ SECOND_NEARER = ("flat", "early")
 
 @SCRIPTS.on("PF_EVCC_SLAC_Nearest")
 async def nearest(post: Charger, run: Run) -> None:
-    """Two reports; each of the two nodes is the nearer one in half of the variants, so that no fixed choice is right."""
+    """Two reports; each of the two nodes is the nearer one in half of the variants, so no fixed choice is right."""
     if post.beside is None:
         raise NotExecutable("needs a second charger node on the line")
     how = str(run.variant["near"])
