@@ -103,7 +103,16 @@ def test_a_vehicle_that_uses_no_services_is_not_tried_with_their_details(declare
     pics = Pics({"PIXIT_EVCC_CMN_VAS": declared})
     found = [case for case in cases() if case.sut == "evcc" and case.setup.startswith(WITH_SERVICE)]
     assert found
-    assert [not excluded(case, pics).startswith("PIXIT_EVCC_CMN_VAS") for case in found] == [applies] * len(found)
+    assert [not excluded(next(case.runs()), pics).startswith("PIXIT_EVCC_CMN_VAS") for case in found] == [
+        applies
+    ] * len(found)
+
+
+def test_a_charger_without_another_service_is_not_asked_for_one() -> None:
+    """Only those variants are left out; the others of the case apply."""
+    pics = Pics({"PIXIT_SECC_ISO20_ServiceRenegotiation": False, "PIXIT_SECC_CMN_TLS": True})
+    stops = next(case for case in cases() if case.id == "PF_SECC_ISO20_SessionStop")
+    assert [excluded(run, pics) for run in stops.runs()] == ["", "PIXIT_SECC_ISO20_ServiceRenegotiation == true", ""]
 
 
 def test_only_runs_of_the_protocol_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

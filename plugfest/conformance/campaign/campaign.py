@@ -101,7 +101,7 @@ def selected(runs: Iterable[Run], pics: Pics | None) -> tuple[list[Run], list[tu
     chosen, left = [], []
     for run in runs:
         why = executable(run)
-        if not why and pics is not None and (condition := excluded(run.case, pics)):
+        if not why and pics is not None and (condition := excluded(run, pics)):
             why = f"does not apply: {condition}"
         if why:
             left.append((run, why))

@@ -16,7 +16,7 @@ from boundary import yaml_read
 from boundary.choices import unknown
 from boundary.errors import InputError
 from boundary.write import write
-from plugfest.conformance.catalogue import Case, parameters, timer
+from plugfest.conformance.catalogue import Case, Run, parameters, timer
 from plugfest.conformance.catalogue.durations import DELAY
 
 DEFAULTS: Mapping[str, Any] = {
@@ -338,9 +338,19 @@ def conditions(case: Case) -> Iterator[str]:
         yield f"{GROUPS[case.group]} == true"
 
 
-def excluded(case: Case, pics: Pics) -> str:
+OF_VARIANTS: Mapping[tuple[str, str], str] = {
+    ("operator", "another service"): "PIXIT_SECC_ISO20_ServiceRenegotiation == true",
+    ("ChargingSession", "ServiceRenegotiation"): "PIXIT_SECC_ISO20_ServiceRenegotiation == true",
+}
+"""What must hold for the variants of a case that set this, in addition."""
+
+
+def excluded(run: Run, pics: Pics) -> str:
     """The first condition that does not hold, or ""."""
-    return next((text for text in conditions(case) if not holds(text, pics)), "")
+    more = [
+        OF_VARIANTS[key] for key in ((name, str(value)) for name, value in run.variant.items()) if key in OF_VARIANTS
+    ]
+    return next((text for text in (*conditions(run.case), *more) if not holds(text, pics)), "")
 
 
 def satisfying(case: Case, base: Pics | None = None) -> Pics:
