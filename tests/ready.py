@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class Ready:
         pointless: runs that find nothing to judge, each with the reason.
         breaks: runs that fail, each with what the device does against the standard.
         declared: what the PICS file says, other than the defaults.
+        keys: of the vehicle or charger in a bench file, instead of a ready one.
+        top: other keys of the bench file.
     """
 
     kind: str
@@ -38,6 +41,8 @@ class Ready:
     pointless: Mapping[str, str] = field(default_factory=dict)
     breaks: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    top: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -50,8 +55,8 @@ class Ready:
     @cached_property
     def bench(self) -> Bench:
         part = "vehicle" if self.kind == "car" else "charger"
-        text = f"role: {self.role}\ninterface: lo\nac: {str(self.ac).lower()}\n{part}: {{{self.kind}: {self.name}}}\n"
-        return config.loads(text)
+        keys = self.keys or {self.kind: self.name}
+        return config.loads(json.dumps({"role": self.role, "interface": "lo", "ac": self.ac, **self.top, part: keys}))
 
     @cached_property
     def pics(self) -> Pics:
@@ -70,7 +75,7 @@ class Ready:
             if run.case.sut == self.role
             and run.protocol == self.protocol
             and not run.with_session
-            and not excluded(run.case, self.pics)
+            and not excluded(run, self.pics)
             and run.id not in {**self.pointless, **self.breaks}
         ]
 

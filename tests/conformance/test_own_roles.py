@@ -75,7 +75,9 @@ OTHERWISE: dict[str, tuple[dict[str, object], ...]] = {
 
 
 def declared(run: Run, other: dict[str, object]) -> Pics | None:
-    """The PICS of a run with these values; None: it asks for others, or has them anyway."""
+    """The PICS of a run with these values; None: it asks for others, has them anyway, or would be pointless."""
+    if "PICS_CMN_ISO20_MCS" in other and run.case.id.startswith(GENERATIONS):
+        return None
     usual = satisfying(run.case, Pics(FAST))
     try:
         pics = satisfying(run.case, Pics(FAST).with_(**other))
@@ -86,6 +88,8 @@ def declared(run: Run, other: dict[str, object]) -> Pics | None:
     return pics
 
 
+GENERATIONS = "PF_SECC_ISO20_SAP_Generation"
+"""Cases in which a charger is offered an older protocol, which no charger of MCS speaks."""
 MODES = [(protocol, other) for protocol, others in OTHERWISE.items() for other in others]
 PARTS = 12
 """``make slow`` has all runs, in as many parts."""

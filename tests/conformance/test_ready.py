@@ -1,4 +1,4 @@
-"""Devices as they were recorded in the field: their campaigns blame none of them."""
+"""Devices as they were recorded in the field, and as they differ between makes: campaigns blame none of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 
 import pytest
 from faults.runs import RUNS
+from generated_devices import POINTLESS, device
 from ready import READY, Ready
 
 from plugfest.conformance.campaign.execute import execute
@@ -62,3 +63,15 @@ def test_a_campaign_blames_no_ready_device(device: Ready) -> None:
     runs = device.runs()
     assert len(runs) > 150
     check(device, runs)
+
+
+DRAWN, MORE, EACH_RUNS = range(8), range(8, 200), 4
+"""Seeds of generated devices in every suite and in ``make slow``, and how many runs each has to pass."""
+
+
+@pytest.mark.parametrize("seed", [*DRAWN, *(pytest.param(seed, marks=pytest.mark.slow) for seed in MORE)])
+def test_a_campaign_blames_no_legal_device(seed: int) -> None:
+    """Of sizes, limits, speeds and habits that are drawn by seed."""
+    one = device(seed)
+    runs = [run for run in one.runs() if run.id not in POINTLESS]
+    check(one, random.Random(seed).sample(runs, EACH_RUNS))
