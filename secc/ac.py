@@ -6,6 +6,9 @@ vehicle has as much time as after a change of the duty (IEC 61851-1: 5 s); then 
 
 In dynamic mode of ISO 15118-20 a vehicle may come down to a lower command as slowly as EVSEPowerRampLimitation says.
 
+ISO 15118-20 agrees on powers: a vehicle that uses two of three phases may draw its power through them, up to the rating
+of each. In ISO 15118-2 the limit is a current, which holds for each phase.
+
 Power from the vehicle is limited in the same way in bidirectional sessions. If a vehicle feeds back more than both
 sides have declared (zero in a session that only charges), the contactor opens as soon as this is seen.
 """
@@ -120,6 +123,8 @@ def watch(visit: Visit) -> None:
     """
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
+    if visit.control is not None and not _beyond(abs(flows), ac.max_current):
+        flows = ac.power / (ac.nominal_voltage * ac.in_use)  # as if over all phases in use
     if visit.control is not None and visit.control.dynamic:
         offered, back = _ramped(visit, offered, back)
     if flows < 0.0:

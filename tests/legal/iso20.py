@@ -740,5 +740,13 @@ def _gives_little(system: Any) -> None:
     battery.pack = battery.rated = dataclasses.replace(battery.pack, max_discharge_power=8000.0)
 
 
-vehicle("20-gives-little", "the battery gives a small part of the power that it takes",
+vehicle("20-dynamic-gives-little", "the battery gives a small part of the power that it takes",
         tuple(f"{EV}Dynamic_Follow_BPT#{number}" for number in (2, 3, 4)), _gives_little)  # fmt: skip
+
+
+def _two_phases(system: Any) -> None:
+    system.vehicle.onboard = dataclasses.replace(system.vehicle.onboard, phases=2)
+
+
+vehicle("20-two-phases", "the onboard charger uses two of three phases",
+        (f"{EV}PowerFlow_AC#1", f"{EV}PowerFlow_AC_BPT#1", f"{EV}Departure#1"), _two_phases)  # fmt: skip

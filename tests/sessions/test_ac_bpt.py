@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
+from evcc.vehicle import OnboardCharger
 from secc.plan import Plan, Slot
 from v2g import energy, phases
 from v2g.messages.iso20 import ac, common
@@ -469,3 +470,32 @@ async def test_grid_forming_vehicle_is_told_the_frequency() -> None:
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
     assert number(bench.messages("AC_ChargeLoopRes")[-1].EVSETargetFrequency) == pytest.approx(50.0)
+
+
+def on_two_phases(mode: str, amps: float) -> Bench:
+    """A vehicle that uses two of the three phases, at a charger that sees what each carries."""
+    bench = iso20_bench(mode, "scheduled", duration=30.0)
+    bench.vehicle.onboard = OnboardCharger(phases=2, max_current=amps)
+    assert bench.supply is not None
+    bench.supply.load_phases = lambda: bench.vehicle.ac_phases
+    return bench
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-ac-bpt"])
+async def test_a_vehicle_may_take_its_power_through_two_phases(mode: str) -> None:
+    """ISO 15118-20 agrees on powers: 15 A on two phases are 10 A over three, and no overdraw."""
+    bench = on_two_phases(mode, 15.0)
+    vehicle, charger = await bench.run()
+    assert (vehicle.cause, charger.cause) == (Cause.COMPLETE, Cause.COMPLETE), (vehicle, charger)
+    assert charger.energy_wh == pytest.approx(230.0 * 15.0 * 2 / 120.0, rel=0.05)
+
+
+async def test_a_phase_is_not_loaded_beyond_its_rating_even_within_the_power() -> None:
+    """40 A on two phases: the contactor opens, although three phases could give that power."""
+    bench = on_two_phases("iso20-ac", 40.0)
+    assert bench.supply is not None
+    bench.supply.max_current = 32.0
+    _, charger = await bench.run()
+    assert not charger.ok
+    assert "draws 40.0 A per phase" in charger.reason
+    assert bench.safe
