@@ -98,6 +98,7 @@ class Drive:
         arrived: the vehicle has begun to check in.
         asked_to_stop: the charger requested the end in its answer to the start.
         resting: the vehicle wants no power, because of standby.
+        asked: A that the latest request of a DC loop asked for, or allowed: it may be on its way.
         standby: the charger has agreed to standby.
         pausing: a profile of 0 W is being agreed, so that the session may be paused.
         stream: stream that carries the requests: the main one, or a side stream by its payload type.
@@ -131,6 +132,7 @@ class Drive:
     arrived: bool = False
     asked_to_stop: bool = False
     resting: bool = False
+    asked: float = 0.0
     standby: bool = False
     pausing: bool = False
     stream: int = MAIN

@@ -234,6 +234,7 @@ async def take(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopRe
     Raises:
         RemoteError: the response is of another kind than the request.
     """
+    drive.asked = flow.current or flow.discharge_current or abs(flow.target)
     res = await drive.ask(request(drive, control, flow))
     checks.same_kind(res.CLResControlMode, dc_members(control).answers)
     current = number(res.EVSEPresentCurrent)
@@ -300,11 +301,13 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
 async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> Ending:
     """The loop with 0 A until the current is gone or stops falling, or endangers the battery.
 
+    At least once after a request for current, which may not flow yet.
+
     Returns:
         How to continue: as before, or because of that danger.
     """
     falling = rundown(drive, ending)
-    while falling is not None and not falling.over(drive.vehicle.current, drive.now):
+    while falling is not None and (drive.asked or not falling.over(drive.vehicle.current, drive.now)):
         res = await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
         if (alarm := protected(drive, res)) is not None:
             return drive.ends(alarm)

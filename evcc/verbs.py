@@ -169,6 +169,7 @@ async def take_current(
         power: limit in W, for calculating the remaining time.
     """
     full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
+    drive.asked = current
     res = await drive.ask(make(drive, Target(voltage, current, full, bulk)))
     drive.vehicle.take_dc(volts(res.EVSEPresentVoltage), max(0.0, amps(res.EVSEPresentCurrent)))
     terms.limits = terms.limits.updated(res)
@@ -206,13 +207,15 @@ async def ramp_down(
 ) -> None:
     """CurrentDemand with 0 A until the current is gone or stops falling; on an alarm, contactors open at once.
 
+    At least once after a request for current, which may not flow yet.
+
     Args:
         make: makes the request for a target.
         then: called to handle each response.
     """
     terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
     ramp = rundown(drive, ending)
-    while ramp is not None and not ramp.over(drive.vehicle.current, drive.now):
+    while ramp is not None and (drive.asked or not ramp.over(drive.vehicle.current, drive.now)):
         res = await take_current(drive, terms, make, drive.vehicle.battery.voltage, 0.0)
         if checks.alarmed(res.DC_EVSEStatus) or drive.danger:
             await drive.vehicle.safe(within=AT_ONCE)

@@ -152,8 +152,11 @@ def stop_ignored(flow: Flow, said: Said) -> str:
 def stop_under_load(flow: Flow, said: Said) -> str:
     """Not where the charger has reported an alarm, refused something, or says that it gives more than is asked for.
 
-    Nor where the time is over that it left for the stop; NotificationMaxDelay 0 leaves none.
+    Nor where the time is over that it left for the stop; NotificationMaxDelay 0 leaves none. Nor before the first round
+    of the loop, in which a vehicle can ask for less.
     """
+    if not flow.reports:
+        return ""
     if not flow.terms.ramped or said.progress != "Stop" or not flow.flowing or flow.ending.alarm_at is not None:
         return ""
     target = flow.asked.amps.value
