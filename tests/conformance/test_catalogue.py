@@ -115,6 +115,14 @@ def test_a_charger_without_another_service_is_not_asked_for_one() -> None:
     assert [excluded(run, pics) for run in stops.runs()] == ["", "PIXIT_SECC_ISO20_ServiceRenegotiation == true", ""]
 
 
+def test_what_a_charger_need_not_offer_is_asked_of_those_that_declare_it() -> None:
+    """Each case that needs standby to be accepted says so."""
+    found = [case for case in cases() if case.sut == "secc" and "Standby" in f"{case.preconditions} {case.stimulus}"]
+    assert len(found) > 8
+    undeclared = [case.id for case in found if not any("ISO20_Standby" in text for text in case.select)]
+    assert undeclared == ["PF_SECC_ISO20_Standby_BeforeStart_DC"]  # which must be refused anyway
+
+
 def test_only_runs_of_the_protocol_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """A case of several protocols has runs in each."""
     for sut in ("secc", "evcc"):
