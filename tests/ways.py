@@ -47,7 +47,11 @@ class Way:
     quick: bool = False
 
 
-def car(lab: str = "", *, until: str = LOOP, says: str = "vehicle: session completed", **more: Any) -> Way:
+OVER = "session (completed|ended: nothing was charged)"
+"""After Ctrl-C in the loop: whether a current flowed before is a matter of moments."""
+
+
+def car(lab: str = "", *, until: str = LOOP, says: str = f"vehicle: {OVER}", **more: Any) -> Way:
     """A vehicle, which charges at our charger until Ctrl-C."""
     return Way(lab, until, (says,), **more)
 
@@ -187,11 +191,11 @@ WAYS: dict[str, Way] = {
     "plugfest slac doctor -i plc0 --role ev": Way("", says=("=> matched with", "ok +IPv6"), before=""),
     "plugfest slac ev -i plc0": Way("", says=("=> matched with",)),
     # the lab
-    "sudo plugfest lab": Way(until=LOOP, says=("vehicle: session completed", "charger: session completed")),
-    "sudo plugfest lab --no-slac": Way(until=LOOP, says=("vehicle: session completed", "charger: session completed")),
+    "sudo plugfest lab": Way(until=LOOP, says=(f"vehicle: {OVER}", f"charger: {OVER}")),
+    "sudo plugfest lab --no-slac": Way(until=LOOP, says=(f"vehicle: {OVER}", f"charger: {OVER}")),
     "sudo plugfest lab --no-slac --peer './my-vehicle --interface plc0'": Way(says=("vehicle: session completed",)),
     "sudo plugfest lab --no-slac --peer './my-charger --interface plc0' --peer-end charger --ready-after 3": Way(
-        until=LOOP, says=("session completed",)
+        until=LOOP, says=(OVER,)
     ),
     "sudo plugfest lab --peer bash": Way(
         typed="plugfest evcc -i $PLUGFEST_INTERFACE --duration 1\nexit 5\n",
