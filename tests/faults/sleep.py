@@ -175,4 +175,4 @@ def _anew(visit: Any, request: Any, good: Any) -> Any:
 
 
 charger("energy-anew-resumed", "the energy of a session starts again after a pause", "PF_SECC_ISO20_Resume_Meter",
-        adjust=answering("SessionSetupReq", _anew, "iso20"))  # fmt: skip
+        adjust=answering("SessionSetupReq", _anew, "iso20"), reading=True)  # fmt: skip

@@ -258,9 +258,9 @@ def meter_continues(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} shows {_wh(now.MeterReading):g} Wh, but {_wh(before.MeterReading):g} Wh in the session before"
 
 
-@hears("meter-resumed", "a resumed session continues its energy", "ISO 15118-20", *LOOP20)
+@hears("meter-resumed", "a resumed session continues its energy", "ISO 15118-20", *LOOP20, weight=Weight.NOTED)
 def meter_resumed(flow: Flow, log: Log, heard: Heard) -> str:
-    """ISO 15118-20 counts the energy of a session, and a session that is joined after a pause is the same one."""
+    """A finding: ISO 15118-20 counts the energy of a service session, which one may take to end with a pause."""
     session, info = log.joined(), getattr(heard.body, "MeterInfo", None)
     if session is None or info is None or not heard.ok:
         return ""
