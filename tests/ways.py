@@ -269,7 +269,7 @@ WAYS: dict[str, Way] = {
 }
 
 NEVER = {
-    "plugfest trace show vehicle.pcap": "the recording is not ours to ship; test_docs executes it with one of ours",
+    "plugfest trace show vehicle.pcap": "the recording is not ours to ship, and shows what a real one looks like",
     "make test": "this is one of them",
     "pip install 'plugfest[web]'": "it changes the environment that the tests run in",
     "plctool -i plc0 -p original.pib 00:B0:52:00:00:01": "it needs a modem: the simulated ones have no parameter block",
