@@ -136,7 +136,7 @@ ANSWERS: dict[str, Weight] = {
 }
 """The same for a charger's answers in ISO 15118-2 and DIN SPEC 70121; correct devices :data:`DIFFER` in others."""
 
-DIFFER = ("isolation-absent", "receipt-required-missing", "schedule-coverage")
+DIFFER = ("isolation-absent", "receipt-required-missing", "schedule-coverage", "ramp-request")
 """Rules that correct devices may break: a run or a recording fails nobody for them, even if the other side leaves."""
 
 
