@@ -34,8 +34,8 @@ def carry_out(run: Run, pics: Pics | None = None) -> Result:
 EVERY = 2
 """Of the variants of a case, every second is in every suite; the others are left to ``make slow``, and in ISO 15118-20,
 whose sessions begin with a TLS handshake of P-521, all but the first."""
-SOME = 50
-"""Of the runs that are declared in another way, every fiftieth."""
+SOME = 100
+"""Of the runs that are declared in another way, every hundredth is in every suite."""
 
 
 def in_every_suite(run: Run) -> bool:

@@ -8,7 +8,7 @@ import random
 import pytest
 from faults.runs import RUNS
 from generated_devices import POINTLESS, device
-from ready import READY, Ready
+from ready import ISO20, READY, Ready
 
 from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run
@@ -49,7 +49,14 @@ def test_a_campaign_blames_no_ready_device_in_a_sample(device: Ready) -> None:
     check(device, random.Random(device.label).sample(runs, SAMPLE))
 
 
-@EACH
+@pytest.mark.parametrize(
+    "device",
+    [
+        pytest.param(one, id=one.label, marks=pytest.mark.slow if one.protocol == ISO20 else ())
+        for one in READY
+        if one.pointless or one.breaks
+    ],
+)
 def test_what_a_ready_device_cannot_show_is_not_held_against_it(device: Ready) -> None:
     """A run that finds nothing to judge is inconclusive; one that fails does so for what was recorded."""
     for expected, names in ((Verdict.INCONC, device.pointless), (Verdict.FAIL, device.breaks)):
