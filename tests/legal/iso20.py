@@ -544,7 +544,7 @@ vehicle("20-slow-loop-ev", "0.24 s between two messages of a loop", VEHICLE, set
 vehicle(
     "20-slow-messages", "0.2 s before each message, and more before some",
     (*VEHICLE, f"{EV}CableCheck_Ongoing", f"{EV}PreCharge_Never", f"{EV}PowerFlow_AC#1"),
-    settings(pauses={"PowerDeliveryReq": 0.7, "DC_CableCheckReq": 0.8, "DC_PreChargeReq": 0.4, "default": 0.2}),
+    settings(pauses={"PowerDeliveryReq": 0.4, "DC_CableCheckReq": 0.8, "DC_PreChargeReq": 0.4, "default": 0.2}),
 )  # fmt: skip
 vehicle("20-slow-start", "5 s before ServiceDiscoveryReq", VEHICLE, saying(ServiceDiscoveryReq=late(5.0)))
 vehicle("20-slow-parameters", "30 s before the charge parameters", (*VEHICLE, f"{EV}Renegotiation_Twice"),
