@@ -123,7 +123,8 @@ def watch(visit: Visit) -> None:
     """
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
-    if visit.control is not None and not _beyond(abs(flows), ac.max_current):
+    rating = ac.max_current if flows >= 0.0 else ac.max_discharge_current
+    if visit.control is not None and not _beyond(abs(flows), rating):
         flows = ac.power / (ac.nominal_voltage * ac.in_use)  # as if over all phases in use
     if visit.control is not None and visit.control.dynamic:
         offered, back = _ramped(visit, offered, back)

@@ -475,7 +475,7 @@ async def test_grid_forming_vehicle_is_told_the_frequency() -> None:
 def on_two_phases(mode: str, amps: float) -> Bench:
     """A vehicle that uses two of the three phases, at a charger that sees what each carries."""
     bench = iso20_bench(mode, "scheduled", duration=30.0)
-    bench.vehicle.onboard = OnboardCharger(phases=2, max_current=amps)
+    bench.vehicle.onboard = OnboardCharger(phases=2, max_current=amps, max_discharge_current=amps)
     assert bench.supply is not None
     bench.supply.load_phases = lambda: bench.vehicle.ac_phases
     return bench
@@ -488,6 +488,19 @@ async def test_a_vehicle_may_take_its_power_through_two_phases(mode: str) -> Non
     vehicle, charger = await bench.run()
     assert (vehicle.cause, charger.cause) == (Cause.COMPLETE, Cause.COMPLETE), (vehicle, charger)
     assert charger.energy_wh == pytest.approx(230.0 * 15.0 * 2 / 120.0, rel=0.05)
+
+
+async def test_a_phase_takes_no_more_back_than_its_rating_even_within_the_power() -> None:
+    """13 A out of each of two phases at an outlet that takes 10 A back from each of three."""
+    bench = on_two_phases("iso20-ac-bpt", 15.0)
+    assert bench.supply is not None
+    bench.supply.max_discharge_current = 10.0
+    bench.vehicle.settings.target_power = -6_000.0
+    bench.vehicle.battery.soc = 0.5
+    _, charger = await bench.run()
+    assert not charger.ok
+    assert "gives back 13.0 A per phase; both sides declared at most 10.0 A" in charger.reason
+    assert bench.safe
 
 
 async def test_a_phase_is_not_loaded_beyond_its_rating_even_within_the_power() -> None:
