@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
@@ -11,11 +12,11 @@ from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from secc.manager import constant
+from v2g import phases
 from v2g.physical import magnitude, number
 
 LITTLE = 500.0
 """W: with less, what flows is not told from what is asked for."""
-PHASES = ("", "_L2", "_L3")
 
 
 @SCRIPTS.on(
@@ -56,25 +57,27 @@ def _back(tester: TesterEvse) -> float:
 
     The charger's limits in the loop are what it asks for, so those of its charge parameters count.
     """
-    request = next(one.message for one in reversed(tester.requests) if one.name == loop_name(tester))
+    request = _asked(tester)
     kind = "AC" if tester.pics.ac else "DC"
     told = tester.told(f"{kind}_ChargeParameterDiscoveryRes")
     can = getattr(told.message, f"{kind}_CPDResEnergyTransferMode") if told is not None else None
     most = math.inf
     for limits, side in ((request.CLReqControlMode, "EV"), (can, "EVSE")):
-        powers = [getattr(limits, f"{side}MaximumDischargePower{phase}", None) for phase in PHASES]
-        if any(power is not None for power in powers):
-            most = min(most, sum(magnitude(power) for power in powers if power is not None))
+        if powers := phases.given(limits, f"{side}MaximumDischargePower"):
+            most = min(most, sum(map(abs, powers)))
         if (amps := getattr(limits, f"{side}MaximumDischargeCurrent", None)) is not None:
             most = min(most, magnitude(amps) * number(request.EVPresentVoltage))
     return most
 
 
+def _asked(tester: TesterEvse) -> Any:
+    """The latest request of the loop."""
+    return next(one.message for one in reversed(tester.requests) if one.name == loop_name(tester))
+
+
 def _flow(tester: TesterEvse) -> float:
     """Power into the vehicle, W: in AC as the vehicle reports it, in DC as measured at the output."""
     if tester.pics.ac:
-        mode = next(one for one in reversed(tester.requests) if one.name == loop_name(tester)).message.CLReqControlMode
-        names = (f"EVPresentActivePower{phase}" for phase in PHASES)
-        return sum(number(value) for name in names if (value := getattr(mode, name, None)) is not None)
+        return phases.total(_asked(tester).CLReqControlMode, "EVPresentActivePower")
     assert tester.evse.power is not None
     return tester.evse.power.voltage * tester.evse.power.current
