@@ -31,8 +31,8 @@ SAFE_VOLTAGE = 60.0
 """V: below this, DC is safe to touch; IEC 61851-23: an output is below it within 1 s after an emergency stop."""
 
 LARGEST = 32767
-COARSEST = 3
-"""The largest Value and Multiplier of a PhysicalValue."""
+"""The largest Value of a PhysicalValue, and the largest power in a schedule or profile of DIN SPEC 70121."""
+_COARSEST = 3
 _POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
 
 
@@ -88,12 +88,12 @@ def physical(module: Any, amount: float, unit: str, finest: int = -1) -> Any:
         amount: in ``unit``; clipped to the largest PhysicalValue.
         finest: smallest multiplier to use, -3 to 3.
     """
-    for multiplier in range(finest, COARSEST + 1):
+    for multiplier in range(finest, _COARSEST + 1):
         value = round(amount / _POWERS[multiplier])
         if -LARGEST <= value <= LARGEST:
             return module.PhysicalValueType(Multiplier=multiplier, Unit=unit, Value=value)
     limit = LARGEST if amount > 0 else -LARGEST
-    return module.PhysicalValueType(Multiplier=COARSEST, Unit=unit, Value=limit)
+    return module.PhysicalValueType(Multiplier=_COARSEST, Unit=unit, Value=limit)
 
 
 class Quantities(Generic[P]):
@@ -148,12 +148,12 @@ def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalN
         finest: smallest exponent to use, -3 to 3.
         down: round towards minus infinity, so that no limit is exceeded; otherwise to the nearest.
     """
-    for exponent in range(finest, COARSEST + 1):
+    for exponent in range(finest, _COARSEST + 1):
         scaled = amount / 10.0**exponent
         value = math.floor(scaled + 1e-9) if down else round(scaled)
         if -LARGEST <= value <= LARGEST:
             return RationalNumberType(Exponent=exponent, Value=value)
-    return RationalNumberType(Exponent=COARSEST, Value=LARGEST if amount > 0 else -LARGEST)
+    return RationalNumberType(Exponent=_COARSEST, Value=LARGEST if amount > 0 else -LARGEST)
 
 
 def signed(limit: RationalNumberType, *, negative: bool) -> RationalNumberType:

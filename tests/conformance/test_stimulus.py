@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 from faults.fault import Fault, answering, deep, sending
 from faults.runs import caught, one
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plugfest.cli import main
 from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
 from plugfest.conformance.randomness import follows, hardly_random, other_octets
+from plugfest.conformance.secc import profiles
 from plugfest.conformance.secc.generations import new_tester
 from plugfest.conformance.secc.offered import Offered
 from plugfest.conformance.stimulus import ChargerStimulus, VehicleStimulus, restated, source
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
-from plugfest.conformance.verdict import Verdict
+from plugfest.conformance.verdict import Inconclusive, Verdict
 from plugfest.conformance.virtual import VirtualLoop
 from v2g.messages import iso2
 from v2g.physical import number
@@ -196,3 +199,21 @@ def test_any_schedule_is_chosen_and_kept_after_a_pause(field: str) -> None:
     fresh = [Offered({}, lambda responses: tuples, choice, None).tuple_id for choice in range(6)]
     assert fresh == [7, 3, 9, 7, 3, 9]
     assert {Offered({}, lambda responses: tuples, choice, 9).tuple_id for choice in range(6)} == {9}
+
+
+@given(value=st.integers(1, 32767), multiplier=st.integers(-3, 3), factor=st.sampled_from((1, 2)))
+def test_a_power_above_the_offer_is_one_that_a_message_can_carry(value: int, multiplier: int, factor: int) -> None:
+    """Or the run says that there is none; in DIN SPEC 70121 it is a whole number, in ISO 15118-2 a physical value."""
+    for offered in (value, iso2.PhysicalValueType(Multiplier=multiplier, Unit="W", Value=value)):
+        try:
+            made = profiles._higher(offered, factor)
+        except Inconclusive:
+            assert value == 32767
+            assert isinstance(offered, int) or multiplier == 3
+            continue
+        if isinstance(offered, int):
+            assert offered < made <= 32767
+        else:
+            assert number(made) > number(offered)
+            assert abs(made.Value) <= 32767
+            assert -3 <= made.Multiplier <= 3

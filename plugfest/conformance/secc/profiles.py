@@ -11,7 +11,7 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Inconclusive
 from v2g.messages import din70121 as din
 from v2g.messages import iso2
-from v2g.physical import COARSEST, LARGEST, milliwatts, physical
+from v2g.physical import LARGEST, milliwatts, number, physical
 
 
 def _higher(value: Any, factor: int = 1) -> Any:
@@ -21,22 +21,15 @@ def _higher(value: Any, factor: int = 1) -> Any:
         Inconclusive: the charger offers as much as a message can carry, so that a vehicle cannot ask for more.
     """
     if isinstance(value, int):
-        higher = value + 1 if factor == 1 else min(value * factor, LARGEST)
-        if not value < higher <= LARGEST:
-            raise _unheard_of(f"{value} W")
-        return higher
-    if factor > 1:
-        return physical(iso2, milliwatts(value) / 1000.0 * factor, "W", 0)
-    number, multiplier = value.Value + 1, value.Multiplier
-    if number > LARGEST:
-        number, multiplier = number // 10 + 1, multiplier + 1
-    if multiplier > COARSEST:
-        raise _unheard_of(f"{value.Value}E{value.Multiplier} W")
-    return iso2.PhysicalValueType(Multiplier=multiplier, Unit="W", Value=number)
-
-
-def _unheard_of(most: str) -> Inconclusive:
-    return Inconclusive(f"the charger offers {most}, and a profile cannot say more", cause=Cause.POINTLESS)
+        made: Any = min(value * factor if factor > 1 else value + 1, LARGEST)
+        more = made > value
+    else:
+        watts = number(value) * factor if factor > 1 else number(value) + 10.0**value.Multiplier
+        made = physical(iso2, watts, "W", value.Multiplier)
+        more = number(made) > number(value)
+    if not more:
+        raise Inconclusive("the charger offers as much as a profile can say", cause=Cause.POINTLESS)
+    return made
 
 
 def _pmax(tester: TesterEv) -> Any:
