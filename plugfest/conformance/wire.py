@@ -18,7 +18,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Inconclusive
 from v2g import v2gtp
 from v2g.channel import Channel
-from v2g.errors import ConnectionLost, RemoteError
+from v2g.errors import ConnectionLost, LocalError, RemoteError
 from v2g.protocols import Protocol
 from v2g.reading import NotAMessage
 from v2g.rules.rule import Breach
@@ -223,10 +223,9 @@ class Wire:
             ConnectionLost: the peer has closed.
             Inconclusive: ``facets``, and a value is beyond its field: calculated, say, from a limit of the system.
         """
-        if facets:
-            self._check(message)
         session, kind, own = self.session, type(message), (self.session.id, self.session.clock)
-        session.rewrite[kind] = lambda given: given  # what passes through this seam may break its facets
+        if not facets:
+            session.rewrite[kind] = lambda given: given  # what passes through this seam may break its facets
         if exi is not None:
             session.rewrite_exi[kind] = exi
         if header is not None or frame is not None:
@@ -247,6 +246,11 @@ class Wire:
             if header:
                 forced = ", ".join(f"{name} 0x{number(value):x}" for name, value in header.items())
                 session.observe(Event(session.now, "v2gtp", "forged", "tx", note=f"{kind.__name__} with {forced}"))
+        except LocalError as why:
+            if not facets:
+                raise
+            text = f"{kind.__name__} cannot say what this run asks for ({why})"
+            raise Inconclusive(text, cause=Cause.POINTLESS) from why
         finally:
             session.id, session.clock = own
             for table in (session.rewrite, session.rewrite_exi, session.rewrite_frame):
@@ -265,24 +269,12 @@ class Wire:
         protocol = self.session.protocol
         return protocol.payload_types[protocol.set_of(type(message))]
 
-    def _check(self, message: Any) -> None:
-        """Raises Inconclusive where a field cannot have its value."""
-        try:
-            self.document(message, strict=True)
-        except exi.EncodeError as why:
-            text = f"{type(message).__name__} cannot say what this run asks for: {why}"
-            raise Inconclusive(text, cause=Cause.POINTLESS) from why
-
-    def document(self, message: Any, *, strict: bool = False) -> bytes:
-        """The EXI bytes of a message in this session.
-
-        Raises:
-            EncodeError: the bits cannot carry it; ``strict``: or a field cannot have its value.
-        """
+    def document(self, message: Any) -> bytes:
+        """The EXI bytes of a message in this session."""
         session = self.session
         protocol: Protocol = session.protocol
         document = protocol.wrap(message, session.id, None, session.clock())
-        return exi.encode(protocol.schema_of(type(message)), document, strict=strict)
+        return exi.encode(protocol.schema_of(type(message)), document, strict=False)
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -217,3 +217,12 @@ def test_a_power_above_the_offer_is_one_that_a_message_can_carry(value: int, mul
             assert number(made) > number(offered)
             assert abs(made.Value) <= 32767
             assert -3 <= made.Multiplier <= 3
+
+
+def test_a_request_that_its_field_cannot_carry_is_not_sent() -> None:
+    """The run says so, and blames nobody: 40000 W are no short of DIN SPEC 70121."""
+    beyond = Fault("", "", "secc", (), patches=((profiles, "_higher", lambda value, factor=1: 40_000),))
+    result = one(BY_ID["PF_SECC_DIN_PowerDelivery_BadProfile"], beyond)
+    assert (result.verdict, result.findings) == (Verdict.INCONC, [])
+    assert "PowerDeliveryReq cannot say what this run asks for" in result.reason
+    assert "40000 is more than 32767" in result.reason
