@@ -347,10 +347,9 @@ OF_VARIANTS: Mapping[tuple[str, str], str] = {
 
 def excluded(run: Run, pics: Pics) -> str:
     """The first condition that does not hold, or ""."""
-    more = [
-        OF_VARIANTS[key] for key in ((name, str(value)) for name, value in run.variant.items()) if key in OF_VARIANTS
-    ]
-    return next((text for text in (*conditions(run.case), *more) if not holds(text, pics)), "")
+    of_variant = (OF_VARIANTS.get((name, str(value)), "") for name, value in run.variant.items())
+    wanted = (*conditions(run.case), *filter(None, of_variant))
+    return next((text for text in wanted if not holds(text, pics)), "")
 
 
 def satisfying(case: Case, base: Pics | None = None) -> Pics:

@@ -155,13 +155,18 @@ def stop_under_load(flow: Flow, said: Said) -> str:
     Nor where the time is over that it left for the stop; NotificationMaxDelay 0 leaves none. Nor before the first round
     of the loop, in which a vehicle can ask for less.
     """
-    if not flow.reports:
-        return ""
     if not flow.terms.ramped or said.progress != "Stop" or not flow.flowing or flow.ending.alarm_at is not None:
         return ""
     target = flow.asked.amps.value
     wrong = flow.steps.failed_at is not None or flow.steps.error_at is not None
-    if flow.ac or wrong or not target or target <= SMALL_CURRENT or flow.ending.wish_until <= flow.now:
+    if (
+        flow.ac
+        or wrong
+        or not flow.reports
+        or not target
+        or target <= SMALL_CURRENT
+        or flow.ending.wish_until <= flow.now
+    ):
         return ""
     told = flow.shown.amps if flow.shown is not None else None
     if told is not None and told > target + flow.terms.current(target, flow.slack):
