@@ -56,6 +56,11 @@ def car(lab: str = "", *, until: str = LOOP, says: str = f"vehicle: {OVER}", **m
     return Way(lab, until, (says,), **more)
 
 
+def car_20(lab: str) -> Way:
+    """A vehicle of ISO 15118-20 at an interface named eth1."""
+    return car(lab, until=LOOP_20, says="stopped by the driver", before=reader.ETH1)
+
+
 def post(lab: str = "", *, until: str = "charger: session completed", **more: Any) -> Way:
     """A charger, to which our vehicle comes; Ctrl-C while it waits for the next one."""
     more = {"says": ("charger: session completed",), "code": STOPPED, **more}
@@ -143,8 +148,8 @@ WAYS: dict[str, Way] = {
     "plugfest secc -i eth1 --no-slac --protocol iso20 --bpt --dynamic --target-power day.csv": post(
         "--no-slac --protocol iso20 --bpt --tls", before=reader.ETH1
     ),
-    "plugfest evcc -i eth1 --no-slac --protocol iso20,iso2,din --bpt --minimum 30": car(
-        "--no-slac --protocol iso20,iso2,din --bpt", until=LOOP_20, says="stopped by the driver", before=reader.ETH1
+    "plugfest evcc -i eth1 --no-slac --protocol iso20,iso2,din --bpt --minimum 30": car_20(
+        "--no-slac --protocol iso20,iso2,din --bpt"
     ),
     # Plug & Charge
     "plugfest secc -i eth1 --pki test-pki --receipts 30": post("--pki test-pki --payment contract", before=reader.ETH1),
@@ -155,8 +160,8 @@ WAYS: dict[str, Way] = {
     "plugfest secc -i eth1 --pki test-pki --protocol iso20": post(
         "--pki test-pki --protocol iso20 --payment contract", before=reader.ETH1
     ),
-    "plugfest evcc -i eth1 --pki test-pki --protocol iso20 --payment contract": car(
-        "--pki test-pki --protocol iso20", until=LOOP_20, says="stopped by the driver", before=reader.ETH1
+    "plugfest evcc -i eth1 --pki test-pki --protocol iso20 --payment contract": car_20(
+        "--pki test-pki --protocol iso20"
     ),
     # TLS
     "plugfest secc -i eth1 --tls required --pki test-pki": post("--tls --pki test-pki", before=reader.ETH1),
@@ -165,8 +170,8 @@ WAYS: dict[str, Way] = {
     "plugfest secc -i eth1 --tls optional --cert chain.pem --key leaf.key --ocsp leaf.der": post(
         "--tls --pki test-pki", before=reader.ETH1
     ),
-    "plugfest evcc -i eth1 --protocol iso20 --cert vehicle.pem --key vehicle.key --roots v2g.pem": car(
-        "--pki test-pki --protocol iso20", until=LOOP_20, says="stopped by the driver", before=reader.ETH1
+    "plugfest evcc -i eth1 --protocol iso20 --cert vehicle.pem --key vehicle.key --roots v2g.pem": car_20(
+        "--pki test-pki --protocol iso20"
     ),
     "plugfest secc -i eth1 --tls required --pki test-pki --set charger.tls.deviate.staple=stale": post(
         "--tls --pki test-pki",
