@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -130,18 +131,29 @@ def test_a_full_disk_ends_the_trace_and_not_the_session(tmp_path: Path) -> None:
     assert none.stderr == "plugfest: cannot write /dev/full: No space left on device\n"
 
 
+def drawn(title: str, width: int, height: int, colors: str | None = None) -> tuple[LiveView, Callable[[float], str]]:
+    """A live view whose session has begun, and what prints its drawing; what was printed so far is returned."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, height=height, force_terminal=True, color_system=colors)
+    view = LiveView(title, dict, 80.0, console)
+    view.board.begin(0.0)
+
+    def draw(now: float) -> str:
+        console.print(view.render(now))
+        return file.getvalue()
+
+    return view, draw
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_drawing_fits_the_terminal(width: int) -> None:
-    console = Console(file=io.StringIO(), width=width, height=24, force_terminal=True, color_system=None)
-    view = LiveView("secc eth1", dict, 80.0, console)
-    view.board.begin(0.0)
+    view, draw = drawn("secc eth1", width, 24)
     for n in range(60):
         view.observe(message(n, f"Message{n}Req"))
         view.observe(Event(n, "error", "trouble", note=f"number {n} " + "long " * 60))
     view.board.measured({"volts": 401.23, "amps": 12.3, "watts": 4930.0, "soc": 55.5, "energy": 1234.0}, 60.0)
     view.board.links["TLS"] = "very " * 50
-    console.print(view.render(61.0))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO in tests
+    lines = draw(61.0).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -153,14 +165,11 @@ def test_the_drawing_fits_the_terminal(width: int) -> None:
 
 
 def test_the_pilot_is_drawn_with_volts_and_amperes_and_a_legend_where_there_is_room() -> None:
-    console = Console(file=io.StringIO(), width=200, height=30, force_terminal=True, color_system=None)
-    view = LiveView("demo", dict, 80.0, console)
-    view.board.begin(0.0)
+    view, draw = drawn("demo", 200, 30)
     view.observe(Event(0.5, "pilot", "C2", note="53.3 % (32 A)"))
-    console.print(view.render(1.0))
+    draw(1.0)
     view.board.measured({"pilot": "B1"}, 2.0)
-    console.print(view.render(3.0))
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
+    text = draw(3.0)
     assert "pilot C2 (6 V) 53.3 % (32 A)" in text
     assert "pilot B1 (9 V) " in text
     assert "pilot B1 (9 V) 53.3" not in text
@@ -171,32 +180,25 @@ def test_the_pilot_is_drawn_with_volts_and_amperes_and_a_legend_where_there_is_r
 @pytest.mark.parametrize("width", [40, 80, 110])
 def test_the_whole_legend_is_drawn_in_as_many_lines_as_it_takes(width: int) -> None:
     """In no more lines than the terminal has."""
-    console = Console(file=io.StringIO(), width=width, height=30, force_terminal=True, color_system=None)
-    view = LiveView("demo", dict, 80.0, console)
-    view.board.begin(0.0)
+    view, draw = drawn("demo", width, 30)
     for n in range(60):
         view.observe(Event(n / 10.0, "bench", f"number {n}"))
-    console.print(view.render(61.0))
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
+    text = draw(61.0)
     assert len(text.splitlines()) <= 30
     for part in (LEGEND, PILOT):
         assert " ".join(part.split()) in " ".join(text.split())
 
 
 def test_what_happened_while_the_view_was_opened_has_no_minus_sign() -> None:
-    console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None)
-    view = LiveView("demo", dict, 80.0, console)
+    view, draw = drawn("demo", 80, 24)
     view.observe(Event(-0.0001, "pilot", "B1"))
-    console.print(view.render(1.0))
-    assert "   0.000 * pilot B1" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
+    assert "   0.000 * pilot B1" in draw(1.0)
 
 
 def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> None:
     """Given back is another colour; what the two sides agreed on has a line of its own."""
-    console = Console(file=io.StringIO(), width=160, height=30, force_terminal=True, color_system="standard")
-    view = LiveView("demo", dict, 80.0, console)
+    view, draw = drawn("demo", 160, 30, "standard")
     board = view.board
-    board.begin(0.0)
     board.terms.service, board.terms.chosen = "DC_BPT", ParameterSet(1, dynamic=True)
     board.terms.needs, board.terms.standby, board.terms.wish = Needs(3661.0, 30, 80, "vehicle"), True, "ExitStandby"
     board.terms.offers = {
@@ -207,8 +209,7 @@ def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> Non
     for second, watts in ((1.0, 5000.0), (2.0, -5000.0)):
         numbers = {"volts": 400.0, "amps": watts / 400.0, "watts": watts, "energy": 10.0, "discharged": 1234.0}
         board.measured({**numbers, "target": -10_000.0}, second)
-    console.print(view.render(61.0))
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
+    text = draw(61.0)
     assert "\x1b[36m█\x1b[0m\x1b[35m█" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     needs = "leaves in 1:00:00   at least 30 %   target 80 %"
