@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench import Bench, iso20_bench
+from bench import LOOP, Bench, iso20_bench
 
 from evcc.battery import PACKS
 from evcc.rundown import NO_CURRENT
@@ -19,9 +19,13 @@ from secc.power import Limits
 from secc.simulated import Dynamics
 from slac.connector import power_class
 from v2g.outcome import Cause, Outcome
+from v2g.physical import number
+from v2g.trace import Event
 
 MODES = ("din", "iso2-dc", "iso20-dc scheduled", "iso20-dc dynamic", "iso20-dc-bpt scheduled")
 ENDS = ("driver", "charger", "pause", "renegotiation", "time", "shutdown")
+ASKS = ("EVTargetCurrent", "EVMaximumChargeCurrent", "EVMaximumDischargeCurrent")
+"""Fields of a request in which a vehicle asks for current or allows it; in DIN and ISO 15118-2 the first."""
 LOADED = 500.0
 """A: rating of the charger, and more than the batteries here take."""
 
@@ -185,3 +189,27 @@ async def test_an_emergency_opens_in_time(mode: str) -> None:
     assert ev.cause is not Cause.COMPLETE
     assert 0.0 < opened(bench)[-1][1] - began[0] < 2.5
     assert not bench.vehicle.contactors.closed
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_stop_right_after_the_first_request_asks_for_no_current_before(mode: str) -> None:
+    """Nothing flows yet, as the response says, but what was asked for is on its way."""
+    bench = loaded(mode, 100.0)
+    bench.vehicle.settings.loop_delay = 0.15
+    name, observe = LOOP.get(bench.mode, "DC_ChargeLoopReq"), bench.ev.observe
+
+    def stop_at_once(event: Event) -> None:
+        observe(event)
+        if event.name == name:
+            bench.vehicle.stop.set()
+
+    bench.ev.observe = stop_at_once
+    vehicle, _ = await bench.run()
+    assert vehicle.cause is Cause.COMPLETE
+    *_, last = bench.messages(name)
+    block = getattr(last, "CLReqControlMode", last)
+    asked = [number(getattr(block, field)) for field in ASKS if getattr(block, field, None) is not None]
+    assert len(bench.messages(name)) > 1
+    assert asked
+    assert set(asked) == {0.0}
+    assert max(amps for amps, _ in opened(bench)) < NO_CURRENT
