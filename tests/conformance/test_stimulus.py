@@ -220,7 +220,7 @@ def test_a_power_above_the_offer_is_one_that_a_message_can_carry(value: int, mul
 
 
 def test_a_request_that_its_field_cannot_carry_is_not_sent() -> None:
-    """The run says so, and blames nobody: 40000 W are no short of DIN SPEC 70121."""
+    """The run says so, and blames nobody: DIN SPEC 70121 has powers up to 32767 W."""
     beyond = Fault("", "", "secc", (), patches=((profiles, "_higher", lambda value, factor=1: 40_000),))
     result = one(BY_ID["PF_SECC_DIN_PowerDelivery_BadProfile"], beyond)
     assert (result.verdict, result.findings) == (Verdict.INCONC, [])
