@@ -59,6 +59,10 @@ charger("chain-leaf-asked", "revocation is asked for the leaf alone", f"{TWENTY}
 charger("chain-leaf-asked-2", "in ISO 15118-2, revocation is asked for the leaf alone", f"{TWO}#21", reading=True,
         patches=[(pki.path, "validate", _of_leaf)])  # fmt: skip
 
+charger("chain-never-soon", "a contract that expires soon is accepted without a word",
+        "PF_SECC_ISO2_PaymentDetails_ExpiresSoon", "PF_SECC_ISO20_Authorization_PnC_ExpiresSoon", reading=True,
+        patches=[(secc.contract, "expires_soon", lambda visit, leaf: False)])  # fmt: skip
+
 FORMS = "PF_SECC_ISO2_ContractForms"
 charger("emaid-literal", "the eMAID has to be letter by letter that of the certificate", f"{FORMS}#1", f"{FORMS}#3",
         patches=[(secc.contract, "plain_id", lambda text: text)])  # fmt: skip

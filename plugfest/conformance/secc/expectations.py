@@ -24,7 +24,7 @@ from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.unplugged import over
 from plugfest.conformance.table import Table
-from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Severity
 from plugfest.conformance.wire import Arrival
 from slac.pilot import State
 from v2g import naming
@@ -106,8 +106,8 @@ def recv(step: Step, expect: Steps) -> Action:
     """``recv: PreChargeRes``: name, codes, session id, fields and checks of a response."""
     if step["recv"] == "SDPRes":
         return discovery.response(step)
-    only(step, "recv", "code", "session_id", "fields", "check", "within", "v2gtp", "times")
-    name, codes = str(step["recv"]), step.get("code")
+    only(step, "recv", "code", "better", "session_id", "fields", "check", "within", "v2gtp", "times")
+    name, codes, better = str(step["recv"]), step.get("code"), step.get("better")
     if not re.fullmatch(r"\w+Res|matching response", name):
         raise NotExecutable(f"recv {name!r}")
     if isinstance(codes, str):
@@ -141,6 +141,9 @@ def recv(step: Step, expect: Steps) -> Action:
             taken = bool(_OF_CONTRACTS.intersection(codes)) and arrival.code.startswith("OK")
             cause = Cause.CONTRACT_ACCEPTED if taken else Cause.WRONG_CODE
             raise Failed(f"{arrival.name} came with {arrival.code}", cause=cause, expected=text, observed=seen)
+        if better and arrival.code != better:
+            told = f"{arrival.name} came with {arrival.code}; {better} is the code for this"
+            course.result.find(told, Severity.READING, Cause.WRONG_CODE)
         problems = [(stranger := _identity_problem(course.tester, identity, arrival), _IDENTITIES.get(identity, ""))]
         problems += [
             (_field_problem(field_, value, arrival), f"{field_} {value_text(value)}")
