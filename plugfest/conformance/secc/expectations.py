@@ -16,7 +16,7 @@ from plugfest.conformance.catalogue import durations
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, named_checks, only, value_text
 from plugfest.conformance.catalogue.wanted import check_text, expected_text, unseen
-from plugfest.conformance.cause import Cause
+from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.fields import found
 from plugfest.conformance.secc import discovery
 from plugfest.conformance.secc.checks import CHECKS
@@ -24,7 +24,7 @@ from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.unplugged import over
 from plugfest.conformance.table import Table
-from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Severity
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from plugfest.conformance.wire import Arrival
 from slac.pilot import State
 from v2g import naming
