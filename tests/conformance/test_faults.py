@@ -10,6 +10,7 @@ import pytest
 from faults import FAULTS, Fault
 from faults.page import page
 from faults.runs import caught, one
+from sampling import sampled
 
 from plugfest.conformance.catalogue import runs
 from plugfest.conformance.cause import Cause
@@ -50,13 +51,7 @@ EVERY = 10
 """Of the faults, every tenth is in every suite; the others are left to ``make slow``."""
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(fault, id=fault.name, marks=() if number % EVERY == 0 else pytest.mark.slow)
-        for number, fault in enumerate(FAULTS)
-    ],
-)
+@pytest.mark.parametrize("fault", sampled(FAULTS, EVERY), ids=lambda fault: fault.name)
 def test_a_named_case_catches_it(fault: Fault) -> None:
     """The first case that is named for a fault fails with it; without it, it passes (see test_own_roles)."""
     check(fault, fault.caught_by[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from faults.runs import one
 from legal import VARIANTS, Variant
+from sampling import sampled
 
 from plugfest.conformance.catalogue import runs
 from plugfest.conformance.verdict import Verdict
@@ -33,23 +34,12 @@ def check(variant: Variant, *names: str) -> None:
 EACH = pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 
 
-EVERY, EVERY_20 = 2, 5
-"""Of the variants, every second is in every suite, of ISO 15118-20 every fifth; ``make slow`` has the others."""
-
-SPREAD = pytest.mark.parametrize(
-    "variant",
-    [
-        pytest.param(
-            variant,
-            id=variant.name,
-            marks=pytest.mark.slow if number % (EVERY_20 if variant.name[:3] == "20-" else EVERY) else (),
-        )
-        for number, variant in enumerate(VARIANTS)
-    ],
-)
+OLDER = [variant for variant in VARIANTS if not variant.name.startswith("20-")]
+NEWER = [variant for variant in VARIANTS if variant.name.startswith("20-")]
+"""Of ISO 15118-20, with a TLS handshake in each run."""
 
 
-@SPREAD
+@pytest.mark.parametrize("variant", [*sampled(OLDER, 3), *sampled(NEWER, 6)], ids=lambda variant: variant.name)
 def test_nobody_is_blamed_for_being_different(variant: Variant) -> None:
     """In the first and in the last of its runs, which are of two protocols where both can be so."""
     check(variant, *dict.fromkeys((variant.runs[0], variant.runs[-1])))

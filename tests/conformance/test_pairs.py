@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from captures import SHARED
+from sampling import sampled
 
 from plugfest.cli import main
 from plugfest.conformance import virtual
@@ -178,14 +179,10 @@ DEVIATIONS: list[tuple[str, str, Callable[[OwnPair], None]]] = [
 """Scenario, who deviates, and how."""
 
 
-SPREAD = [
-    pytest.param(*one, id=f"{one[0]}-{one[1]}-{number}", marks=() if number % 3 == 0 else pytest.mark.slow)
-    for number, one in enumerate(DEVIATIONS)
-]
-"""Every third is in every suite."""
+NAMED = [pytest.param(*one, id=f"{one[0]}-{one[1]}-{number}") for number, one in enumerate(DEVIATIONS)]
 
 
-@pytest.mark.parametrize(("name", "side", "deviate"), SPREAD)
+@pytest.mark.parametrize(("name", "side", "deviate"), sampled(NAMED, 3))
 def test_a_deviation_fails_and_is_blamed(name: str, side: str, deviate: Callable[[OwnPair], None]) -> None:
     """The verdict is fail, and names the side that deviated."""
     result = run(case(name), deviate)

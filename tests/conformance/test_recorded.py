@@ -15,6 +15,7 @@ from faults import FAULTS, Fault
 from faults.runs import RUNS
 from legal import VARIANTS, Variant
 from made_to_fail import WAYS, WAYS_20, failure
+from sampling import sampled
 from verdicts import TYPICAL, TYPICAL_20
 
 from plugfest.cli import main
@@ -207,13 +208,7 @@ def blamed(found: Verdict, *answers: Answer) -> set[str]:
     return {one.rule for answer in answers for one in found.of(answer)} - IN_MEMORY
 
 
-@pytest.mark.parametrize(
-    "variant",
-    [
-        pytest.param(variant, id=variant.name, marks=pytest.mark.slow if number % 12 else ())
-        for number, variant in enumerate(VARIANTS)
-    ],
-)
+@pytest.mark.parametrize("variant", sampled(VARIANTS, 12), ids=lambda variant: variant.name)
 def test_nobody_is_blamed_by_a_recording_for_being_different(variant: Variant) -> None:
     """A legal variant fails no rule; the last of its runs is recorded."""
     found = judge(recorded(variant.as_fault, variant.runs[-1], **variant.declared), variant.sut)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from instances import Instance, Place, instances, places, roots, seeded
+from sampling import sampled
 
 import exi
 from exi.generate import generated
@@ -17,7 +18,7 @@ from exi.schema import Binary, Complex, Enumeration, Integer, Simple, String
 from exi.tree import to_message
 from v2g.messages import SETS, iso2, schema
 
-both_levels = pytest.mark.parametrize("fragment", [False, True], ids=["documents", "fragments"])
+both_levels = pytest.mark.parametrize("fragment", sampled([False, True], 2), ids=["documents", "fragments"])
 every_set = pytest.mark.parametrize("name", SETS)
 quick = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from processes import CEILING
+from sampling import sampled
 
 import exi
 from plugfest import cli
@@ -370,7 +371,9 @@ def test_an_undecodable_message_is_an_error_with_its_place() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--protocol", "din"], ["--ac"], ["--tls"], ["--strict"], ["--connector", "nacs", "--power", "500"]],
+    sampled(
+        [[], ["--protocol", "din"], ["--ac"], ["--tls"], ["--strict"], ["--connector", "nacs", "--power", "500"]], 3
+    ),
     ids=" ".join,
 )
 def test_the_demo_completes_and_sums_up(arguments: list[str], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from netns import AVAILABLE, REASON, link
 from processes import PATIENT, PLUGFEST, run, started
+from sampling import sampled
 
 from boundary import namespaces
 from plugfest import cli
@@ -83,7 +84,7 @@ def test_ctrl_c_ends_charging_and_takes_everything_away() -> None:
 
 @pytest.mark.netns
 @needs_namespaces
-@pytest.mark.parametrize("end", ["vehicle", "charger"])
+@pytest.mark.parametrize("end", sampled(["vehicle", "charger"], 2))
 def test_a_program_takes_the_place_of_an_end(end: str) -> None:
     """Here the program is ours; it gets the interface of its end, and the lab ends with it."""
     role = {"vehicle": ["evcc", "--duration", "1"], "charger": ["secc", "--sessions", "1"]}[end]
@@ -96,6 +97,7 @@ def test_a_program_takes_the_place_of_an_end(end: str) -> None:
     assert left() == []
 
 
+@pytest.mark.slow
 @pytest.mark.netns
 @needs_namespaces
 def test_the_vehicle_comes_as_often_as_it_is_told_to() -> None:

@@ -20,6 +20,7 @@ import pytest
 from browser import chromium, needs_browser, needs_web
 from netns import AVAILABLE, REASON, link
 from processes import CEILING, PATIENT, PLUGFEST, TIMERS, Started, run, started, wait
+from sampling import sampled
 
 from plugfest import cli
 from plugfest.errors import UserError
@@ -166,12 +167,15 @@ def test_a_session_is_watched_and_changed_by_two_viewers(
 @needs_browser
 @pytest.mark.parametrize(
     ("button", "ended", "code"),
-    [
-        ("Unplug", "pilot went to A", 7),
-        ("Emergency stop", "EVSE_EmergencyShutdown", 7),
-        ("Stop (charger)", "vehicle: completed", 0),
-        ("Pause", "vehicle: paused", 0),
-    ],
+    sampled(
+        [
+            ("Emergency stop", "EVSE_EmergencyShutdown", 7),
+            ("Unplug", "pilot went to A", 7),
+            ("Stop (charger)", "vehicle: completed", 0),
+            ("Pause", "vehicle: paused", 0),
+        ],
+        4,
+    ),
 )
 def test_each_button_ends_a_session_as_its_action_does(
     session: tuple[Started, str], page: Page, button: str, ended: str, code: int

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from powerline import AVAILABLE, REASON, Lab, lab
 from processes import CEILING
+from sampling import sampled
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
 
@@ -91,11 +92,14 @@ def test_the_doctor_names_step_and_cause(bench: Lab) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "step", "cause", "seen_by_charger"),
-    [
-        ("no-profiles", "collecting attenuations", "the attenuation profile is missing", True),
-        ("no-key-answer", "setting the network key", "no modem answers CM_SET_KEY", False),
-        ("refuses-key", "waiting for the power line link", "modem did not take the key", False),
-    ],
+    sampled(
+        [
+            ("no-profiles", "collecting attenuations", "the attenuation profile is missing", True),
+            ("no-key-answer", "setting the network key", "no modem answers CM_SET_KEY", False),
+            ("refuses-key", "waiting for the power line link", "modem did not take the key", False),
+        ],
+        3,
+    ),
 )
 def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cause: str, seen_by_charger: bool) -> None:
     """Each fault of a modem is found at its step, with its cause among the likely ones."""
@@ -118,14 +122,17 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
 
 @pytest.mark.parametrize(
     ("option", "text"),
-    [
-        (
-            ["--fault", "charger-refuses-key"],
-            "PROBLEM  the modem did not take the key: it is in network b0f2e695666b03",
-        ),
-        (["--fault", "charger-wrong-role"], "PROBLEM  wrong modem role: EVSE is needed"),
-        (["--power", "charger=0-"], "PROBLEM  no modem answers"),
-    ],
+    sampled(
+        [
+            (
+                ["--fault", "charger-refuses-key"],
+                "PROBLEM  the modem did not take the key: it is in network b0f2e695666b03",
+            ),
+            (["--fault", "charger-wrong-role"], "PROBLEM  wrong modem role: EVSE is needed"),
+            (["--power", "charger=0-"], "PROBLEM  no modem answers"),
+        ],
+        3,
+    ),
 )
 def test_the_doctor_at_the_charger_reads_its_modem_back(cables: Lab, option: list[str], text: str) -> None:
     """The doctor names what the line was set to break, without a vehicle."""

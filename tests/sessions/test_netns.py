@@ -16,6 +16,7 @@ import processes
 import pytest
 from netns import AVAILABLE, REASON, Link, link
 from processes import CEILING, PATIENT
+from sampling import sampled
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
 
@@ -129,14 +130,15 @@ def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, 
 
 SERVICES = {"AC": (1, 5), "DC": (2, 6)}
 """Of each energy: the service that only charges, and the bidirectional one."""
+ENERGIES = [("DC", True), ("AC", False), ("AC", True), ("DC", False)]
+"""An energy, and whether it flows in both directions."""
 
 
 def number(rational: dict[str, int]) -> float:
     return rational["Value"] * 10.0 ** rational["Exponent"]
 
 
-@pytest.mark.parametrize("both_ways", [False, True], ids=["plain", "bpt"])
-@pytest.mark.parametrize("energy", SERVICES)
+@pytest.mark.parametrize(("energy", "both_ways"), sampled(ENERGIES, 4))
 def test_iso20_charges_and_discharges_scheduled_and_dynamic(
     cable: Link, energy: str, both_ways: bool, tmp_path: Path, pki: str, request: pytest.FixtureRequest
 ) -> None:
@@ -258,7 +260,7 @@ def test_a_dead_link_ends_the_session_within_seconds(cable: Link) -> None:
 
 @pytest.mark.parametrize(
     ("side", "how"),
-    [("evcc", signal.SIGTERM), ("evcc", signal.SIGHUP), ("secc", signal.SIGTERM), ("secc", signal.SIGINT)],
+    sampled([("evcc", signal.SIGTERM), ("evcc", signal.SIGHUP), ("secc", signal.SIGTERM), ("secc", signal.SIGINT)], 2),
 )
 def test_a_stopped_command_ends_cleanly(cable: Link, side: str, how: signal.Signals, tmp_path: Path) -> None:
     """`kill`, a closed terminal and Ctrl-C: a vehicle stops charging and says goodbye, a charger switches off."""

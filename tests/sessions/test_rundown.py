@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bench import LOOP, Bench, iso20_bench
+from sampling import sampled
 
 from evcc.battery import PACKS
 from evcc.rundown import NO_CURRENT
@@ -113,7 +114,7 @@ async def session(seed: int) -> tuple[Bench, Outcome, Outcome, str]:
     return bench, ev, se, f"{mode}, {how}, {pace:g} A/s: {ev.reason} / {se.reason}, {ev.notes}"
 
 
-SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 150))]
+SEEDS = sampled(range(150), 25)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -13,6 +13,7 @@ from bench import Bench
 from captures import SHARED, files, recording
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sampling import sampled
 from tools import needs_tshark, tshark
 
 from plugfest.traces import packets as layers
@@ -59,7 +60,7 @@ def test_every_frame_datagram_and_message_of_a_recording_is_found(path: Path) ->
 
 
 @needs_tshark
-@recorded
+@pytest.mark.parametrize("path", sampled(files(), 3), ids=lambda path: path.name)
 def test_an_annotated_copy_has_the_same_messages_and_tshark_finds_them(path: Path, tmp_path: Path) -> None:
     """Packet numbers, times and payload agree with tshark's, which opens TLS with the secrets inside the copy."""
     copy = tmp_path / "copy.pcapng"

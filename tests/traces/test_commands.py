@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from captures import files
+from sampling import sampled
 
 from plugfest.cli import main
 from plugfest.traces.recording import load
 
-each = pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+each = pytest.mark.parametrize("path", sampled(files(), 3), ids=lambda path: path.name)
 Capture = pytest.CaptureFixture[str]
 
 

@@ -14,6 +14,7 @@ import pytest
 from browser import chromium, needs_browser
 from captures import files, recording
 from processes import CEILING
+from sampling import sampled
 from tools import CHROMIUM, needs_chromium
 
 from plugfest.cli import main
@@ -146,7 +147,7 @@ def test_a_terminal_gets_no_control_characters() -> None:
     assert not [c for c in shown if not c.isprintable() and c != "\n"]
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sampled(files(), 3), ids=lambda path: path.name)
 def test_every_recording_gets_a_report(path: Path, tmp_path: Path) -> None:
     assert main(["report", str(path), "-o", str(tmp_path / "x.html")]) == 0
     text = (tmp_path / "x.html").read_text()
