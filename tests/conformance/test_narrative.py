@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue import Run, phrases, runs
 from plugfest.conformance.catalogue.narrative import STATES, done, state
 from plugfest.conformance.catalogue.steps import step_text
 from plugfest.conformance.catalogue.wanted import check_text, expected_text
+from plugfest.conformance.evcc.scripts.wrong import WAYS as RESPONSES
+from plugfest.conformance.secc.scripts.content import WAYS as REQUESTS
+from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING
 from plugfest.conformance.verdict import Judged
 
 BY_ID = {run.id: run for run in runs()}
@@ -71,7 +76,7 @@ def test_each_state_has_words() -> None:
         (
             "PF_SECC_ISO20_Profile_AC_Invalid#3",
             "Power profiles that a charger must refuse, AC. After ScheduleExchange, the tester sends PowerDeliveryReq "
-            "with profile negative",
+            "with a negative power profile",
         ),
         (
             "PF_SECC_ISO20_Tolerance_NotConfirmed",
@@ -95,7 +100,8 @@ def test_each_state_has_words() -> None:
         ),
         (
             "PF_EVCC_ISO20_TLS_ServerCert#3",
-            "Server certificate. After SDP, the tester acts as a TLS server (expired)",
+            "Server certificate. After SDP, the tester acts as a TLS server with a certificate that has "
+            "expired",
         ),
         (
             "TC_SECC_DC_VTB_SessionSetup_003",
@@ -112,11 +118,79 @@ def test_each_state_has_words() -> None:
             "DC power flow with changing targets and limits (flow changing targets). After PowerDelivery(Start), "
             "the tester sends the requests of that flow, with targets drawn from the seed",
         ),
+        (
+            "PF_EVCC_ISO20_PowerFlow_DC#5",
+            "Power flow and its end, DC (flow renegotiated). In the charge loop, the tester answers as in that flow",
+        ),
+        (
+            "PF_SECC_ISO2_BrokenRule_DC#6",
+            "Request that breaks a rule for its content. The tester sends ChargeParameterDiscoveryReq with "
+            "EVMaximumVoltageLimit 0 V",
+        ),
+        (
+            "PF_EVCC_ISO20_Renegotiation#4",
+            "A new schedule is refused during the loop, or arrives late. In the charge loop, the tester asks for a new "
+            "schedule, then answers ScheduleExchangeReq with FAILED",
+        ),
+        (
+            "PF_SECC_ISO20_Standby_Exit_AC",
+            "The charger asks to leave standby, AC. In standby, the tester has somebody make the charger end the "
+            "standby, then sends ChargeLoopReq",
+        ),
+        (
+            "PF_SECC_ISO20_Authorization_Warnings#21",
+            "Contract refused without ending the session (code WARNING_CertificateValidationError). After "
+            "AuthorizationSetup, the tester sends AuthorizationReq with a contract below a sub-CA 2 whose signature is "
+            "broken, then sends AuthorizationReq with a valid contract",
+        ),
+        (
+            "PF_SECC_ISO20_ServiceSelection#4",
+            "Selection checks (code FAILED_ServiceSelectionInvalid). After ServiceDetail, the tester sends "
+            "ServiceSelectionReq with the same ServiceID, ParameterSetID 0",
+        ),
     ],
 )  # fmt: skip
 def test_what_a_run_does_in_words(run: str, text: str) -> None:
     """State, steps with their limits in seconds, and of a variant only what the sentence does not say already."""
     assert done(BY_ID[run]) == text
+
+
+def test_each_short_word_of_the_catalogue_has_a_phrase() -> None:
+    """Rules, dangers, certificates, what a TLS server does, and what somebody does at either side."""
+    named = {(run.case.sut, *item) for run in PLAYED for item in run.variant.items() if isinstance(item[1], str)}
+    wanting = [
+        (sut, key, value)
+        for sut, key, value in named
+        if (key == "rule" and value not in (phrases.BROKEN_REQUESTS if sut == "secc" else phrases.BROKEN_RESPONSES))
+        or (key == "cert" and value not in phrases.SERVERS)
+        or (key in ("contract", "provisioning") and phrases.certificate(key, value) == f"{key} {value}")
+    ]
+    assert wanting == []
+    assert {run.variant["what"] for run in PLAYED if "_Danger_" in run.id and "what" in run.variant} <= set(
+        phrases.DANGERS
+    )
+    steps = [step for run in PLAYED for step in run.steps[0]]
+    assert {step["operator"] for step in steps if "operator" in step} <= set(phrases.ACTIONS)
+    assert {step["trigger"] for step in steps if "trigger" in step} <= {*phrases.AT_VEHICLE, *phrases.ASKS}
+
+
+def test_the_words_for_certificates_are_those_of_the_bench() -> None:
+    """Each that the bench makes has a phrase, of which no two are the same."""
+    contracts = [phrases.certificate("contract", name) for name in CONTRACTS]
+    assert [text for text in contracts if text.startswith("contract ")] == []
+    assert len(set(contracts)) == len(contracts)
+    others = [phrases.certificate("provisioning", name) for name in PROVISIONING]
+    assert [text for text in others if text.startswith("provisioning ")] == []
+
+
+@pytest.mark.parametrize(
+    ("ways", "words"), [(REQUESTS, phrases.BROKEN_REQUESTS), (RESPONSES, phrases.BROKEN_RESPONSES)]
+)
+def test_a_phrase_names_the_message_that_breaks_a_rule(ways: Mapping[str, Any], words: Mapping[str, str]) -> None:
+    """The same rules as the scripts have, each with its message."""
+    assert set(words) == set(ways)
+    wrong = [rule for rule, way in ways.items() if words[rule].split()[0][:-3] != way.request[:-3]]
+    assert wrong == []
 
 
 def test_what_a_run_expects_in_words() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from boundary.text import capital
-from plugfest.conformance.catalogue import Case, Run, durations, scripted
+from plugfest.conformance.catalogue import Case, Run, durations, phrases, scripted
 from plugfest.conformance.catalogue.steps import Step, Steps, in_hex, other_members, value_text
 from plugfest.conformance.verdict import NotExecutable
 
@@ -169,6 +169,8 @@ def _unsaid(variant: Mapping[str, Any], sentence: str) -> dict[str, Any]:
         return re.search(rf"(?<!\w){re.escape(value_text(value))}(?!\w)", sentence) is not None
 
     def told(key: str, value: Any) -> bool:
+        if any(words in sentence for words in phrases.of_variant(key, value)):
+            return True
         return key in QUALIFIERS and _qualified(key, value) in sentence
 
     return {
@@ -250,8 +252,10 @@ def _replied(value: Any) -> str:
             f"does not answer {value['request']}" if answer == "none" else f"answers {value['request']} with {answer}"
         )
     text = str(value)
-    if text.startswith(("good case", "as in the good case")):
-        return f"answers as in the {text.removeprefix('as in the ')}"
+    if text.startswith("good case"):
+        return f"answers as in the {text}"
+    if text.startswith("as "):
+        return f"answers {text}"
     return f"sends {text}"
 
 
@@ -283,7 +287,7 @@ def _served(value: Any) -> str:
     words = (
         next((str(item) for key, item in value.items() if key != "tls"), "") if isinstance(value, Mapping) else value
     )
-    return f"acts as a TLS server ({words})"
+    return f"acts as a TLS server {phrases.SERVERS.get(str(words), f'({words})')}"
 
 
 def _bytes(value: Any) -> str:
@@ -303,8 +307,8 @@ VERBS: Mapping[str, Callable[[Any], str]] = {
     "tcp": lambda value: {"FIN": "closes TCP", "RST": "resets TCP"}.get(str(value), f"breaks TCP ({value})"),
     "tls": _secured,
     "tls_server_certificate": _served,
-    "operator": lambda value: f"arranges '{value}' at the charger",
-    "trigger": lambda value: f"arranges '{value}'",
+    "operator": lambda value: f"has somebody {phrases.can(value)}",
+    "trigger": lambda value: phrases.ASKS.get(value) or f"has somebody {phrases.can_at_vehicle(value)}",
     "reply_bytes": lambda value: f"sends bad bytes ({value})",
     "send_bytes": _bytes,
     "link_cut": lambda value: f"cuts the link ({value})",
@@ -343,6 +347,8 @@ def _fields(value: Any) -> str:
 def _field(key: str, value: Any) -> str:
     if str(value).startswith(("PICS_", "PIXIT_")):
         return f"{key} as declared"
+    if (words := phrases.field(key, value)) is not None:
+        return words
     if isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name not in EXPECTED}
         if key == "like" and set(value.values()) == {"other"}:
@@ -389,7 +395,7 @@ QUALIFIERS: Mapping[str, Callable[[Any], str]] = {
     "repeat": _repeated,
     "state_duration": lambda value: f"of {lasting(str(value))} each",
     "instead_of": lambda value: f"instead of {value}",
-    "stream": lambda value: f"on stream {value_text(value)}",
+    "stream": lambda value: f"on the {value} stream",
     "delay": lambda value: f"after {lasting(str(value))}",
     "to": lambda value: f"to {value}",
     "times": _repeatedly,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from plugfest.conformance.catalogue import phrases
 
 ANSWERS = "answers {request} with "
 
@@ -10,21 +12,21 @@ DOES: Mapping[str, str] = {
     "EVCC_WrongAnswer": f"{ANSWERS}a response of another type",
     "EVCC_AnyFailed": f"{ANSWERS}a FAILED code",
     "EVCC_StaleSession": f"{ANSWERS}a session id that is {{id}}",
-    "EVCC_BrokenRule": "sends a response that breaks a rule: {rule}",
-    "EVCC_BrokenRule_Service": "sends a response that breaks a rule: {rule}",
+    "EVCC_BrokenRule": "sends {response}",
+    "EVCC_BrokenRule_Service": "sends {response}",
     "EVCC_AlarmBeforePower": f"{ANSWERS}an alarm, which lasts from then on",
-    "EVCC_Danger": "reports a danger: {what}",
+    "EVCC_Danger": "{danger}",
     "EVCC_ServiceSelected": "offers one service",
     "EVCC_Misfit": "offers {offer}",
     "EVCC_RequestContent": "reads each request of a session",
     "SECC_WrongRequest": "sends a request that is not due",
     "SECC_SkippedStep": "sends {send}, and leaves out what is due",
     "SECC_OngoingIgnored": "sends the next request although the answer was Ongoing",
-    "SECC_BrokenRule": "sends a request that breaks a rule: {rule}",
+    "SECC_BrokenRule": "sends {request}",
     "SECC_VehicleError": "reports an error of the vehicle",
     "SECC_RCD": "lets the RCD trip",
-    "SECC_ForeignContract": "pays with a contract that is not its own, or not valid: {contract}",
-    "SECC_ContractForms": "pays with a contract in an unusual form: {contract}",
+    "SECC_ForeignContract": "pays with {contract}",
+    "SECC_ContractForms": "pays with {contract}",
     "SECC_NoReceipt": "goes on with the loop instead of sending the receipt",
     "SECC_SAP_Priority": "offers both protocols, {first} with Priority 1 and listed {listed}",
     "SECC_Patience": "waits before it sends the next request",
@@ -32,6 +34,19 @@ DOES: Mapping[str, str] = {
     "SECC_Pause": "pauses, and wakes up {wake}",
 }
 """Role and family in the id of a case -> what the tester does, with values of the variant."""
+
+
+def _in(table: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda name: table.get(name, name)
+
+
+WORDS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "response": ("rule", _in(phrases.BROKEN_RESPONSES)),
+    "request": ("rule", _in(phrases.BROKEN_REQUESTS)),
+    "danger": ("what", _in(phrases.DANGERS)),
+    "contract": ("contract", lambda name: phrases.certificate("contract", name)),
+}
+"""What stands in those words instead of a value of the variant: the value's name, and its words."""
 
 STATE = ("state", "after")
 """Names of variants for where a session stands."""
@@ -44,8 +59,14 @@ def does(case: str, variant: Mapping[str, object]) -> str:
     for length in range(len(name), 0, -1):
         words = DOES.get("_".join((role, *name[:length])))
         if words is not None:
-            return words.format_map(variant)
+            return words.format_map(_worded(variant))
     return ""
+
+
+def _worded(variant: Mapping[str, object]) -> Mapping[str, object]:
+    """The values of a variant, and words for some of them."""
+    told = {key: words(str(variant[name])) for key, (name, words) in WORDS.items() if name in variant}
+    return {**variant, **told}
 
 
 def anywhere(variant: Mapping[str, object]) -> bool:

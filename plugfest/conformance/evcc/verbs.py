@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from plugfest.conformance.catalogue import durations
+from plugfest.conformance.catalogue.phrases import can_at_vehicle
 from plugfest.conformance.catalogue.protocols import message_timer
 from plugfest.conformance.catalogue.steps import Step, chosen, only
 from plugfest.conformance.cause import Cause
@@ -336,6 +337,7 @@ def trigger(step: Step) -> Action:
         await loops(tester, LOOPS)
         course.origin, course.position = tester.now, len(tester.requests)
         if not await tester.system.do(action):
-            raise Inconclusive(f"the action '{action}' is not available on this bench", cause=Cause.NO_ACTION)
+            able = can_at_vehicle(str(step["trigger"]))
+            raise Inconclusive(f"nothing on this bench can {able}", cause=Cause.NO_ACTION)
 
     return act

@@ -12,6 +12,7 @@ from typing import Any
 
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.catalogue.phrases import can
 from plugfest.conformance.catalogue.steps import Step, chosen, only
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.randomness import other_octets
@@ -342,7 +343,7 @@ def operator(step: Step) -> Action:
 
     async def act(course: Course) -> None:
         if not await course.tester.act(action) and action != "never authorise":
-            raise Inconclusive(f"the action '{action}' is not available on this bench", cause=Cause.NO_ACTION)
+            raise Inconclusive(f"nothing on this bench can {can(action)}", cause=Cause.NO_ACTION)
 
     return act
 

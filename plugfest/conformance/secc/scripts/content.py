@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.phrases import certificate
 from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.fields import found, replaced
@@ -300,11 +301,11 @@ async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
     arrival = await answer(tester, result, message)
     if not refuses(arrival.code):
         if name in UNKNOWABLE:
-            text = f"{arrival.name} {arrival.code} to the contract {name}"
+            text = f"{arrival.name} {arrival.code} to {certificate('contract', name)}"
             result.find(text, Severity.READING, Cause.ACCEPTED)
             return
         raise Failed(
-            f"{arrival.name} {arrival.code} to the contract {name}",
+            f"{arrival.name} {arrival.code} to {certificate('contract', name)}",
             cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
         )  # fmt: skip
     await closes(tester, result)

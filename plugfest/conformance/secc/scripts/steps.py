@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from plugfest.conformance.catalogue.durations import CLOSE, allowed
+from plugfest.conformance.catalogue.phrases import can
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -38,7 +39,7 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
 async def arrange(tester: TesterEv, action: str) -> None:
     """Raises Inconclusive where nobody can do it."""
     if not await tester.act(action):
-        raise Inconclusive(f"nothing on this bench can {action}", cause=Cause.NO_ACTION)
+        raise Inconclusive(f"nothing on this bench can {can(action)}", cause=Cause.NO_ACTION)
 
 
 async def ask(tester: TesterEv, name: str) -> Arrival | None:
