@@ -19,6 +19,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Result, Verdict
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.output import current_limit, power_limit
 from plugfest.conformance.watch.plausible import precharge_wrong
 from plugfest.conformance.watch.table import JUDGEMENTS
 from plugfest.conformance.watch.terms import Terms
@@ -146,6 +147,22 @@ def test_an_output_is_blamed_for_what_the_vehicle_named(
     blamed = run(name, adjust).reason
     assert re.search(rf"where {limit} is \d+ A", blamed), blamed
     assert "requested" not in blamed
+
+
+def test_a_lowered_limit_is_named_as_it_was_sent() -> None:
+    """Not by the value to which the output may have come down so far; watts are whole."""
+    flow = Flow(Terms.of(Pics({})))
+    for bound, high, low in ((flow.vehicle.amps, 116.0, 12.7), (flow.vehicle.watts, 50e3, 5e3)):
+        bound.set(high, 0.0)
+        bound.set(low, 10.0)
+    said = Said("CurrentDemandRes", Stage.LOOP, request=False, code="OK", volts=500.0, amps=140.0)
+    texts = []
+    for flow.now in (11.4, 12.0, 30.0):
+        texts.append((current_limit(flow, said), power_limit(flow, said)))
+    falling = "while the output comes down to it"
+    assert re.search(rf" is 12.7 A \((\d+\.\d) A with tolerance, {falling}\)$", texts[1][0]), texts[1]
+    assert re.search(r"reports 70000 W for .* is 5000 W \((\d+) W with tolerance", texts[1][1]), texts[1]
+    assert re.search(r" is 12.7 A \((\d+\.\d) A with tolerance\)$", texts[2][0]), texts[2]
 
 
 def test_a_schedule_is_named_as_it_was_sent() -> None:

@@ -10,6 +10,7 @@ from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.limits import limit
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
+from v2g.rules.bounds import Ceiling
 
 BOOK = Book()
 on = BOOK.on
@@ -66,10 +67,11 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
         "A": (flow.vehicle.amps, flow.charger.amps),
         "W": (flow.vehicle.watts, flow.charger.watts),
     }[unit]
-    side, bound = min(
-        ((side, one.at(flow.now)) for side, one in zip(("EV", "EVSE"), bounds, strict=True)),
-        key=lambda pair: math.inf if pair[1] is None or pair[1] < 0 else pair[1],
+    side, ceiling = min(
+        zip(("EV", "EVSE"), bounds, strict=True),
+        key=lambda pair: math.inf if (most := pair[1].at(flow.now)) is None or most < 0 else most,
     )
+    bound = ceiling.at(flow.now)
     if bound is None or bound < 0:
         return ""
     slack = {
@@ -82,9 +84,19 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
         return ""
     name = limit(flow.facts.protocol, side, unit)
     return (
-        f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:.9g} {unit} "
-        f"({bound + slack:.1f} {unit} with tolerance)"
+        f"{said.name} reports {_amount(value, unit)} {for_how_long(seconds)} where {name} is "
+        f"{_at_most(ceiling, flow.now, bound + slack, unit)}"
     )
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:.0f} W" if unit == "W" else f"{value:.1f} {unit}"
+
+
+def _at_most(ceiling: Ceiling, now: float, most: float, unit: str) -> str:
+    """The value as it was said, and how much it comes to; more than that while an output comes down to it."""
+    falls = ", while the output comes down to it" if ceiling.value != ceiling.at(now) else ""
+    return f"{ceiling.value:.9g} {unit} ({_amount(most, unit)} with tolerance{falls})"
 
 
 @on("current-limit", "an output stays within the lower of both sides' current limits", "IEC 61851-23", "secc",
@@ -155,8 +167,8 @@ def voltage_asked(flow: Flow, said: Said) -> str:
     if seconds < LASTS:
         return ""
     return (
-        f"{said.name} reports {volts:.1f} V at {said.amps:.1f} A {for_how_long(seconds)} where {asked:g} V is "
-        f"requested ({most:.1f} V with tolerance)"
+        f"{said.name} reports {volts:.1f} V at {said.amps:.1f} A {for_how_long(seconds)} where the request is "
+        f"{_at_most(flow.asked.volts, flow.now, most, 'V')}"
     )
 
 

@@ -65,7 +65,7 @@ def limit_untold(flow: Flow, said: Said) -> str:
         if flow.lasts(f"limit-untold {unit}", at_it and not said.claims & near) >= CLAIMED:
             return (
                 f"{said.name} reports {amps * factor:.1f} {unit}; {asked * factor:.9g} {unit} is {flow.asked.how}, "
-                f"its limit is {most:.9g} {unit}; it reports {_told(said)}"
+                f"its limit is {own.value:.9g} {unit}; it reports {_told(said)}"
             )
     return ""
 
@@ -82,7 +82,7 @@ def _voltage_untold(flow: Flow, said: Said, near: set[str]) -> str:
         return ""
     return (
         f"{said.name} reports {amps:.1f} A at {volts:.1f} V; {asked:.9g} A at {wanted:.9g} V is {flow.asked.how}, "
-        f"its limit is {own:.9g} V; it reports {_told(said)}"
+        f"its limit is {flow.charger.volts.value:.9g} V; it reports {_told(said)}"
     )
 
 
