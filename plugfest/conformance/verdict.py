@@ -136,7 +136,8 @@ class Judged:
     since: str = ""
 
     def __str__(self) -> str:
-        said = f"{self.did}: {clause(self.what)}" if self.did else self.what
+        what = _CITED.sub(lambda cited: "" if cited[1] in self.rule else cited[0], self.what)
+        said = f"{self.did}: {clause(what)}" if self.did else what
         since = f" ({self.since})" if self.since else ""
         rule = f" ({self.rule})" if self.rule and self.rule not in self.expected else ""
         expected = f"; expected: {self.expected}{rule}" if self.expected else rule
@@ -145,6 +146,8 @@ class Judged:
 
 
 _WORD = re.compile(r"[\w.+-]+")
+_CITED = re.compile(r" \[([^\s\]]+)\]")
+"""A requirement in what went wrong, which is not said again where it is the rule, too."""
 
 
 def _says(what: str, observed: str) -> bool:

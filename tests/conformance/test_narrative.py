@@ -200,6 +200,8 @@ def test_what_a_run_expects_in_words() -> None:
         "SessionSetupRes OK_OldSessionJoined with the session id of the paused session, within "
         "V2G_EVCC_Msg_Timeout_SessionSetupReq (2 s), meeting EVSEID_FORMAT"
     )
+    order = BY_ID["PF_SECC_ISO20_Order_AuthorizationSetup#2"]
+    assert expected_text(order.steps[1][0]).startswith("the matching response with FAILED_SequenceError")
     raw = [step for run in PLAYED for step in run.steps[1] if "recv" in step and expected_text(step) == step_text(step)]
     assert raw == []
 
@@ -214,3 +216,5 @@ def test_a_verdict_says_nothing_twice() -> None:
     """Observation and rule are left out if the sentence says them already."""
     text = str(Judged("Title", "XRes came with FAILED", "X within T (2 s)", "T", "XRes FAILED", "1 s after XReq"))
     assert text == "Title: XRes came with FAILED (1 s after XReq); expected: X within T (2 s)"
+    text = str(Judged("", "it ends after 1 s [V2G20-1563], and 2 of 3 [V2G20-9]", "24 hours", "V2G20-1563"))
+    assert text == "it ends after 1 s, and 2 of 3 [V2G20-9]; expected: 24 hours (V2G20-1563)"

@@ -22,6 +22,10 @@ class Noting(Protocol):
     result: Result
 
 
+MATCHING = "the matching response with"
+"""Before a code: where any response may be due."""
+
+
 def expected_text(step: Step) -> str:
     """What must be seen."""
     verb = next(iter(step))
@@ -45,7 +49,7 @@ def check_text(name: str) -> str:
 def _message(step: Step) -> str:
     identity = str(step.get("session_id", "current"))
     told = [
-        str(step["recv"]),
+        MATCHING if step["recv"] == "matching response" and "code" in step else str(step["recv"]),
         QUALIFIERS["code"](step["code"]) if "code" in step else "",
         _SESSIONS.get(identity, f"with session id {identity}"),
         *(QUALIFIERS[key](step[key]) for key in ("fields", "v2gtp", "times") if key in step),

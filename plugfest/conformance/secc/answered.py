@@ -21,7 +21,7 @@ def absence(wire: Wire, expected: str, stream: int, began: float, within: str) -
     if wire.closed_at is not None:
         after = wire.closed_at - began
         when = f"{after:.3f} s after the request" if after >= 0 else "before the request was complete"
-        seen = wire.broken or f"the connection closed {when}"
+        seen = wire.broken or f"the charger closed the connection {when}"
         cause = Cause.UNREADABLE if wire.broken else Cause.CLOSED
         return Failed(f"no {expected} came: {seen}", cause=cause, expected=in_time, observed=seen)
     strays = (one for one in wire.arrived if one.name == expected and one.stream != stream)
