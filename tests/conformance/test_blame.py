@@ -37,6 +37,16 @@ def test_a_vehicle_that_goes_on_does_so_after_what_it_ignored(run: str, answered
     assert float(found[1]) < 0.5
 
 
+def test_a_vehicle_that_ignores_a_warning_does_so_after_it() -> None:
+    """Not after what the tester has answered since."""
+    fault = BY_NAME["20-starts-warned"]
+    result = one(RUNS[fault.caught_by[0]], fault)
+    text = " ".join([result.reason, *(found.text for found in result.findings)])
+    found = re.search(r"the vehicle goes on with (\w+)Req \([\d.]+ s after the tester's last message, (\w+)\)", text)
+    assert found is not None, text
+    assert found[2] == "PowerDeliveryRes"
+
+
 def test_a_vehicle_that_waits_too_long_is_told_how_long() -> None:
     """Its verdict says how much time it had."""
     reason = one(RUNS["PF_EVCC_ISO20_PreCharge_Never"], Fault("x", "x", "evcc", (), _patient, (), False)).reason

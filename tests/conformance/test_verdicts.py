@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plugfest.conformance.campaign.judge import complete, judge
+from plugfest.conformance.campaign.judge import Said, complete, judge
 from plugfest.conformance.campaign.outcome import Exit, common_cause, common_cause_text, exit_code, first_lines
 from plugfest.conformance.campaign.physics import judge_watched
 from plugfest.conformance.catalogue import Case, Run, cases
@@ -23,6 +23,7 @@ from plugfest.conformance.watch.watch import Watch
 from slac.errors import MatchFailed, ModemError, Step
 from slac.pilot_board import PilotError
 from v2g.errors import ConnectionLost, NothingFound, SetupError
+from v2g.trace import Event
 
 LATE = Failed("the answer came late", cause=Cause.TOO_LATE, expected="X within 2 s", observed="X after 3 s")
 
@@ -238,3 +239,18 @@ def test_a_rule_that_many_runs_break_is_named_once() -> None:
         "apart from that, 3 runs passed",
     ]
     assert first_lines([_watched(_broken()), Result("Y", verdict=Verdict.PASS)]) == []
+
+
+def test_what_came_is_counted_from_the_message_before_it() -> None:
+    """Not from what the tester has sent since; what never came, from the tester's last message."""
+    said = Said()
+    for time, name, way in ((1.0, "AReq", "tx"), (1.2, "ARes", "rx"), (1.3, "BReq", "tx"), (1.6, "BRes", "rx"),
+                            (4.0, "CReq", "tx")):  # fmt: skip
+        said(Event(time, "message", name, way, b""))
+
+    def since(observed: str, at: float | None) -> str:
+        return said.since(5.0, Failed("", cause=Cause.WRONG_MESSAGE, expected="", observed=observed, at=at))
+
+    assert since("ARes", 1.2) == "0.200 s after the tester's last message, AReq"
+    assert since("BRes on the main stream", 1.6) == "0.300 s after the tester's last message, BReq"
+    assert since("nothing", None) == "1.000 s after the tester's last message, CReq"

@@ -37,7 +37,8 @@ class Said:
         if why is not None and why.at is not None:
             now = why.at
             named = [n for n, one in enumerate(said) if one.direction == "rx" and one.name == why.observed]
-            said = said[: min(named, key=lambda n: abs(said[n].time - now), default=None)]
+            wrong = min(named, key=lambda n: abs(said[n].time - now), default=None)
+            said = [one for one in said if one.time <= now] if wrong is None else said[:wrong]
         last = next((one for one in reversed(said) if one.direction == "tx"), None)
         return f"{max(now - last.time, 0.0):.3f} s after the tester's last message, {last.name}" if last else ""
 

@@ -118,6 +118,7 @@ async def unauthorized(course: Course) -> None:
             expected="another try, or the end",
             observed=seen,
             cause=Cause.WENT_ON,
+            at=course.later[0].time,
         )
 
 
@@ -133,6 +134,7 @@ async def not_started(course: Course) -> None:
             expected="another PowerDeliveryReq, a renegotiation, or the end",
             observed=seen,
             cause=Cause.WENT_ON,
+            at=course.later[0].time if course.later else None,
         )
 
 

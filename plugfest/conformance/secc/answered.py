@@ -28,7 +28,7 @@ def absence(wire: Wire, expected: str, stream: int, began: float, within: str) -
     if (stray := next((one for one in strays if one.time >= began), None)) is not None:
         text = f"{expected} came on {stream_title(stray.stream)}"
         wanted = f"{expected} on {stream_title(stream)}"
-        return Failed(text, cause=Cause.WRONG_MESSAGE, expected=wanted, observed=text)
+        return Failed(text, cause=Cause.WRONG_MESSAGE, expected=wanted, observed=text, at=stray.time)
     text = f"no {expected} came within {within}"
     return Failed(text, cause=Cause.NO_ANSWER, expected=in_time, observed="nothing")
 

@@ -180,7 +180,7 @@ async def _is_refused(tester: TesterEv, result: Result, arrival: Arrival) -> Non
     if arrival.code.startswith("OK"):
         raise Failed(
             f"{arrival.name} {arrival.code} {arrival.message.EVSEProcessing} for a contract that is not accepted",
-            cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
+            cause=Cause.CONTRACT_ACCEPTED, expected="a FAILED code", observed=arrival.code,
         )  # fmt: skip
 
 

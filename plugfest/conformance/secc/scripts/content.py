@@ -222,7 +222,7 @@ async def broken_rule(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("refused", arrival.code)
     if not refuses(arrival.code):
         raise Failed(
-            f"{arrival.name} with {arrival.code}", cause=Cause.ACCEPTED, expected="FAILED", observed=arrival.code
+            f"{arrival.name} with {arrival.code}", cause=Cause.ACCEPTED, expected="a FAILED code", observed=arrival.code
         )
     await off_within(tester, result, 1.0)
     await closes(tester, result)
@@ -306,7 +306,7 @@ async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
             return
         raise Failed(
             f"{arrival.name} {arrival.code} to {certificate('contract', name)}",
-            cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
+            cause=Cause.CONTRACT_ACCEPTED, expected="a FAILED code", observed=arrival.code,
         )  # fmt: skip
     await closes(tester, result)
 

@@ -28,11 +28,12 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
     await tester.send(message, **deviation)
     arrival = await tester.response(type(message).__name__)
     expected = naming.response(type(message).__name__)
-    result.saw(f"{expected} {' or '.join(codes)}", f"{arrival.name} {arrival.code}")
+    wanted = " ".join(filter(None, (expected, " or ".join(codes))))
+    result.saw(wanted, f"{arrival.name} {arrival.code}")
     if arrival.name != expected or (codes and arrival.code not in codes):
         cause = Cause.WRONG_CODE if arrival.name == expected else Cause.UNWANTED_MESSAGE
         text = f"{arrival.name} came with {arrival.code}"
-        raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=arrival.code, cause=cause)
+        raise Failed(text, expected=wanted, observed=arrival.code, cause=cause)
     return arrival
 
 

@@ -74,7 +74,7 @@ async def emergency_early(tester: TesterEv, run: Run, result: Result) -> None:
                          " that tells the vehicle to stop", observed=seen)  # fmt: skip
         if NEXT[state] == "PowerDeliveryReq":
             raise Failed(f"{seen} to PowerDelivery(Start) after an emergency stop", cause=Cause.FAULT_IGNORED,
-                         expected="FAILED", observed=seen)  # fmt: skip
+                         expected="a FAILED code", observed=seen)  # fmt: skip
         await tester.pause()
     result.saw("a refusal, or a status that tells the vehicle to stop", seen)
     await off_within(tester, result, OFF)
