@@ -9,6 +9,7 @@ import evcc.charge
 import evcc.checks
 import evcc.drive
 import evcc.iso2
+import evcc.iso20_dc
 import v2g.discovery
 import v2g.sdp
 from faults.fault import Adjust, nothing, timing, unjudged, vehicle
@@ -127,6 +128,15 @@ vehicle(
     "PF_EVCC_ISO2_CurrentDemand_Limits#1",
     "PF_EVCC_ISO2_CurrentDemand_Limits#2",
     patches=[(evcc.checks.Limits, "updated", lambda self, response: self)],
+    reading=True,
+)
+vehicle(
+    "20-ev-limits-ignored",
+    "new limits in the loop are not taken over in ISO 15118-20",
+    "PF_EVCC_ISO20_ChargeLoop_Limits#1",
+    "PF_EVCC_ISO20_ChargeLoop_Limits#2",
+    "PF_EVCC_ISO20_ChargeLoop_Limits#3",
+    patches=[(evcc.iso20_dc, "updated", lambda terms, said: terms)],
     reading=True,
 )
 vehicle(

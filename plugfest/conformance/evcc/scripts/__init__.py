@@ -14,6 +14,7 @@ from plugfest.conformance.evcc.scripts import (
     grid20,
     iso20,
     loop,
+    lowered,
     misfit,
     parking20,
     power,
@@ -29,5 +30,5 @@ from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
     "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "dynamic20", "grid20", "iso20", "loop",
-    "misfit", "parking20", "power", "resume", "schedules", "session", "setup", "tls", "tls20", "wrong",
+    "lowered", "misfit", "parking20", "power", "resume", "schedules", "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

@@ -35,57 +35,6 @@ BELOW = 1.0
 """A per phase by which it goes below what the vehicle needs; what counts as a current."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_Limits", "PF_EVCC_DIN_Limits")
-async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger lowers its limit in the loop: the vehicle asks for less, or stops."""
-    await charging(tester, 10)
-    variant, module = run.variant, tester.protocol.module
-    last = next(one for one in reversed(tester.requests) if one.name == "CurrentDemandReq").message
-    told = next(reply for reply in reversed(tester.replied) if reply.name == "CurrentDemandRes").message
-    amps, volts, present = (
-        number(last.EVTargetCurrent), number(last.EVTargetVoltage), number(told.EVSEPresentVoltage),
-    )  # fmt: skip
-    # A vehicle may divide by the voltage of its battery, which does not hold the output of a bench without power.
-    precharge = next(one for one in reversed(tester.requests) if one.name == "PreChargeReq").message
-    battery = number(precharge.EVTargetVoltage)
-    place = len(tester.requests)
-    if "EVSEMaximumCurrentLimit" in variant:
-        change_loop(tester, ("EVSEMaximumCurrentLimit", physical(module, amps / 2, "A")))
-    elif "EVSEMaximumPowerLimit" in variant:
-        change_loop(tester, ("EVSEMaximumPowerLimit", physical(module, amps * present / 2, "W", 0)))
-    elif "EVSEMaximumVoltageLimit" in variant:
-        change_loop(tester, ("EVSEMaximumVoltageLimit", physical(module, volts - 80.0, "V")))
-    else:
-        change_loop(tester, ("EVSECurrentLimitAchieved", True))
-    await tester.wait_for(lambda: len(tester.requests) >= place + 8 or tester.over, 20.0)
-    after = [one.message for one in tester.requests[place + 2 :] if one.name == "CurrentDemandReq"]
-    if "EVSECurrentLimitAchieved" in variant:
-        result.saw("goes on", counted(len(after), "round"))
-        if not after:
-            raise Failed("the vehicle did not go on", cause=Cause.NO_REQUEST, expected="the vehicle goes on")
-        return
-    if not after:
-        result.saw("lowers its target, or stops", "stops")
-        return
-    target, voltage = number(after[-1].EVTargetCurrent), number(after[-1].EVTargetVoltage)
-    result.saw(f"lowers its target from {amps:g} A, {volts:g} V", f"{target:g} A, {voltage:g} V")
-    over = {
-        "EVSEMaximumCurrentLimit": target > amps / 2 + 1.0,
-        "EVSEMaximumPowerLimit": target * min(present, battery) > amps * present / 2 * 1.1,
-        "EVSEMaximumVoltageLimit": voltage > volts - 79.0 and target > 1.0,
-    }
-    name = next(key for key in over if key in variant)
-    declared = tester.pics["PIXIT_EVCC_DC_TargetsAboveLimits"]
-    if over[name] and declared == "unknown":
-        result.find(f"the vehicle asks for {target:g} A, {voltage:g} V although {name} is lower: the charger clips it")
-    elif over[name] and declared == "kept":
-        raise Failed(
-            f"{target:g} A, {voltage:g} V although {name} is lower",
-            cause=Cause.LIMIT_EXCEEDED,
-            expected="a target within the limits of the charger",
-        )
-
-
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_StatusCode", "PF_EVCC_DIN_StatusCodes")
 async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
     """An EVSEStatusCode that ends the loop: the vehicle stops in time and goes to B."""
