@@ -123,6 +123,11 @@ def test_each_state_has_words() -> None:
             "Power flow and its end, DC (flow renegotiated). In the charge loop, the tester answers as in that flow",
         ),
         (
+            "PF_EVCC_ISO20_OtherSet_Common#4",
+            "A response under the payload type of another message set. The tester sends ServiceDiscoveryRes with V2GTP "
+            "type 0x8004",
+        ),
+        (
             "PF_SECC_ISO2_BrokenRule_DC#6",
             "Request that breaks a rule for its content. The tester sends ChargeParameterDiscoveryReq with "
             "EVMaximumVoltageLimit 0 V",

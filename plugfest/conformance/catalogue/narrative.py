@@ -12,7 +12,7 @@ from typing import Any
 
 from boundary.text import capital
 from plugfest.conformance.catalogue import Case, Run, durations, phrases, scripted
-from plugfest.conformance.catalogue.steps import Step, Steps, in_hex, other_members, value_text
+from plugfest.conformance.catalogue.steps import DIGITS, Step, Steps, in_hex, other_members, value_text
 from plugfest.conformance.verdict import NotExecutable
 
 STEPS = 4
@@ -170,6 +170,8 @@ def _unsaid(variant: Mapping[str, Any], sentence: str) -> dict[str, Any]:
 
     def told(key: str, value: Any) -> bool:
         if any(words in sentence for words in phrases.of_variant(key, value)):
+            return True
+        if key in DIGITS and str(in_hex({key: value})[key]) in sentence:
             return True
         return key in QUALIFIERS and _qualified(key, value) in sentence
 
