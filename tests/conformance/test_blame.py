@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from faults import FAULTS
 from faults.fault import Fault
 from faults.runs import RUNS, one
 
+from plugfest.conformance.catalogue.phrases import SERVERS
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.evcc.scripts.tls20 import speaks_less
 from plugfest.conformance.sut.own import OwnVehicle
-from plugfest.conformance.verdict import Verdict
+from plugfest.conformance.verdict import Failed, Verdict
 from v2g.channel import Channel
+from v2g.protocols import ISO20
 
 HANDSHAKE, COMMON = 0x8001, 0x8002
 """Payload types of supportedAppProtocol, and of the messages that all services share."""
@@ -148,3 +152,15 @@ def test_a_vehicle_that_asks_for_no_ocsp_response_is_blamed_for_that(run: str, r
     assert result.verdict is Verdict.FAIL
     assert "without asking for OCSP responses" in result.reason
     assert f"({rule})" in result.reason
+
+
+@pytest.mark.parametrize("words", ["TLS 1.2 only", "no client certificate requested"])
+def test_an_offer_of_iso20_without_its_tls_names_both_sides(words: str) -> None:
+    """The vehicle, what it offers, and what the charger's TLS lacks."""
+    namespace = ISO20.offers[0].namespace
+    entry = SimpleNamespace(ProtocolNamespace=namespace)
+    asked = SimpleNamespace(message=SimpleNamespace(AppProtocol=[entry]), time=1.0)
+    with pytest.raises(Failed) as why:
+        speaks_less(cast(Any, SimpleNamespace(requests=[asked])), words)
+    assert str(why.value) == f"the vehicle offers {namespace} to a charger {SERVERS[words]}"
+    assert why.value.at == 1.0

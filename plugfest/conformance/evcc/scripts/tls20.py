@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pki import variants
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.phrases import SERVERS
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.shown import TWINS, show
 from plugfest.conformance.evcc.scripts.steps import hold
@@ -92,7 +93,7 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
             cause=Cause.NOT_CONNECTED,
         )
     if wanted == "no -20":
-        _speaks_less(tester, words)
+        speaks_less(tester, words)
     elif wanted.startswith("EV asks"):
         judge_unasked(hellos, words, seen, "V2G20-2372")
         if seen == "accepted":
@@ -120,7 +121,7 @@ def _offered(hellos: Sequence[ClientHello], kind: str, name: str) -> bool:
     return any(number in (hello.suites if kind == "suite" else hello.numbers(listed[kind])) for hello in hellos)
 
 
-def _speaks_less(tester: TesterEvse, words: str) -> None:
+def speaks_less(tester: TesterEvse, words: str) -> None:
     """Without TLS 1.3 and both certificates, ISO 15118-20 is not offered.
 
     Raises:
@@ -130,9 +131,11 @@ def _speaks_less(tester: TesterEvse, words: str) -> None:
     for arrival in tester.requests:
         for entry in getattr(arrival.message, "AppProtocol", ()):
             if entry.ProtocolNamespace in namespaces:
-                text = f"{entry.ProtocolNamespace} is offered to a charger with {words}"
                 seen = entry.ProtocolNamespace
-                raise Failed(text, cause=Cause.ACCEPTED, expected="no offer of ISO 15118-20", observed=seen)
+                raise Failed(
+                    f"the vehicle offers {seen} to a charger {SERVERS[words]}",
+                    cause=Cause.ACCEPTED, expected="no offer of ISO 15118-20", observed=seen, at=arrival.time,
+                )  # fmt: skip
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_SAP_NoTls13")
@@ -144,7 +147,7 @@ async def without_tls13(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.wait_for(lambda: tester.requests or tester.system.ended(), 60.0)
     offered = [entry.ProtocolNamespace for one in tester.requests for entry in getattr(one.message, "AppProtocol", ())]
     result.saw("no offer of ISO 15118-20 without TLS 1.3", ", ".join(offered) or "nothing offered")
-    _speaks_less(tester, "TLS 1.2 only")
+    speaks_less(tester, "TLS 1.2 only")
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_TLS_Offer")
@@ -170,7 +173,8 @@ async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
     elif tester.taken is not None:
         roots = [entry.der for entry in tester.taken.store.of_role(Role.OEM_ROOT, Role.V2G_ROOT)]
         if problem := chain_problem(tester.taken, connection.peer_chain, Role.VEHICLE, roots):
-            problems.append(f"vehicle certificate: {problem}")
+            problems.append(f"a vehicle certificate that is wrong: {problem}")
     result.saw("TLS 1.3 as ISO 15118-20 requires", "; ".join(problems) or "as expected")
     if problems:
-        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard requires")
+        text = f"the vehicle's handshake has {'; '.join(problems)}"
+        raise Failed(text, cause=Cause.WRONG_FIELD, expected="an offer as the standard requires")
