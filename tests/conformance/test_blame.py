@@ -154,6 +154,21 @@ def test_a_vehicle_that_asks_for_no_ocsp_response_is_blamed_for_that(run: str, r
     assert f"({rule})" in result.reason
 
 
+def test_a_second_schedule_that_is_not_agreed_on_says_how() -> None:
+    """The vehicle stays in the loop here; another may close the connection."""
+    reason = one(RUNS["PF_EVCC_ISO20_Renegotiation_Twice"], BY_NAME["20-ev-renegotiates-once"]).reason
+    assert "the vehicle has not followed, within 60 s, the second ScheduleRenegotiation of a session" in reason
+
+
+def test_a_danger_that_is_ignored_is_named_in_words() -> None:
+    """What the charger reported, not the catalogue's short word."""
+    fault = next(one for one in FAULTS if any("_Danger_DC#1" in name for name in one.caught_by))
+    name = next(name for name in fault.caught_by if "_Danger_DC#1" in name)
+    result = one(RUNS[name], fault)
+    text = " ".join([result.reason, *(found.text for found in result.findings)])
+    assert "the vehicle goes on charging although the charger reports more " in text
+
+
 @pytest.mark.parametrize("words", ["TLS 1.2 only", "no client certificate requested"])
 def test_an_offer_of_iso20_without_its_tls_names_both_sides(words: str) -> None:
     """The vehicle, what it offers, and what the charger's TLS lacks."""

@@ -111,7 +111,7 @@ async def in_order(
         last = _shown(tester.requests[-1])
         result.saw(words, "came" if came is not None else last)
         if came is None:
-            left = tester.hung_up and tester.requests[-1].name != "SessionStopReq"
+            left = _left(tester)
             what = "closed the connection after {}" if left else "sent {} last"
             raise Failed(
                 f"{words} did not come; the vehicle {what.format(last)}",
@@ -119,6 +119,11 @@ async def in_order(
             )  # fmt: skip
         place = came + 1
         deadline = tester.now + 45.0
+
+
+def _left(tester: TesterEvse) -> bool:
+    """Whether the vehicle closed the connection without having ended its session."""
+    return tester.hung_up and tester.requests[-1].name != "SessionStopReq"
 
 
 def _shown(arrival: Arrival) -> str:
@@ -293,9 +298,11 @@ async def renegotiates_twice(tester: TesterEvse, run: Run, result: Result) -> No
         agreed = _agreed(tester, place) and not tester.over
         result.saw(f"the {which} new schedule is agreed on", "agreed on" if agreed else tester.requests[-1].name)
         if not agreed:
+            left = _left(tester)
+            how = "closed the connection after" if left else f"has not followed, within {TAKES_PART:g} s,"
             raise Failed(
-                f"the vehicle does not answer the {which} ScheduleRenegotiation of a session within {TAKES_PART:g} s",
-                expected="PowerDeliveryReq alongside the loop", cause=Cause.NO_REQUEST,
+                f"the vehicle {how} the {which} ScheduleRenegotiation of a session",
+                expected="PowerDeliveryReq alongside the loop", cause=Cause.CLOSED if left else Cause.NO_REQUEST,
             )  # fmt: skip
         await loops_more(tester, 4)
         if tester.over:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.phrases import DANGERS as DANGERS_TOLD
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.reactions import harmless, loops
@@ -318,6 +319,6 @@ async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw(f"{words}: the vehicle stops within {STOPS:g} s", "as expected" if stops else "it goes on")
     if not stops:
         raise Failed(
-            f"{words} in the loop, but the vehicle goes on charging",
+            f"the vehicle goes on charging although the charger {DANGERS_TOLD[words]}",
             cause=Cause.FAULT_IGNORED, expected=f"PowerDeliveryReq Stop or the close within {STOPS:g} s",
         )  # fmt: skip
