@@ -149,6 +149,18 @@ def test_an_output_is_blamed_for_what_the_vehicle_named(
     assert "requested" not in blamed
 
 
+def test_a_current_that_flows_back_is_named_with_its_value() -> None:
+    """As the charger's response has it."""
+
+    def adjust(system: Any) -> None:
+        sending("CurrentDemandRes", physics.scaled("iso2", AMPS, -1.0, "A"), "iso2")(system)
+        unmeasured(system)
+
+    result = run("PF_SECC_ISO2_CurrentDemand_Faults#1", adjust)
+    text = " ".join([result.reason, *(found.text for found in result.findings)])
+    assert re.search(r"CurrentDemandRes OK with EVSEPresentCurrent -[1-9]\d*(\.\d+)? A", text), text
+
+
 def test_a_lowered_limit_is_named_as_it_was_sent() -> None:
     """Not by the value to which the output may have come down so far; watts are whole."""
     flow = Flow(Terms.of(Pics({})))

@@ -98,7 +98,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
         result.cause = Cause.HUNG
     except ConnectionLost as why:  # unless a script expects it, the system closed too early
         early = Failed(
-            "the system closed the connection while the tester was sending",
+            f"the {'charger' if case.sut == 'secc' else 'vehicle'} closed the connection while the tester was sending",
             cause=Cause.CLOSED, expected="an open connection", observed=str(why),
         )  # fmt: skip
         judge(result, early, run, said.since(loop.time()))

@@ -177,7 +177,7 @@ def no_reply(step: Step, expect: Steps) -> Action:
             course.result.saw(expected_text(step), seen)
             if course.datagrams:
                 raise Failed(
-                    "the SDP request was answered",
+                    "the charger answered the SDP request",
                     cause=Cause.UNWANTED_MESSAGE, expected="no answer", observed=course.datagrams[-1].hex(),
                 )  # fmt: skip
             return

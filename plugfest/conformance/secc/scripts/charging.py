@@ -83,8 +83,10 @@ async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
     limits = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
     name, value, codes = _demand(run.variant, limits)
     arrival = await answer(tester, result, replaced(tester.make("CurrentDemandReq"), name, value), *codes)
-    if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
-        raise Failed("a current flows back", cause=Cause.PHYSICS, expected="no current flows back into the charger")
+    amps = number(arrival.message.EVSEPresentCurrent)
+    if arrival.code == "OK" and amps < -1.0:
+        text = f"{arrival.name} OK with EVSEPresentCurrent {amps:g} A"
+        raise Failed(text, cause=Cause.PHYSICS, expected="no current flows back into the charger")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Emergency", "PF_SECC_DIN_Emergency")
