@@ -21,6 +21,7 @@ from plugfest.errors import UserError
 from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
 from secc.charger import Evse, MobilityNeeds, simulated
+from secc.meter import clock_of_loop
 from secc.plan import Slot
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
@@ -116,6 +117,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         ),
         settings=settings,
         evccid=octets(car.evccid) if car.evccid else mac if any(mac) else DEFAULT_MAC,
+        clock=clock_of_loop(),
     )
     vehicle.evccid20 = car.evccid20 or ""
     vehicle.contactors.welded = "welded" in car.faults
@@ -133,14 +135,19 @@ def _gives(bench: Bench) -> float:
 def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     """The charger of a bench. Its faults are injected by the bench's controls."""
     station, plug = bench.charger, connector(bench)
-    power, supply = None, None
+    power, supply, clock = None, None, clock_of_loop()
     sinks = bench.both_ways or bool(station.max_discharge_current or station.max_discharge_power)
     if bench.ac:
         asked = station.ac_supply
         phases, amperes = ac_rating(bench)
         back = min(station.max_discharge_current or amperes, amperes) if sinks else 0.0
         supply = AcSupply(
-            asked.nominal_voltage, phases, amperes, max_discharge_current=back, close_seconds=asked.close_seconds
+            asked.nominal_voltage,
+            phases,
+            amperes,
+            max_discharge_current=back,
+            close_seconds=asked.close_seconds,
+            clock=clock,
         )
     else:
         most = dc_rating(bench)
@@ -158,7 +165,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
             amps_per_second=station.amps_per_second,
             test_seconds=station.test_seconds,
         )
-        power = SimulatedPowerSource(limits, dynamics, rng=rng)
+        power = SimulatedPowerSource(limits, dynamics, rng=rng, clock=clock)
         power.insulation_ohms = station.insulation * 1000.0
         power.monitor = station.insulation_monitor
     evse = Evse(
@@ -169,6 +176,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
         authorizer=_authorizer(bench),
         evse_id=station.evse_id,
         schedule=[Slot(slot.start, slot.power * 1000.0) for slot in station.schedule],
+        clock=clock,
     )
     evse.free = station.free
     evse.separated = station.separated

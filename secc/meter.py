@@ -14,6 +14,14 @@ def loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
+def clock_of_loop() -> Clock:
+    """The running loop's clock itself; if none runs yet, :func:`loop_time`, which looks the loop up each time."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:
+        return loop_time
+
+
 class Registers:
     """The integral of a power, in one register per sign; neither register ever decreases.
 

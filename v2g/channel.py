@@ -52,6 +52,7 @@ class Channel:
 
     Attributes:
         tls: the TLS connection, once there is one.
+        clock: the clock of the loop that it lives in, s.
         heard: loop time of the last frame received, or of the start.
         spoke: whether a frame was received.
     """
@@ -66,7 +67,8 @@ class Channel:
         self._ended = False  # by us
         self._header: v2gtp.Header | None = None  # of a frame whose payload has yet to arrive
         self.tls: tls.Connection | None = None
-        self.heard = asyncio.get_running_loop().time()
+        self.clock = asyncio.get_running_loop().time
+        self.heard = self.clock()
         self.spoke = False
         self._why = ""
         sock = writer.get_extra_info("socket")
@@ -134,7 +136,7 @@ class Channel:
             self._header = header  # a reader cancelled from here on leaves the rest of the frame to the next one
             payload = await self._reader.readexactly(header.length)
             self._header = None
-            self.heard, self.spoke = asyncio.get_running_loop().time(), True
+            self.heard, self.spoke = self.clock(), True
             return header.payload_type, payload
         except asyncio.IncompleteReadError as why:
             inside = f" after {len(why.partial)} bytes of a frame" if why.partial else ""

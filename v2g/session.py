@@ -117,7 +117,7 @@ class Session:
     @property
     def now(self) -> float:
         """Loop time, seconds."""
-        return asyncio.get_running_loop().time()
+        return self.channel.clock()
 
     def tell(self, layer: str, name: str, note: str = "") -> None:
         """Emits an event without bytes."""

@@ -42,17 +42,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """Use with ``asyncio.Runner(loop_factory=VirtualLoop)``; starts at time 0."""
 
     def __init__(self) -> None:
-        self._nanoseconds = 0
+        self._nanoseconds, self._seconds = 0, 0.0
         selector = _JumpSelector()
         selector.loop = self
         super().__init__(selector)
 
     def time(self) -> float:
-        return self._nanoseconds / 1e9
+        return self._seconds
 
     def advance(self, seconds: float) -> None:
         """Advances the clock by at least one nanosecond."""
         self._nanoseconds += max(round(seconds * 1e9), 1)
+        self._seconds = self._nanoseconds / 1e9
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
