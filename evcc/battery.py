@@ -155,17 +155,22 @@ class Battery:
         self.highest_voltage = 0.0
         self.highest_current = 0.0
         self.highest_discharge = 0.0
-        self._open: tuple[float, Pack | None, float] = (-1.0, None, 0.0)  # cached open-circuit voltage at an SoC
+        self._source: tuple[float, Pack | None, tuple[float, float]] = (-1.0, None, (0.0, 0.0))  # at an SoC
         self._plan: tuple[tuple[object, ...], list[float]] = ((), [])
+
+    @property
+    def source(self) -> tuple[float, float]:
+        """Open-circuit voltage and series resistance, V and ohm."""
+        soc, pack, source = self._source
+        if soc != self.soc or pack is not self.pack:
+            source = (self._open_voltage(self.soc), self.pack.resistance)
+            self._source = (self.soc, self.pack, source)
+        return source
 
     @property
     def open_voltage(self) -> float:
         """Open-circuit voltage, V."""
-        soc, pack, voltage = self._open
-        if soc != self.soc or pack is not self.pack:
-            voltage = self._open_voltage(self.soc)
-            self._open = (self.soc, self.pack, voltage)
-        return voltage
+        return self.source[0]
 
     @property
     def voltage(self) -> float:

@@ -308,7 +308,7 @@ class Vehicle:
 
     def load(self) -> tuple[float, float] | None:
         """The load at a charger's output: open-circuit voltage and resistance (V, ohm); None with contactors open."""
-        return (self.battery.open_voltage, self.battery.resistance) if self.contactors.closed else None
+        return self.battery.source if self.contactors.closed else None
 
     # ------------------------------------------------------------------------------------------ AC
 

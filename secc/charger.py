@@ -167,7 +167,7 @@ class Evse:
         self.ac = ac
         self.pilot = pilot
         self.authorizer = authorizer or Immediate()
-        self.meter = meter or Meter(self._watts, reactive=self._vars, clock=clock)
+        self.meter = meter or Meter(self._watts, reactive=None if ac is None else self._vars, clock=clock)
         self.evse_id = evse_id
         self.schedule = tuple(schedule) or (Slot(0, self.max_power),)
         self.schedule_seconds = schedule_seconds
@@ -360,7 +360,8 @@ class Evse:
         return self.ac.reactive if self.ac is not None else 0.0
 
     def _watts(self) -> float:
-        direct = self.power.voltage * self.power.current if self.power is not None else 0.0
+        power = self.power
+        direct = power.voltage * power.current if power is not None else 0.0
         return direct + (self.ac.power if self.ac is not None else 0.0)
 
     def _pilot_changed(self, reading: Reading) -> None:

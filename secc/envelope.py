@@ -30,8 +30,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -145,7 +144,7 @@ class LimitedOutput:
     def ceiling(self) -> Ceiling:
         """The lower of both sides' present limits, and of the agreed power."""
         own = self.driver.limits
-        if own != self._own:  # derating changes them
+        if own is not self._own:  # derating changes them
             self._own = own
             self._top = lower(own.ceiling, self._allowed)
         return self._top
@@ -273,8 +272,7 @@ class LimitedOutput:
         """Output off at once."""
         self._testing = self._tested = False
         self._asked, self._again, self._over_since = None, None, None
-        with self._step():
-            self.driver.off()
+        self._step(self.driver.off)
 
     # -- what they read -----------------------------------------------------------------------------------------------
 
@@ -403,9 +401,9 @@ class LimitedOutput:
         self._asked = (voltage, current)
 
         def again() -> None:
-            ceiling = self.ceiling
-            with self._step():
-                drive(min(voltage, ceiling.voltage), max(min(current, ceiling.current), -ceiling.discharge_current))
+            top = self.ceiling
+            clipped = min(voltage, top.voltage), max(min(current, top.current), -top.discharge_current)
+            self._step(lambda: drive(*clipped))
 
         self._again = again
         again()
@@ -421,13 +419,11 @@ class LimitedOutput:
             power=min(vehicle.power, charge), discharge_power=min(vehicle.discharge_power, discharge)
         )
         self._own = None
-        with self._step():
-            self.driver.bound(self._allowed)
+        self._step(lambda: self.driver.bound(self._allowed))
 
-    @contextmanager
-    def _step(self) -> Iterator[None]:
+    def _step(self, act: Callable[[], None]) -> None:
         self.on_step()
-        yield
+        act()
         self.on_step()
 
     def _clipped(self, kind: Kind, text: str) -> None:
@@ -447,11 +443,13 @@ def _rounded(limits: Ceiling) -> Ceiling:
     if not all(value >= 0.0 for value in limits):
         given = ", ".join(f"{value} {unit}" for value, unit in zip(limits, (*UNITS, "V at least"), strict=True))
         raise ValueError(f"limits of {given}")
-    return limits._replace(
-        voltage=_down(limits.voltage),
-        current=_down(limits.current),
-        discharge_current=_down(limits.discharge_current),
-        least_voltage=0.0 - _down(-limits.least_voltage),
+    return Ceiling(
+        _down(limits.voltage),
+        _down(limits.current),
+        limits.power,
+        _down(limits.discharge_current),
+        limits.discharge_power,
+        0.0 - _down(-limits.least_voltage),
     )
 
 

@@ -37,7 +37,7 @@ class Registers:
     def count(self, now: float, *, stands: bool) -> None:
         """Reads the power at this moment, s; with ``stands``, the interval since the last reading is not counted."""
         power = self._power()
-        if self._last is not None and not stands:
+        if self._last is not None and now != self._last[0] and not stands:
             then, before = self._last
             positive, negative = _areas(before, power)
             self.positive += positive * (now - then) / 3600.0
@@ -71,20 +71,21 @@ class Meter:
         self,
         power: Callable[[], float],
         *,
-        reactive: Callable[[], float] = lambda: 0.0,
+        reactive: Callable[[], float] | None = None,
         meter_id: str = "PLUGFEST-1",
         start_wh: float = 0.0,
         clock: Clock = loop_time,
     ) -> None:
         """``power`` returns the present power, W; negative: from the vehicle.
 
-        ``reactive`` returns the reactive power, VAr; negative: capacitive. ``start_wh`` is the initial reading of the
-        charging register.
+        ``reactive`` returns the reactive power, VAr; negative: capacitive; None: there is none. ``start_wh`` is the
+        initial reading of the charging register.
         """
         self.meter_id = meter_id
         self.fault: str | None = None
         self._clock = clock
-        self._active, self._reactive = Registers(power, start_wh), Registers(reactive)
+        self._active, self._reactive = Registers(power, start_wh), Registers(reactive or (lambda: 0.0))
+        self._registers = (self._active,) if reactive is None else (self._active, self._reactive)
         self._session_start, self._discharged_start = start_wh, 0.0
         self._reactive_start = NO_REACTIVE
 
@@ -132,8 +133,8 @@ class Meter:
 
     def _count(self) -> None:
         now, stands = self._clock(), self.fault is not None
-        self._active.count(now, stands=stands)
-        self._reactive.count(now, stands=stands)
+        for register in self._registers:
+            register.count(now, stands=stands)
 
 
 def _areas(before: float, after: float) -> tuple[float, float]:
