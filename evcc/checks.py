@@ -9,7 +9,7 @@ reason counts.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from evcc.drive import Drive, Ending, Unsuitable
@@ -110,16 +110,13 @@ class Limits:
 
     def updated(self, response: Any) -> Limits:
         """These limits, with those that a CurrentDemandRes carries taken over."""
-        changes = {}
-        for name, element, read in (
-            ("voltage", "EVSEMaximumVoltageLimit", volts),
-            ("current", "EVSEMaximumCurrentLimit", amps),
-            ("power", "EVSEMaximumPowerLimit", watts),
-        ):
-            value = getattr(response, element)
-            if value is not None:
-                changes[name] = read(value)
-        return replace(self, **changes)
+        voltage, current = response.EVSEMaximumVoltageLimit, response.EVSEMaximumCurrentLimit
+        power = response.EVSEMaximumPowerLimit
+        return Limits(
+            self.voltage if voltage is None else volts(voltage),
+            self.current if current is None else amps(current),
+            self.power if power is None else watts(power),
+        )
 
 
 NO_LIMITS = Limits(0.0, 0.0, 0.0)

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from evcc import checks
 from evcc.checks import Limits
@@ -139,8 +139,7 @@ class Terms:
     ac_current: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The targets of a CurrentDemandReq, V and A, and the seconds to the battery's target and bulk SoC."""
 
     voltage: float

@@ -22,7 +22,7 @@ from typing import Any
 from exi import json, tree
 from exi.dialects import STANDARD, Dialect
 from exi.errors import DecodeError, EncodeError, ExiError, SchemaError, ValidationError
-from exi.generate import generated
+from exi.generate import Generated, generated
 from exi.grammar import Grammar
 from exi.schema import Item, Model, local
 from exi.sets import Schema
@@ -115,6 +115,12 @@ def grammar(schema: Schema | Model) -> Grammar:
     return found
 
 
+def _executor(schema: Schema) -> Generated:
+    """The generated executor of a schema set, made on first use."""
+    found: Generated | None = schema.model.__dict__.get("_generated")
+    return generated(schema, grammar(schema)) if found is None else found
+
+
 def _read_as(model: Model, data: bytes, fragment: bool, dialect: Dialect) -> tuple[Decoder, Decoded | DecodeError]:
     omitted: list[str] = []
 
@@ -176,7 +182,7 @@ def prepare(schema: Schema) -> None:
 
 def preparing(schema: Schema) -> Iterator[None]:
     """:func:`prepare` in small steps of about a millisecond, for callers that have other work to do in between."""
-    yield from generated(schema, grammar(schema)).preparing()
+    yield from _executor(schema).preparing()
 
 
 def decode(schema: Schema, data: bytes, *, fragment: bool = False) -> Any:
@@ -187,7 +193,7 @@ def decode(schema: Schema, data: bytes, *, fragment: bool = False) -> Any:
     Raises:
         DecodeError: the bytes are not a stream of this set; with bit offset, path and expectation.
     """
-    message = generated(schema, grammar(schema)).decode(data, fragment)
+    message = _executor(schema).decode(data, fragment)
     return read(schema, data, fragment=fragment).message if message is None else message
 
 
@@ -200,7 +206,7 @@ def examine(schema: Schema, data: bytes) -> tuple[Any, list[tuple[str, str]]]:
     Raises:
         DecodeError: the bytes are not a stream of this set.
     """
-    message = generated(schema, grammar(schema)).decode(data, False)
+    message = _executor(schema).decode(data, False)
     if message is not None:
         return message, []
     decoded = read(schema, data)
@@ -237,7 +243,7 @@ def encode(
         EncodeError: with path and expectation; a ValidationError if ``strict=False`` would write the value.
     """
     if strict and dialect is STANDARD:
-        data = generated(schema, grammar(schema)).encode(message, root, fragment)
+        data = _executor(schema).encode(message, root, fragment)
         if data is not None:
             return data
     node = tree.from_message(schema, message, root, fragment=fragment)

@@ -90,13 +90,14 @@ async def answer(
 def _same_again(visit: Visit, received: Received, response: Any) -> None:
     """Reports a repeated request that differs although it had to stay unchanged (ISO 15118-20)."""
     request = received.message
-    names = [name for name in type(request).__struct_fields__ if name != "Header"]
-    if len(names) == len(type(request).__struct_fields__):
+    fields = type(request).__struct_fields__
+    if "Header" not in fields:
         return  # only messages of ISO 15118-20 contain their header
     before = visit.ongoing.pop(received.stream, None)
     if str(getattr(response, "EVSEProcessing", "")).startswith("Ongoing"):
         visit.ongoing[received.stream] = request
     if type(before) is type(request):
+        names = (name for name in fields if name != "Header")
         changed = ", ".join(name for name in names if getattr(before, name) != getattr(request, name))
         if changed:
             text = (

@@ -139,12 +139,12 @@ def read(schema_set: str, data: bytes) -> SessionMessage:
 
 def read_one_of(schema_sets: Sequence[str], data: bytes) -> SessionMessage:
     """Reads bytes whose payload type allows several sets: under the first one that yields a message."""
-    found = [read(name, data) for name in schema_sets[:1]]
+    first = found = read(schema_sets[0], data)
     for name in schema_sets[1:]:
-        if found[-1].is_message:
+        if found.is_message:
             break
-        found.append(read(name, data))
-    return found[-1] if found[-1].is_message else found[0]
+        found = read(name, data)
+    return found if found.is_message else first
 
 
 def of(schema_set: str, document: Any) -> SessionMessage:

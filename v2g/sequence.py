@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 Verdict = Literal["legal", "tolerated", "illegal"]
@@ -118,6 +118,16 @@ class Step:
     then: str
     tolerated: str = ""
     when: Callable[[_Facts], bool] | None = None
+
+    @cached_property
+    def legal(self) -> tuple[str, ...]:
+        """Names of the requests that the standard allows then."""
+        return tuple(self.then.split())
+
+    @cached_property
+    def unusual(self) -> tuple[str, ...]:
+        """Names of the other requests that real vehicles send then."""
+        return tuple(self.tolerated.split())
 
 
 START = ""
@@ -295,28 +305,33 @@ class Sequence:
     table: tuple[Step, ...]
     dc: bool = True
     last: str = START
+    _rows: dict[str, list[Step]] = field(default_factory=dict, init=False)
     _row: Step | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._row = next(step for step in self.table if step.after == START)
+        for step in self.table:
+            self._rows.setdefault(step.after, []).append(step)
+        self._row = self._rows[START][0]
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """Names of the requests that the standard allows now."""
-        return tuple(self._row.then.split()) if self._row else ()
+        return self._row.legal if self._row else ()
 
     @property
     def tolerated(self) -> tuple[str, ...]:
         """Names of the other requests that real vehicles send now."""
-        return tuple(self._row.tolerated.split()) if self._row else ()
+        return self._row.unusual if self._row else ()
 
     def verdict(self, request: Any) -> Verdict:
         """Whether a request may come now."""
         name = type(request).__name__
-        names = {name, f"{name}:{_progress(request).lower()}"}
-        if names & set(self.allowed):
+        if name in self.allowed:
             return "legal"
-        return "tolerated" if names & set(self.tolerated) else "illegal"
+        named = f"{name}:{_progress(request).lower()}"
+        if named in self.allowed:
+            return "legal"
+        return "tolerated" if name in self.tolerated or named in self.tolerated else "illegal"
 
     def expected(self) -> str:
         """The legal requests, as text for users."""
@@ -328,7 +343,11 @@ class Sequence:
         self.dc = _is_dc(request, self.dc)
         facts = _Facts(request, response, self.dc)
         self.last = type(request).__name__
-        self._row = next((s for s in self.table if s.after == self.last and (s.when is None or s.when(facts))), None)
+        self._row = None
+        for row in self._rows.get(self.last, ()):
+            if row.when is None or row.when(facts):
+                self._row = row
+                break
 
 
 def edges(table: tuple[Step, ...]) -> Iterator[tuple[str, str, str]]:

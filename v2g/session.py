@@ -41,9 +41,9 @@ FACET = "facet"
 """Name of the tolerance for values that break the facets of their type."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Received:
-    """A message as received.
+    """A message as received. Never changed once made.
 
     Attributes:
         message: the body message; in supportedAppProtocol, the whole message.
@@ -227,7 +227,9 @@ class Session:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its frame")
                 return None
         name = type(message).__name__ if message is not None else kind.__name__
-        copies = len(frame) // len(packed) if frame == packed * (len(frame) // len(packed)) else 1
+        copies = 1
+        if frame is not packed and frame == packed * (len(frame) // len(packed)):
+            copies = len(frame) // len(packed)
         for _ in range(max(copies, 1)):  # a seam may send the frame several times
             self._emit(Event(self.now, "message", name, "tx", data, document, schema_set, stream=stream))
         if frame != packed * copies:

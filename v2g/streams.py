@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from v2g.channel import Channel
 from v2g.protocols import Protocol
@@ -22,8 +23,7 @@ MOST_WAITING = 16
 """The most frames of one stream kept until they are read; a peer has one request outstanding on each stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame as received.
 
     Attributes:

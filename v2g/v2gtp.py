@@ -3,7 +3,7 @@
 version 0x01, inverse version 0xFE, payload type (2 bytes), payload length (4 bytes), all big-endian.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from v2g.errors import RemoteError
 
@@ -40,8 +40,7 @@ class HeaderError(RemoteError):
     """Eight bytes that are not a V2GTP header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Payload type and payload length in bytes (0 .. 2**32 - 1)."""
 
     payload_type: int

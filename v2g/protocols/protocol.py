@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Literal
 
@@ -167,10 +168,14 @@ class Protocol:
         """
         if len(self.modules) == 1:
             return next(iter(self.modules))
-        for name, module in self.modules.items():
-            if kind.__module__ == module.__name__:
-                return name
-        raise KeyError(f"{kind.__name__} is not a message of {self.title}")
+        found = self._set_of_module.get(kind.__module__)
+        if found is None:
+            raise KeyError(f"{kind.__name__} is not a message of {self.title}")
+        return found
+
+    @cached_property
+    def _set_of_module(self) -> Mapping[str, str]:
+        return {module.__name__: name for name, module in self.modules.items()}
 
     def schema_of(self, kind: type[Any]) -> Schema:
         """The schema set that a message class belongs to, as an object."""
@@ -182,12 +187,23 @@ class Protocol:
 
     def sets(self, payload_type: int) -> tuple[str, ...]:
         """The schema sets of a payload type of the main stream; none for any other."""
-        return tuple(name for name, known in self.payload_types.items() if known == payload_type)
+        return self._sets_of_type.get(payload_type, ())
+
+    @cached_property
+    def _sets_of_type(self) -> Mapping[int, tuple[str, ...]]:
+        types = dict.fromkeys(self.payload_types.values())
+        return {known: tuple(name for name, own in self.payload_types.items() if own == known) for known in types}
 
     def response_to(self, request: type[Any]) -> type[Any] | None:
         """The response class that pairs with a request class, or None."""
-        name = request.__name__
-        return self.message(naming.response(name)) if name.endswith("Req") else None
+        return self._responses.get(request.__name__)
+
+    @cached_property
+    def _responses(self) -> Mapping[str, type[Any]]:
+        """The response class of each request, by the request's name."""
+        names = {name for module in self.modules.values() for name in vars(module) if name.endswith("Req")}
+        found = {name: self.message(naming.response(name)) for name in names}
+        return {name: kind for name, kind in found.items() if kind is not None}
 
     # -- for protocols with a single schema set -------------------------------------------------------------------
 
