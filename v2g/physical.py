@@ -39,7 +39,8 @@ _POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
 def number(value: Any) -> float:
     """A PhysicalValue or RationalNumber as a number in its unit; with any multiplier, even a changing one."""
     exponent = value.Exponent if type(value) is RationalNumberType else value.Multiplier
-    return float(value.Value * _POWERS[exponent] if exponent in _POWERS else value.Value * 10.0**exponent)
+    power = _POWERS.get(exponent)
+    return float(value.Value * (10.0**exponent if power is None else power))
 
 
 def magnitude(value: Any) -> float:
@@ -112,7 +113,7 @@ class Quantities(Generic[P]):
 
     def _make(self, amount: float, unit: str, finest: int) -> P:
         if self._down:
-            step = 10.0**finest
+            step = _POWERS[finest]
             amount = math.floor(amount / step + 1e-9) * step
         value = round(amount / _POWERS[finest])
         if -LARGEST <= value <= LARGEST:
@@ -149,7 +150,7 @@ def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalN
         down: round towards minus infinity, so that no limit is exceeded; otherwise to the nearest.
     """
     for exponent in range(finest, _COARSEST + 1):
-        scaled = amount / 10.0**exponent
+        scaled = amount / _POWERS[exponent]
         value = math.floor(scaled + 1e-9) if down else round(scaled)
         if -LARGEST <= value <= LARGEST:
             return RationalNumberType(Exponent=exponent, Value=value)

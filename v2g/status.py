@@ -23,7 +23,9 @@ def refuses(code: object) -> bool:
 
 def asks_to_stop(status: Any) -> str:
     """The word with which a charger's status asks the vehicle to stop charging; "" if it does not."""
-    code, notification = (str(getattr(status, name, "")) for name in ("EVSEStatusCode", "EVSENotification"))
+    if status is None:
+        return ""
+    code, notification = str(getattr(status, "EVSEStatusCode", "")), str(getattr(status, "EVSENotification", ""))
     if code in ENDINGS:
         return code
     return notification if notification in STOPS else ""
@@ -31,12 +33,12 @@ def asks_to_stop(status: Any) -> str:
 
 def of_charger(body: object) -> Any:
     """DC_EVSEStatus, AC_EVSEStatus or EVSEStatus of a response; None: it has none (ISO 15118-20: nothing to tell)."""
-    for part in (body, getattr(body, "EVSEChargeParameter", None)):
-        for name in ("DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus"):
-            status = getattr(part, name, None)
-            if status is not None:
-                return status
-    return None
+    for name in ("DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus"):
+        status = getattr(body, name, None)
+        if status is not None:
+            return status
+    part = getattr(body, "EVSEChargeParameter", None)
+    return None if part is None else of_charger(part)
 
 
 def of_vehicle(body: object) -> Any:

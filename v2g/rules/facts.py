@@ -190,11 +190,15 @@ class Facts:
 
     def _granted_at(self, now: float) -> float | None:
         """W granted at a time. A role may count a profile from the offer or from its acceptance: the larger applies."""
-        given = [self._chosen.at(now - self.planned)] if self._chosen is not None else []
-        if self.profile is not None:
-            asked = [self.profile.at(now - base) for base in (self.planned, self.profiled)]
-            given.append(None if None in asked else max(watts for watts in asked if watts is not None))
-        return min((watts for watts in given if watts is not None), default=None)
+        chosen, profile = self._chosen, self.profile
+        given = None if chosen is None else chosen.at(now - self.planned)
+        if profile is None:
+            return given
+        offered, accepted = profile.at(now - self.planned), profile.at(now - self.profiled)
+        if offered is None or accepted is None:
+            return given
+        asked = max(offered, accepted)
+        return asked if given is None else min(given, asked)
 
     @contextmanager
     def beside(self, stream: int) -> Iterator[None]:

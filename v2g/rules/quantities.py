@@ -128,7 +128,8 @@ def _found(message: Any, path: str = "", *, odd: bool) -> list[Found]:
 
 def _usual(value: Any, quantity: Quantity) -> bool:
     """Whether a PhysicalValue has its unit, or none, and is physically possible."""
-    return value.Unit in (quantity.unit, None) and quantity.low <= number(value) <= quantity.high
+    unit, low, high, _ = quantity
+    return (value.Unit == unit or value.Unit is None) and low <= number(value) <= high
 
 
 _PLANS: dict[type[Any], tuple[tuple[str, Quantity | None], ...]] = {}

@@ -34,8 +34,10 @@ class Steps:
 
     def exactly(self, second: float) -> int | None:
         """The same in milliwatts."""
-        step = next((step for step in reversed(self.steps) if step.start <= second), None)
-        return None if step is None or second >= step.end else step.milliwatts
+        for step in reversed(self.steps):
+            if step.start <= second:
+                return step.milliwatts if second < step.end else None
+        return None
 
     @property
     def end(self) -> float:

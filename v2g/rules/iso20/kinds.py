@@ -57,6 +57,8 @@ def total(part: Any, name: str) -> float | None:
     base = getattr(part, name, None)
     if base is None:
         return None
+    if not has_phases(part):
+        return number(base)
     second, third = getattr(part, name + "_L2", None), getattr(part, name + "_L3", None)
     watts = number(base)
     if second is not None:
@@ -67,6 +69,11 @@ def total(part: Any, name: str) -> float | None:
 _OF_PHASES: dict[type[Any], tuple[str, ...]] = {
     kind: tuple(field for field in kind.__struct_fields__ if field.endswith(("_L2", "_L3"))) for kind in KINDS
 }
+
+
+def has_phases(part: Any) -> bool:
+    """Whether a member has elements for each phase, given or not; anything else may have some."""
+    return _OF_PHASES.get(type(part)) != ()
 
 
 def per_phase(part: Any) -> bool:

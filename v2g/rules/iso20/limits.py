@@ -8,7 +8,7 @@ from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.facts import DECLARED_DC, POWERS
-from v2g.rules.iso20.kinds import kind_of, per_phase, total
+from v2g.rules.iso20.kinds import has_phases, kind_of, per_phase, total
 from v2g.rules.quantities import MOST_AMPS, MOST_VOLTS, MOST_WATTS
 from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
 from v2g.status import refuses
@@ -54,29 +54,38 @@ def _names(body: Any) -> tuple[str, ...]:
     return DECLARED_DC if type(body).__name__.startswith("DC_") else POWERS
 
 
+_FIELDS: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str, str, float, str], ...]] = {
+    (side, names): tuple(
+        (name, side + name, side + name.replace("Maximum", "Minimum"), *bound)
+        for name in names
+        for what, bound in LARGEST.items()
+        if name.endswith(what)
+    )
+    for side in ("EV", "EVSE")
+    for names in (DECLARED_DC, POWERS)
+}
+"""Limits by side and names: name, fields of the maximum and of the minimum, the largest that is possible, and unit."""
+
+
 def _wrong(part: Any, side: str, names: tuple[str, ...]) -> str:
     """Why limits are impossible: negative, absurdly large, or minimum above maximum. Signs of discharge limits vary."""
-    for name in names:
-        most = total(part, f"{side}{name}")
-        least = total(part, f"{side}{name.replace('Maximum', 'Minimum')}")
+    for name, highest, lowest, largest, unit in _FIELDS[side, names]:
+        most, least = total(part, highest), total(part, lowest)
         if most is None:
             continue
-        phases = given(part, f"{side}{name}")
+        phases = given(part, highest) if has_phases(part) else ()
         if len(phases) > 1 and min(phases) < 0.0 and ("Discharge" not in name or max(phases) > 0.0):
-            return (
-                f"{side}{name} is {', '.join(f'{watts:g}' for watts in phases)} over the phases, which is not possible"
-            )
+            return f"{highest} is {', '.join(f'{watts:g}' for watts in phases)} over the phases, which is not possible"
         if "Discharge" in name:
             most, least = abs(most), None if least is None else abs(least)
-        largest, unit = next(bound for what, bound in LARGEST.items() if name.endswith(what))
         if not 0.0 <= most <= largest:
-            return f"{side}{name} is {most:g} {unit}, which is not possible"
+            return f"{highest} is {most:g} {unit}, which is not possible"
         if name == "MaximumVoltage" and most == 0.0:
-            return f"{side}{name} is 0 V"
+            return f"{highest} is 0 V"
         if least is not None and least < 0.0:
-            return f"{side}{name.replace('Maximum', 'Minimum')} is {least:g} {unit}, which is not possible"
+            return f"{lowest} is {least:g} {unit}, which is not possible"
         if least is not None and least > most and not (side == "EVSE" and most == 0.0):  # no power to give now
-            return f"{side}{name.replace('Maximum', 'Minimum')} {least:g} is more than {side}{name} {most:g}"
+            return f"{lowest} {least:g} is more than {highest} {most:g}"
     return ""
 
 
