@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _MemoryTransport(asyncio.Transport):
-    """One end of an in-process link; bytes arrive at the other end in the loop's next iteration."""
+    """One end of an in-process link; bytes are in the other end's reader at once, and wake who waits for them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, observe: Observe, direction: str) -> None:
         super().__init__()
@@ -41,12 +41,7 @@ class _MemoryTransport(asyncio.Transport):
             self._force_close(ConnectionResetError("the other end is closed"))
         else:
             self._observe(Event(self._loop.time(), "tcp", "data", self._direction, bytes(data)))
-            self._loop.call_soon(self._peer._arrive, bytes(data))
-
-    def _arrive(self, data: bytes) -> None:
-        if self._closing:
-            return
-        self._protocol.data_received(data)
+            self._peer._protocol.data_received(bytes(data))
 
     def _end(self) -> None:
         if not self._closing:
