@@ -56,7 +56,7 @@ CERTIFICATES: Mapping[str, str] = {
     "EXPIRED_ISSUER_SUB2": "a {} below a sub-CA 2 that has expired",
     "Sub1NotYet": "a {} below a sub-CA 1 that is not valid yet",
     "Sub2NotYet": "a {} below a sub-CA 2 that is not valid yet",
-    "LeafOfCharger": "a charger's certificate as its {}",
+    "LeafOfCharger": "a charger's certificate in place of a {}",
     "UnknownRoot": "a {} below an unknown root",
     "UnknownRootSent": "a {} below an unknown root, which is sent along",
     "WrongSubCertOrder": "a {} whose sub-CAs are sent in the wrong order",
