@@ -167,6 +167,9 @@ def test_a_danger_that_is_ignored_is_named_in_words() -> None:
     result = one(RUNS[name], fault)
     text = " ".join([result.reason, *(found.text for found in result.findings)])
     assert "the vehicle goes on charging although the charger reports more " in text
+    fault = next(one for one in FAULTS if "PF_EVCC_ISO2_CurrentDemand_StatusCode#2" in one.caught_by)
+    reason = one(RUNS["PF_EVCC_ISO2_CurrentDemand_StatusCode#2"], fault).reason
+    assert "the vehicle goes on charging for 2 s with EVSEStatusCode EVSE_EmergencyShutdown" in reason
 
 
 @pytest.mark.parametrize("words", ["TLS 1.2 only", "no client certificate requested"])

@@ -52,7 +52,8 @@ async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
     )
     result.saw(f"PowerDeliveryReq stop or close within {within:g} s", tester.requests[-1].name if came else "no")
     if not came:
-        raise Failed(f"the vehicle goes on with {code}", cause=Cause.FAULT_IGNORED, expected="PowerDeliveryReq stop")
+        text = f"the vehicle goes on charging for {within:g} s with EVSEStatusCode {code}"
+        raise Failed(text, cause=Cause.FAULT_IGNORED, expected="PowerDeliveryReq Stop, or the close")
     if not await tester.system.pilot.wait(State.A, State.B, within=5.0) and tester.system.pilot.state is not None:
         raise Failed("the pilot stays in C", cause=Cause.PILOT_STATE, expected="pilot B")
 
