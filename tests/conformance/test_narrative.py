@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plugfest.conformance.catalogue import Run, phrases, runs
-from plugfest.conformance.catalogue.narrative import STATES, done, state
+from plugfest.conformance.catalogue.narrative import STATES, course, done, state
 from plugfest.conformance.catalogue.steps import step_text
 from plugfest.conformance.catalogue.wanted import check_text, expected_text
 from plugfest.conformance.evcc.scripts.wrong import WAYS as RESPONSES
@@ -38,6 +38,12 @@ def test_no_sentence_shows_the_notation_of_the_catalogue() -> None:
     assert [text for name, text in told.items() if notation(BY_ID[name], text)] == []
     assert [text for text in told.values() if re.search(r"with \w+ (PICS|PIXIT)_", text)] == []
     assert [text for text in told.values() if "{" in text.replace("[{ServiceID", "")] == []
+
+
+def test_a_course_is_told_before_its_variants_are_known() -> None:
+    """As the reports list the cases."""
+    told = {run.case.id: course(run.case, run.case.stimulus) for run in PLAYED if run.case.stimulus}
+    assert [name for name, text in told.items() if "he tester " not in text] == []
 
 
 def test_each_state_has_words() -> None:
@@ -177,6 +183,7 @@ def test_each_short_word_of_the_catalogue_has_a_phrase() -> None:
     steps = [step for run in PLAYED for step in run.steps[0]]
     assert {step["operator"] for step in steps if "operator" in step} <= set(phrases.ACTIONS)
     assert {step["trigger"] for step in steps if "trigger" in step} <= {*phrases.AT_VEHICLE, *phrases.ASKS}
+    assert {step["cp_fault"] for step in steps if "cp_fault" in step} == set(phrases.PILOT_FAULTS)
 
 
 def test_the_words_for_certificates_are_those_of_the_bench() -> None:

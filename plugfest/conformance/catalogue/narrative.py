@@ -305,7 +305,7 @@ VERBS: Mapping[str, Callable[[Any], str]] = {
     "silent": _silent,
     "cp": _piloted,
     "cp_duty": lambda value: f"sets the duty to {value}",
-    "cp_fault": lambda value: f"applies the pilot fault {value}",
+    "cp_fault": lambda value: f"has somebody {phrases.PILOT_FAULTS.get(value, value)}",
     "tcp": lambda value: {"FIN": "closes TCP", "RST": "resets TCP"}.get(str(value), f"breaks TCP ({value})"),
     "tls": _secured,
     "tls_server_certificate": _served,

@@ -211,6 +211,13 @@ DANGERS: Mapping[str, str] = {
 }
 """What is dangerous while power flows."""
 
+PILOT_FAULTS: Mapping[str, str] = {
+    "diode_lost": "remove the diode of the pilot",
+    "short_cp_pe": "short the pilot to protective earth",
+    "open_pe": "open protective earth",
+}
+"""What is done to the pilot wire: ``has somebody ...``, ``nothing on this bench can ...``."""
+
 FIELDS: Mapping[tuple[str, str], str] = {
     ("signature", "wrong_key"): "a signature by another key",
     ("signature", "body_changed_after_signing"): "a body that was changed after signing",
@@ -254,6 +261,7 @@ TABLES: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "operator": (ACTIONS,),
     "action": (ACTIONS,),
     "trigger": (AT_VEHICLE, ASKS),
+    "cp_fault": (PILOT_FAULTS,),
 }
 """Values of variants that have words of their own."""
 

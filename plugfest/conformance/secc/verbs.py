@@ -12,7 +12,7 @@ from typing import Any
 
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
-from plugfest.conformance.catalogue.phrases import can
+from plugfest.conformance.catalogue.phrases import PILOT_FAULTS, can
 from plugfest.conformance.catalogue.steps import Step, chosen, only
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.randomness import other_octets
@@ -319,7 +319,7 @@ def cp_fault(step: Step) -> Action:
         await course.collect()
         course.tester.tell(*ACTS, str(step["cp_fault"]))
         if not course.tester.system.fault(str(step["cp_fault"])):
-            text = f"the fault {step['cp_fault']} cannot be applied here: pilot hardware is needed"
+            text = f"nothing on this bench can {PILOT_FAULTS[str(step['cp_fault'])]}: pilot hardware is needed"
             raise Inconclusive(text, cause=Cause.NO_HARDWARE)
         course.ended = course.tester.now
 

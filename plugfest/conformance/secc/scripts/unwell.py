@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.catalogue.phrases import PILOT_FAULTS
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.scripts.steps import OFF, answer, arrange, ask, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
@@ -120,7 +121,7 @@ async def pilot_fault(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ChargingLoop")
     tester.tell(*ACTS, fault)
     if not tester.system.fault(fault):
-        raise Inconclusive(f"{fault} cannot be arranged on this bench", cause=Cause.NO_ACTION)
+        raise Inconclusive(f"nothing on this bench can {PILOT_FAULTS[fault]}", cause=Cause.NO_ACTION)
     await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
     if tester.connection.closed_at is None:
         try:
