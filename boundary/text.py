@@ -39,6 +39,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def apart(seconds: float) -> str:
+    """``0.120 s after`` or ``before``, to be followed by what the time counts from."""
+    return f"{abs(seconds):.3f} s {'before' if seconds < 0.0 else 'after'}"
+
+
 def capital(text: str) -> str:
     """Text at the start of a sentence; names of messages keep their letters."""
     word = text.partition(" ")[0]

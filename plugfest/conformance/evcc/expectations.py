@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from boundary.text import counted
+from boundary.text import apart, counted
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.protocols import message_timer
@@ -214,12 +214,12 @@ def tcp_close(step: Step, expect: Steps) -> Action:
 
     async def judge(course: Course) -> None:
         tester = course.tester
-        origin = course.origin or tester.now
-        if "from" not in step:
-            stop = tester.told("SessionStopRes")
-            origin = max(origin, stop.time) if stop is not None else origin
+        origin, what = course.origin or tester.now, str(step.get("from", "the tester's answer"))
+        stop = tester.told("SessionStopRes") if "from" not in step else None
+        if stop is not None and stop.time >= origin:
+            origin, what = stop.time, "SessionStopRes"
         closed = await tester.closed(origin + limit + DELAY + tester.delay)
-        seen = f"{closed - origin:+.3f} s" if closed is not None else f"still open after {limit:g} s"
+        seen = f"{apart(closed - origin)} {what}" if closed is not None else f"still open after {limit:g} s"
         course.result.saw(expected_text(step), seen)
         if closed is None:
             raise Failed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from boundary.text import apart
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.cause import Cause
@@ -53,7 +54,7 @@ async def gives_up(course: Course, *, from_: float, timer: float | None = None) 
     ended = closed if closed is not None else tester.now
     signs = [one.time for one in course.later if harmless(one)]
     goes = min([ended, *signs])
-    seen = f"closed {ended - from_:+.3f} s" if closed is not None else "still connected"
+    seen = f"closed {apart(ended - from_)} it had to" if closed is not None else "still connected"
     result.saw("the vehicle gives up", seen + (f", {after[0].name}" if after else ""))
     slack = DELAY if not course.others_go_on else DELAY + 0.3  # one round of the repetition
     if after:
