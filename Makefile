@@ -22,7 +22,7 @@ WHEEL_TESTS ?= tests/test_installed.py tests/test_examples.py tests/exi/test_vec
   $(addprefix tests/plugfest/test_,cli.py config.py live.py mqtt.py personalities.py pki.py pnc.py run.py) \
   $(addprefix tests/conformance/test_,by_pytest.py campaign.py catalogue.py plugin.py)
 
-.PHONY: demo test lint wheel-test interop slow mutants bench soak clean
+.PHONY: demo test own-roles lint wheel-test interop slow mutants bench soak clean
 
 demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, its summary and its report
 	mkdir -p build
@@ -31,6 +31,9 @@ demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, i
 
 test: $(VENV)/.dev  ## every test but the slow and external ones
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+own-roles: $(VENV)/.dev  ## the runs of ISO 15118-20 that `make test` leaves out, against our own roles in virtual time
+	$(BIN)/python -m pytest -q -m slow -k ISO20 -n $(WORKERS) tests/conformance/test_own_roles.py::test_our_own_role_passes
 
 lint: $(VENV)/.dev  ## style, types, package layering
 	$(BIN)/ruff check .
