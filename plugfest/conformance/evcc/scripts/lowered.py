@@ -10,24 +10,17 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import change_loop, charging, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
-from plugfest.conformance.fields import found
+from plugfest.conformance.fields import found, quantity
 from plugfest.conformance.verdict import Failed, Result
-from plugfest.conformance.watch import limits
+from plugfest.conformance.watch.limits import limit
 from v2g import naming
-from v2g.physical import number, physical, rational
-from v2g.protocols import ISO20
+from v2g.physical import number
 
 ROUNDS, AFTER = 10, 8
 """Rounds of the loop before the limits change, and after."""
 REACHED = "EVSECurrentLimitAchieved"
 VOLTS = 80.0
 """V by which a voltage limit is below the vehicle's target."""
-
-
-def _quantity(tester: TesterEvse, amount: float, unit: str) -> Any:
-    if tester.protocol is ISO20:
-        return rational(amount, -2)
-    return physical(tester.protocol.module, amount, unit, 0 if unit == "W" else -1)
 
 
 def _asked(message: Any) -> tuple[float, float]:
@@ -39,18 +32,20 @@ def _asked(message: Any) -> tuple[float, float]:
 async def lowered(tester: TesterEvse, run: Run, result: Result) -> None:
     """The charger lowers its limit in the loop: the vehicle asks for less, or stops."""
     await charging(tester, ROUNDS)
-    loop, names = loop_name(tester), limits.ISO20 if tester.protocol is ISO20 else limits.EARLIER
-    amps, volts = _asked(next(one for one in reversed(tester.requests) if one.name == loop).message)
+    loop = loop_name(tester)
+    last = next(one for one in reversed(tester.requests) if one.name == loop).message
+    amps, volts = _asked(last)
+    names = {unit: limit(tester.protocol.set_of(type(last)), "EVSE", unit) for unit in "AWV"}
     told = next(reply for reply in reversed(tester.replied) if reply.name == naming.response(loop)).message
     present = number(found(told, "EVSEPresentVoltage"))
     # A vehicle may divide by the voltage of its battery, which does not hold the output of a bench without power.
     precharge = next(one for one in reversed(tester.requests) if one.name.endswith("PreChargeReq")).message
     battery = number(precharge.EVTargetVoltage)
     most = {"A": amps / 2, "W": amps * present / 2, "V": volts - VOLTS}
-    unit = next((unit for unit in most if f"EVSE{names[unit]}" in run.variant), "")
-    name = f"EVSE{names[unit]}" if unit else REACHED
+    unit = next((unit for unit, name in names.items() if name in run.variant), "")
+    name = names.get(unit, REACHED)
     place = len(tester.requests)
-    change_loop(tester, (name, _quantity(tester, most[unit], unit) if unit else True))
+    change_loop(tester, (name, quantity(tester.protocol, most[unit], unit) if unit else True))
     await tester.wait_for(lambda: len(tester.requests) >= place + AFTER or tester.over, 20.0)
     after = [one.message for one in tester.requests[place + 2 :] if one.name == loop]
     if not unit:
