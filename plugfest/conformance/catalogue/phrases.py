@@ -43,7 +43,7 @@ ASKS: Mapping[str, str] = {"new schedule at the charger": "asks for a new schedu
 
 CERTIFICATES: Mapping[str, str] = {
     "VALID": "a valid {}",
-    "EXPIRES": "a {} that expires in 7 days",
+    "EXPIRES": "a {} that expires soon",
     "EXPIRED": "a {} that has expired",
     "NOT_YET": "a {} that is not valid yet",
     "REVOKED": "a revoked {}",
