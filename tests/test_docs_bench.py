@@ -18,6 +18,7 @@ import reader
 import test_docs
 from netns import REASON
 from processes import PATIENT, PLUGFEST
+from sampling import slow
 from ways import NEVER, WAYS, Way
 
 from plugfest import cli
@@ -100,13 +101,11 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("line", "way"),
     [
-        pytest.param(
-            line, way, id=re.sub(r"[^a-z0-9]+", "-", line.lower())[:60].strip("-"),
-            marks=[] if way.quick else [pytest.mark.slow],
-        )
+        case if way.quick else slow(case)
         for line, way in WAYS.items()
+        for case in [pytest.param(line, way, id=re.sub(r"[^a-z0-9]+", "-", line.lower())[:60].strip("-"))]
     ],
-)  # fmt: skip
+)
 def test_a_command_of_the_docs_works(line: str, way: Way, things: Path, tmp_path: Path) -> None:
     """As its reader types it, with something to talk to."""
     missing = [name for name in way.needs if shutil.which(name, path=reader.environment(tmp_path)["PATH"]) is None]

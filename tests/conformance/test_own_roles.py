@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sampling import slow
 
 from plugfest.conformance.campaign.execute import executable, execute
 from plugfest.conformance.catalogue import Run, cases, runs
@@ -50,10 +51,10 @@ MORE = ("15118-20_secc_more.yaml", "15118-20_power.yaml", "15118-20_codes.yaml")
 EVERY_EIGHTH = [case for case in cases() if case.file in MORE][::8]
 
 
-SPREAD = [pytest.param(run, id=run.id, marks=() if in_every_suite(run) else pytest.mark.slow) for run in EXECUTABLE]
+SPREAD = [run if in_every_suite(run) else slow(run) for run in EXECUTABLE]
 
 
-@pytest.mark.parametrize("run", SPREAD)
+@pytest.mark.parametrize("run", SPREAD, ids=lambda run: run.id)
 def test_our_own_role_passes(run: Run) -> None:
     """The verdict is pass, without findings."""
     result = carry_out(run)

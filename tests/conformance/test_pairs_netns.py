@@ -11,6 +11,7 @@ from typing import Any
 import netns
 import pytest
 from processes import PATIENT, PLUGFEST, run, started
+from sampling import sampled
 
 from plugfest.traces.recording import load
 
@@ -86,7 +87,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("ITP-01-01-008", []), pytest.param("ITP-01-01-015", ["--protocol", "iso20"], marks=pytest.mark.slow)],
+    sampled([("ITP-01-01-008", []), ("ITP-01-01-015", ["--protocol", "iso20"])], 2),
 )
 def test_our_vehicle_meets_a_foreign_charger_over_tls(
     link: netns.Link, pki: Path, tmp_path: Path, name: str, words: list[str]

@@ -9,6 +9,7 @@ import pytest
 from faults.runs import RUNS
 from generated_devices import POINTLESS, device
 from ready import ISO20, READY, Ready
+from sampling import slow
 
 from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import Run
@@ -51,11 +52,8 @@ def test_a_campaign_blames_no_ready_device_in_a_sample(device: Ready) -> None:
 
 @pytest.mark.parametrize(
     "device",
-    [
-        pytest.param(one, id=one.label, marks=pytest.mark.slow if one.protocol == ISO20 else ())
-        for one in READY
-        if one.pointless or one.breaks
-    ],
+    [slow(one) if one.protocol == ISO20 else one for one in READY if one.pointless or one.breaks],
+    ids=lambda one: one.label,
 )
 def test_what_a_ready_device_cannot_show_is_not_held_against_it(device: Ready) -> None:
     """A run that finds nothing to judge is inconclusive; one that fails does so for what was recorded."""
@@ -76,7 +74,7 @@ DRAWN, MORE, EACH_RUNS = range(8), range(8, 200), 4
 """Seeds of generated devices in every suite and in ``make slow``, and how many runs each has to pass."""
 
 
-@pytest.mark.parametrize("seed", [*DRAWN, *(pytest.param(seed, marks=pytest.mark.slow) for seed in MORE)])
+@pytest.mark.parametrize("seed", [*DRAWN, *map(slow, MORE)])
 def test_a_campaign_blames_no_legal_device(seed: int) -> None:
     """Of sizes, limits, speeds and habits that are drawn by seed."""
     one = device(seed)

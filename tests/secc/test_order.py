@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from bench import MODES
+from sampling import sampled
 from secc_driver import PILOT, REQUESTS, Driver, arrive, response_classes, routes
 
 from plugfest.virtual import run
@@ -58,9 +59,7 @@ async def refused(driver: Driver, response: Any) -> None:
 
 
 @pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "strict"])
-@pytest.mark.parametrize(
-    "full", [pytest.param(False, id="standard"), pytest.param(True, id="full", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("full", sampled([False, True], 2), ids=["standard", "full"])
 @pytest.mark.parametrize("mode", MODES)
 async def test_every_request_in_every_state(mode: str, full: bool, tolerant: bool) -> None:
     """Legal: answered as such. Illegal: the paired response with FAILED_SequenceError, closed, output off."""

@@ -16,7 +16,7 @@ import processes
 import pytest
 from netns import AVAILABLE, REASON, Link, link
 from processes import CEILING, PATIENT
-from sampling import sampled
+from sampling import sampled, slow
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
 
@@ -98,7 +98,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def spread(names: Iterable[str], *quick: str) -> list[Any]:
     """Parameters of which some are tried in every run, and the others by ``make slow``."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    return [name if name in quick else slow(name) for name in names]
 
 
 @pytest.mark.parametrize("mode", spread(MODES, "iso2-dc-tls"))

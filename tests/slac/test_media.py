@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from matching import Bench
+from sampling import slow
 
 from plugfest.virtual import run
 from slac import ev, evse
@@ -35,7 +36,7 @@ from slac.timing import Timing
 
 SEEDS = [pytest.param(range(150), id="150")]
 FEWER = [pytest.param(range(60), id="60")]
-MORE = [pytest.param(range(n, n + 500), id=f"{n}", marks=pytest.mark.slow) for n in range(1000, 4000, 500)]
+MORE = [slow(pytest.param(range(n, n + 500), id=f"{n}")) for n in range(1000, 4000, 500)]
 QUICK = Behaviour(deaf=0.05, join=0.05)
 
 

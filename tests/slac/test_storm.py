@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from matching import Bench
+from sampling import slow
 
 from plugfest.virtual import run
 from slac import ev
@@ -15,7 +16,7 @@ from slac.errors import SlacError
 from slac.frames import BROADCAST, kinds
 from slac.powerline import Station
 
-SEEDS = [pytest.param(range(12), id="12"), pytest.param(range(100, 400), id="300", marks=pytest.mark.slow)]
+SEEDS = [pytest.param(range(12), id="12"), slow(pytest.param(range(100, 400), id="300"))]
 
 
 def _mutated(rng: random.Random, seen: list[bytes], station: Station, stranger: bytes, forged: bool) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from bench import Bench
+from sampling import slow
 
 from plugfest.cli import main
 from plugfest.traces import packets as layers
@@ -174,18 +175,12 @@ def test_every_kind_of_file_holds_the_same(file: str, layer: str, packed: bool, 
 
 
 KINDS = [
-    pytest.param(
-        layer,
-        packed,
-        file,
-        id=f"{layer}-{'gzip' if packed else 'plain'}-{file}",
-        marks=() if often else pytest.mark.slow,
-    )
+    kind if (row + column) % 3 == 0 else slow(kind)
     for row, layer in enumerate(("ethernet", "cooked", "cooked2", "vlan", "raw"))
     for column, (packed, file) in enumerate(
         itertools.product((False, True), ("pcap", "pcap-big", "pcapng-two-interfaces"))
     )
-    for often in [(row + column) % 3 == 0]
+    for kind in [pytest.param(layer, packed, file, id=f"{layer}-{'gzip' if packed else 'plain'}-{file}")]
 ]
 """Each layer, file and packing is in every suite, and all of their combinations in ``make slow``."""
 
