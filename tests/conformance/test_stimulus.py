@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 
 from plugfest.cli import main
 from plugfest.conformance.campaign.execute import execute
-from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue import Run, phrases, runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.fields import found
 from plugfest.conformance.randomness import follows, hardly_random, other_octets
 from plugfest.conformance.secc import profiles
 from plugfest.conformance.secc.generations import new_tester
@@ -36,15 +38,15 @@ BY_ID = {run.id: run for run in runs()}
 SEEDS = range(40)
 
 
-def octets(run: Run, seed: int) -> list[bytes]:
+def events(run: Run, seed: int) -> list[Event]:
     """What the tester sends in a run."""
     import asyncio
 
-    sent: list[bytes] = []
+    sent: list[Event] = []
 
     def observe(event: Event) -> None:
-        if event.direction == "tx" and event.data:
-            sent.append(bytes(event.data))
+        if event.direction == "tx":
+            sent.append(event)
 
     async def session() -> None:
         pics = satisfying(run.case, Pics(FAST))
@@ -57,6 +59,34 @@ def octets(run: Run, seed: int) -> list[bytes]:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(session())
     return sent
+
+
+def octets(run: Run, seed: int) -> list[bytes]:
+    """The bytes of it."""
+    return [bytes(event.data) for event in events(run, seed) if event.data]
+
+
+BROKEN = {"secc": phrases.BROKEN_REQUESTS, "evcc": phrases.BROKEN_RESPONSES}
+WORDED = [
+    pytest.param(run, words, id=run.id)
+    for run in BY_ID.values()
+    if "_BrokenRule" in run.id
+    for words in [BROKEN[run.case.sut].get(str(run.variant.get("rule")), "")]
+    if re.search(r"with EV\w+ (in [VAW]|-?\d+ k?[VAW])$", words)
+]
+"""Runs that break a rule by a value or a unit, and the phrase that says which."""
+
+
+@pytest.mark.parametrize(("run", "words"), WORDED)
+def test_a_phrase_says_the_value_that_is_sent(run: Run, words: str) -> None:
+    """Words and messages stand in two modules: neither changes alone."""
+    name, _, field, *value = words.split()
+    message = next(one.message for one in reversed(events(run, 1)) if one.name == name)
+    sent = found(message, field)
+    if value[0] == "in":
+        assert sent.Unit == value[1]
+    else:
+        assert number(sent) == float(value[0]) * (1000.0 if value[1].startswith("k") else 1.0)
 
 
 @pytest.mark.parametrize(
