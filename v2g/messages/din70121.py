@@ -623,46 +623,8 @@ class V2G_Message(_Def):
     Body: BodyType
 
 
-MESSAGES = (
-    CableCheckReq,
-    CableCheckRes,
-    CertificateInstallationReq,
-    CertificateInstallationRes,
-    CertificateUpdateReq,
-    CertificateUpdateRes,
-    ChargeParameterDiscoveryReq,
-    ChargeParameterDiscoveryRes,
-    ChargingStatusReq,
-    ChargingStatusRes,
-    ContractAuthenticationReq,
-    ContractAuthenticationRes,
-    CurrentDemandReq,
-    CurrentDemandRes,
-    MeteringReceiptReq,
-    MeteringReceiptRes,
-    PaymentDetailsReq,
-    PaymentDetailsRes,
-    PowerDeliveryReq,
-    PowerDeliveryRes,
-    PreChargeReq,
-    PreChargeRes,
-    ServiceDetailReq,
-    ServiceDetailRes,
-    ServiceDiscoveryReq,
-    ServiceDiscoveryRes,
-    ServicePaymentSelectionReq,
-    ServicePaymentSelectionRes,
-    SessionSetupReq,
-    SessionSetupRes,
-    SessionStopReq,
-    SessionStopRes,
-    WeldingDetectionReq,
-    WeldingDetectionRes,
-)
-"""What a Body can hold."""
-
 ELEMENTS = (
-    *((q(MSG_BODY, m.__name__), m, q(MSG_DEF, "BodyElement")) for m in MESSAGES),
+    *((q(MSG_BODY, m.__name__), m, q(MSG_DEF, "BodyElement")) for m in BodyBaseType.__subclasses__()),
     (q(MSG_DATATYPES, "AC_EVChargeParameter"), AC_EVChargeParameterType, q(MSG_DATATYPES, "EVChargeParameter")),
     (q(MSG_DATATYPES, "AC_EVSEChargeParameter"), AC_EVSEChargeParameterType, q(MSG_DATATYPES, "EVSEChargeParameter")),
     (q(MSG_DATATYPES, "AC_EVSEStatus"), AC_EVSEStatusType, q(MSG_DATATYPES, "EVSEStatus")),

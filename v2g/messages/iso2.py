@@ -627,46 +627,8 @@ class V2G_Message(_Def):
     Body: BodyType
 
 
-MESSAGES = (
-    AuthorizationReq,
-    AuthorizationRes,
-    CableCheckReq,
-    CableCheckRes,
-    CertificateInstallationReq,
-    CertificateInstallationRes,
-    CertificateUpdateReq,
-    CertificateUpdateRes,
-    ChargeParameterDiscoveryReq,
-    ChargeParameterDiscoveryRes,
-    ChargingStatusReq,
-    ChargingStatusRes,
-    CurrentDemandReq,
-    CurrentDemandRes,
-    MeteringReceiptReq,
-    MeteringReceiptRes,
-    PaymentDetailsReq,
-    PaymentDetailsRes,
-    PaymentServiceSelectionReq,
-    PaymentServiceSelectionRes,
-    PowerDeliveryReq,
-    PowerDeliveryRes,
-    PreChargeReq,
-    PreChargeRes,
-    ServiceDetailReq,
-    ServiceDetailRes,
-    ServiceDiscoveryReq,
-    ServiceDiscoveryRes,
-    SessionSetupReq,
-    SessionSetupRes,
-    SessionStopReq,
-    SessionStopRes,
-    WeldingDetectionReq,
-    WeldingDetectionRes,
-)
-"""What a Body can hold."""
-
 ELEMENTS = (
-    *((q(MSG_BODY, m.__name__), m, q(MSG_BODY, "BodyElement")) for m in MESSAGES),
+    *((q(MSG_BODY, m.__name__), m, q(MSG_BODY, "BodyElement")) for m in BodyBaseType.__subclasses__()),
     (q(MSG_BODY, "BodyElement"), BodyBaseType, None),
     (q(MSG_DATATYPES, "AC_EVChargeParameter"), AC_EVChargeParameterType, q(MSG_DATATYPES, "EVChargeParameter")),
     (q(MSG_DATATYPES, "AC_EVSEChargeParameter"), AC_EVSEChargeParameterType, q(MSG_DATATYPES, "EVSEChargeParameter")),
