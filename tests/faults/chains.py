@@ -63,6 +63,10 @@ charger("chain-never-soon", "a contract that expires soon is accepted without a 
         "PF_SECC_ISO2_PaymentDetails_ExpiresSoon", "PF_SECC_ISO20_Authorization_PnC_ExpiresSoon", reading=True,
         patches=[(secc.contract, "expires_soon", lambda visit, leaf: False)])  # fmt: skip
 
+charger("chain-always-soon", "every contract is said to expire soon", "PF_SECC_ISO20_Authorization_PnC",
+        "TC_SECC_CMN_VTB_PaymentDetails_001", reading=True,
+        patches=[(secc.contract, "expires_soon", lambda visit, leaf: True)])  # fmt: skip
+
 FORMS = "PF_SECC_ISO2_ContractForms"
 charger("emaid-literal", "the eMAID has to be letter by letter that of the certificate", f"{FORMS}#1", f"{FORMS}#3",
         patches=[(secc.contract, "plain_id", lambda text: text)])  # fmt: skip
